@@ -1,0 +1,68 @@
+import { boolean, integer, jsonb, pgTable, primaryKey, unique } from 'drizzle-orm/pg-core'
+import { brandIdColumn, bytesColumn, instantColumn, textColumn, textListColumn, uuidColumn } from '../columns.ts'
+
+/** One row is one brand. Its id is in front of every key of every other table. Without `brands create` there is one, id 1. */
+export const brands = pgTable('brands', {
+  brandId: brandIdColumn().primaryKey(),
+  slug: textColumn('slug').notNull().unique(),
+  name: textColumn('name').notNull(),
+  /** IANA name; days and months are counted in it. */
+  timezone: textColumn('timezone').notNull(),
+  createdAt: instantColumn('created_at').notNull(),
+})
+
+/** One row is one API key. Only its hash is kept; the key itself is shown once. */
+export const apiKeys = pgTable(
+  'api_keys',
+  {
+    brandId: brandIdColumn(),
+    keyId: uuidColumn('key_id').notNull(),
+    name: textColumn('name').notNull(),
+    /** SHA-256: keys are random and long, so a slow hash would only slow each request. */
+    keyHash: bytesColumn('key_hash').notNull(),
+    scopes: textListColumn('scopes').notNull(),
+    createdAt: instantColumn('created_at').notNull(),
+    revokedAt: instantColumn('revoked_at'),
+  },
+  key => [primaryKey({ columns: [key.brandId, key.keyId] }), unique().on(key.brandId, key.keyHash)],
+)
+
+/** Who looked at, exported, decided or changed what. Rows are only ever added. */
+export const activity = pgTable(
+  'activity',
+  {
+    brandId: brandIdColumn(),
+    activityId: uuidColumn('activity_id').notNull(),
+    at: instantColumn('at').notNull(),
+    /** An associateId, `key:<name>`, or `service`. */
+    actor: textColumn('actor').notNull(),
+    action: textColumn('action').notNull(),
+    subject: textColumn('subject').notNull(),
+    details: jsonb('details').notNull(),
+  },
+  row => [primaryKey({ columns: [row.brandId, row.activityId] })],
+)
+
+/** Long work: re-booking after a retroactive plan, back-tests. */
+export const jobs = pgTable(
+  'jobs',
+  {
+    brandId: brandIdColumn(),
+    jobId: uuidColumn('job_id').notNull(),
+    kind: textColumn('kind').notNull(),
+    /** `waiting`, `running`, `done`, `failed` or `cancelled`. */
+    status: textColumn('status').notNull(),
+    input: jsonb('input').notNull(),
+    /** Where to go on after a crash. */
+    cursor: jsonb('cursor'),
+    done: integer('done').notNull(),
+    total: integer('total').notNull(),
+    result: jsonb('result'),
+    error: textColumn('error'),
+    /** Whether commission waits for it: then /health/reconcile counts it. */
+    booksLedger: boolean('books_ledger').notNull(),
+    createdAt: instantColumn('created_at').notNull(),
+    updatedAt: instantColumn('updated_at').notNull(),
+  },
+  job => [primaryKey({ columns: [job.brandId, job.jobId] })],
+)

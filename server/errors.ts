@@ -1,0 +1,58 @@
+/**
+ * Every refusal that a caller can act on, and the HTTP status it becomes. Codes are stable: other systems' code is
+ * written against them.
+ */
+const STATUS_BY_CODE = {
+  bad_request: 400,
+  malformed_json: 400,
+  malformed_cursor: 400,
+  invalid_query: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  too_large: 413,
+  too_many_items: 413,
+  unsupported_media_type: 415,
+  not_an_array: 422,
+  empty_batch: 422,
+  invalid_body: 422,
+  invalid_plan: 422,
+  store_role: 422,
+  unknown_associate: 422,
+  rate_limited: 429,
+  database_unavailable: 503,
+} as const
+
+export type ErrorCode = keyof typeof STATUS_BY_CODE
+
+/** One thing wrong with what was sent: where, which rule, in words. */
+export interface Fault {
+  /** `rules[3].rateBps`; empty for the whole. */
+  path: string
+  code: string
+  message: string
+}
+
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly faults: readonly Fault[]
+  constructor(code: ErrorCode, message: string, faults: readonly Fault[] = []) {
+    super(message)
+    this.name = 'AppError'
+    this.code = code
+    this.status = STATUS_BY_CODE[code]
+    this.faults = faults
+  }
+}
+
+/** Stops the process with an exit code of docs/operations.md: 2 for settings, 1 for all else. */
+export class ExitError extends Error {
+  readonly exitCode: number
+  constructor(exitCode: number, message: string) {
+    super(message)
+    this.name = 'ExitError'
+    this.exitCode = exitCode
+  }
+}

@@ -1,0 +1,426 @@
+import type { Db } from '../../database.ts'
+import { compareBytes } from '../../lib/text.ts'
+import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import type { OrderKey } from '../evidence/service.ts'
+import { readHistory, selectStores } from '../stores/service.ts'
+import { selectLinks } from '../share-links/service.ts'
+import {
+  findPerson,
+  identityKey,
+  IDENTITY_KINDS,
+  type Associate,
+  type AssociateRole,
+  type Channel,
+  type Identity,
+  type IdentityKind,
+  type Member,
+  type MemberAssignment,
+  type Order,
+  type OrderEvidence,
+  type Override,
+  type People,
+  type Refund,
+  type ShareLink,
+  type Store,
+  type Touch,
+  type TouchKind,
+  type VisitorIds,
+} from './domain.ts'
+import {
+  lockBuyers,
+  selectAssignments,
+  selectAssociatesWithInviters,
+  selectEarliestOrders,
+  selectHeldOrders,
+  selectIdentities,
+  selectIdsOfMembers,
+  selectMergedNumbers,
+  selectOrders,
+  selectOrdersHeldFirst,
+  selectOverrides,
+  selectPersons,
+  selectPhoneOwners,
+  selectRefunds,
+  selectTouches,
+  type OrderRow,
+  type TouchProbe,
+} from './queries.ts'
+
+export const orderKeyText = (order: OrderKey) => JSON.stringify([order.source, order.orderNo])
+
+export interface LoadOptions {
+  brandId: number
+  orders: readonly OrderKey[]
+  /** Between which instants an order's touches are wanted. */
+  reach: (paidAt: Instant) => { from: Instant; to: Instant }
+  /** At most so many touches under one id; null: all. */
+  touchLimit: number | null
+  /** Hold the buyers' locks until the transaction ends: whoever books must. */
+  lock: boolean
+}
+
+export interface LoadedOrder {
+  evidence: OrderEvidence
+  /** Who the buyer was when it was last decided. */
+  lastBuyer: string | null
+}
+
+export interface Loaded {
+  orders: LoadedOrder[]
+  /** Orders outside the batch whose being somebody's first order is no longer as it was booked. */
+  firstOrderChanged: OrderKey[]
+}
+
+/** Everything recorded about a batch of orders, as `decide` takes it. */
+export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded> {
+  const { brandId } = options
+  const [rows, refunds, overrides, held] = await Promise.all([
+    selectOrders(db, options),
+    selectRefunds(db, options),
+    selectOverrides(db, options),
+    selectHeldOrders(db, options),
+  ])
+  const orders = rows.map(orderOf)
+  const people = new PeopleBook()
+  await people.learn(db, brandId, orders)
+  const buyers = new Map(orders.map(order => [order, findPerson(order, people)?.memberNo ?? null]))
+  const known = [...new Set([...buyers.values()].filter(buyer => buyer !== null))].sort(compareBytes)
+  const affected = [...new Set([...known, ...rows.flatMap(row => row.buyer ?? [])])].sort(compareBytes)
+  if (options.lock) await lockBuyers(db, { brandId, buyers: affected })
+
+  const persons = await selectPersons(db, { brandId, lastMemberNos: known })
+  for (const person of persons) people.addNumber(person.memberNo, person.lastMemberNo)
+  const numbers = persons.map(person => person.memberNo)
+  const [ids, assignmentRows, earliest, heldFirst] = await Promise.all([
+    selectIdsOfMembers(db, { brandId, memberNos: numbers }),
+    selectAssignments(db, { brandId, memberNos: numbers }),
+    selectEarliestOrders(db, { brandId, buyers: affected, orders: rows }),
+    options.lock ? selectOrdersHeldFirst(db, { brandId, buyers: affected, orders: rows }) : [],
+  ])
+
+  const probes = touchProbes(orders, buyers, persons, ids, options.reach)
+  const touches = (await selectTouches(db, { brandId, probes, limitPerProbe: options.touchLimit })).map(
+    (row): Touch & { linkCode: string } => ({
+      touchId: row.touchId,
+      linkCode: row.linkCode,
+      at: row.at,
+      kind: row.kind as TouchKind,
+      ...optional('memberNo', row.memberNo),
+      visitorIds: visitorIdsOf(row),
+    }),
+  )
+  const [links] = await Promise.all([
+    selectLinks(db, {
+      brandId,
+      linkCodes: [
+        ...new Set([...touches.map(touch => touch.linkCode), ...orders.flatMap(order => order.shareCode ?? [])]),
+      ],
+    }),
+    people.learn(db, brandId, touches),
+  ])
+  const touchesOf = groupBy(touches, touch => findPerson(touch, people)?.memberNo ?? null)
+  const assignmentsOf = groupBy(assignmentRows, row => people.last(row.memberNo))
+  const lastRecords = new Map(
+    persons.filter(person => person.memberNo === person.lastMemberNo).map(p => [p.memberNo, p]),
+  )
+
+  const associateRows = await selectAssociatesWithInviters(db, {
+    brandId,
+    associateIds: [
+      ...new Set(
+        [
+          ...links.map(link => link.associateId),
+          ...orders.flatMap(order => [order.closer, ...order.lines.map(line => line.closer)]),
+          ...overrides.map(override => override.associateId),
+          ...assignmentRows.map(row => row.attributedAssociate),
+          ...persons.map(person => person.openingAssociate),
+        ].filter(id => id != null),
+      ),
+    ],
+  })
+  for (const row of associateRows) if (row.memberNo !== null) people.addNumber(row.memberNo, row.lastMemberNo)
+  const storeRows = await selectStores(db, {
+    brandId,
+    storeCodes: [
+      ...new Set(
+        [
+          ...orders.map(order => order.sellingStore),
+          ...links.map(link => link.storeCode),
+          ...overrides.map(override => override.storeCode),
+          ...assignmentRows.map(row => row.homeStore),
+          ...persons.map(person => person.openingStore),
+        ].filter(code => code != null),
+      ),
+    ],
+  })
+
+  const shared = {
+    people,
+    members: new Map<string, Member>(
+      [...lastRecords].map(([memberNo, row]) => [memberNo, { ...row, levels: readHistory(row.levels) }]),
+    ),
+    links: new Map<string, ShareLink>(links.map(link => [link.linkCode, link])),
+    associates: new Map<string, Associate>(
+      associateRows.map(row => [
+        row.associateId,
+        {
+          associateId: row.associateId,
+          storeCode: row.storeCode,
+          memberNo: row.memberNo,
+          invitedBy: row.invitedBy,
+          kinds: readHistory(row.kinds),
+          employments: row.employments.map(({ activeFrom, activeTo }) => ({
+            activeFrom: parseInstant(activeFrom)!,
+            activeTo: activeTo === null ? null : parseInstant(activeTo),
+          })),
+        },
+      ]),
+    ),
+    stores: new Map<string, Store>(
+      storeRows.map(row => [
+        row.storeCode,
+        {
+          storeCode: row.storeCode,
+          types: readHistory(row.types),
+          regions: readHistory(row.regions),
+          franchisees: readHistory(row.franchisees),
+        },
+      ]),
+    ),
+  }
+  const refundsOf = groupBy(refunds, orderKeyText)
+  const overridesOf = groupBy(overrides, orderKeyText)
+  const heldOrders = new Set(held.map(orderKeyText))
+  const firsts = new FirstOrders(earliest, orders, buyers)
+
+  return {
+    orders: orders.map((order, i) => {
+      const buyer = buyers.get(order) ?? null
+      const key = orderKeyText(order)
+      return {
+        lastBuyer: rows[i]!.buyer,
+        evidence: {
+          ...shared,
+          order,
+          refunds: (refundsOf.get(key) ?? []).map(({ refundNo, revision, refundedAt, lines }): Refund => ({
+            refundNo,
+            revision,
+            refundedAt,
+            lines,
+          })),
+          overrides: (overridesOf.get(key) ?? []).map(({ role, associateId, withdrawn, storeCode, at }): Override => ({
+            role: role as AssociateRole,
+            associateId,
+            withdrawn,
+            storeCode,
+            at,
+          })),
+          onHold: heldOrders.has(key),
+          assignments: buyer === null ? [] : (assignmentsOf.get(buyer) ?? []).map(assignmentOf),
+          touches: buyer === null ? [] : (touchesOf.get(buyer) ?? []),
+          hasEarlierOrder: buyer !== null && firsts.hasEarlier(order, buyer),
+        },
+      }
+    }),
+    firstOrderChanged: firsts.changed(earliest, heldFirst),
+  }
+}
+
+/** Who is who, as far as it was asked for. */
+class PeopleBook implements People {
+  readonly identities = new Map<string, Identity[]>()
+  readonly mergedInto = new Map<string, string>()
+  readonly phones = new Map<string, string[]>()
+
+  addNumber(memberNo: string, lastMemberNo: string | null): void {
+    if (lastMemberNo !== null && lastMemberNo !== memberNo) this.mergedInto.set(memberNo, lastMemberNo)
+  }
+
+  last(memberNo: string): string {
+    return this.mergedInto.get(memberNo) ?? memberNo
+  }
+
+  /** Looks up everything that `findPerson` needs for what was seen. */
+  async learn(
+    db: Db,
+    brandId: number,
+    seen: readonly { memberNo?: string; visitorIds: VisitorIds; phoneHash?: string }[],
+  ): Promise<void> {
+    const ids = new Map<string, { kind: IdentityKind; value: string }>()
+    for (const { visitorIds } of seen) {
+      for (const kind of IDENTITY_KINDS) {
+        const value = visitorIds[kind]
+        if (value === undefined || this.identities.has(identityKey(kind, value))) continue
+        ids.set(identityKey(kind, value), { kind, value })
+      }
+    }
+    const [links, owners] = await Promise.all([
+      selectIdentities(db, { brandId, ids: [...ids.values()] }),
+      selectPhoneOwners(db, { brandId, phoneHashes: [...new Set(seen.flatMap(one => one.phoneHash ?? []))] }),
+    ])
+    for (const key of ids.keys()) this.identities.set(key, [])
+    for (const link of links) {
+      this.identities.get(identityKey(link.kind as IdentityKind, link.value))!.push(link as Identity)
+    }
+    for (const owner of owners) {
+      this.addNumber(owner.memberNo, owner.lastMemberNo)
+      const others = this.phones.get(owner.phoneHash) ?? []
+      if (!others.includes(owner.memberNo)) this.phones.set(owner.phoneHash, [...others, owner.memberNo])
+    }
+    const numbers = new Set([...seen.flatMap(one => one.memberNo ?? []), ...links.map(link => link.memberNo)])
+    for (const row of await selectMergedNumbers(db, { brandId, memberNos: [...numbers] })) {
+      this.addNumber(row.memberNo, row.lastMemberNo)
+    }
+  }
+}
+
+/** Whose first order is which, in the batch and outside it. */
+class FirstOrders {
+  readonly #candidates = new Map<string, { source: string; orderNo: string; paidAt: Instant }[]>()
+
+  constructor(
+    outside: readonly { buyer: string; source: string; orderNo: string; paidAt: Instant }[],
+    batch: readonly Order[],
+    buyers: ReadonlyMap<Order, string | null>,
+  ) {
+    for (const order of outside) this.#add(order.buyer, order)
+    for (const order of batch) {
+      const buyer = buyers.get(order)
+      if (buyer && !order.cancelled) this.#add(buyer, order)
+    }
+  }
+
+  #add(buyer: string, order: { source: string; orderNo: string; paidAt: Instant }): void {
+    const others = this.#candidates.get(buyer)
+    if (others) others.push(order)
+    else this.#candidates.set(buyer, [order])
+  }
+
+  hasEarlier(order: Order, buyer: string): boolean {
+    return (this.#candidates.get(buyer) ?? []).some(other => compareOrders(other, order) < 0)
+  }
+
+  /** Orders outside the batch that are booked as first and are not, or the other way round. */
+  changed(
+    outside: readonly {
+      buyer: string
+      source: string
+      orderNo: string
+      paidAt: Instant
+      isFirstOrder: boolean | null
+    }[],
+    heldFirst: readonly { buyer: string; source: string; orderNo: string; paidAt: Instant }[],
+  ): OrderKey[] {
+    const isFirst = (order: { buyer: string; source: string; orderNo: string; paidAt: Instant }) =>
+      !(this.#candidates.get(order.buyer) ?? []).some(other => compareOrders(other, order) < 0)
+    return [
+      ...outside.filter(order => order.isFirstOrder !== true && isFirst(order)),
+      ...heldFirst.filter(order => !isFirst(order)),
+    ].map(({ source, orderNo }) => ({ source, orderNo }))
+  }
+}
+
+interface Placed extends OrderKey {
+  paidAt: Instant
+}
+
+/** By (paidAt, source, orderNo). */
+const compareOrders = (a: Placed, b: Placed) =>
+  a.paidAt - b.paidAt || compareBytes(a.source, b.source) || compareBytes(a.orderNo, b.orderNo)
+
+/** Under which ids, and when, each known buyer's touches are looked for. */
+function touchProbes(
+  orders: readonly Order[],
+  buyers: ReadonlyMap<Order, string | null>,
+  persons: readonly { memberNo: string; lastMemberNo: string }[],
+  ids: readonly { kind: string; value: string; memberNo: string }[],
+  reach: LoadOptions['reach'],
+): TouchProbe[] {
+  const spans = new Map<string, { from: Instant; to: Instant }>()
+  for (const order of orders) {
+    const buyer = buyers.get(order)
+    if (!buyer) continue
+    const { from, to } = reach(order.paidAt)
+    const span = spans.get(buyer)
+    spans.set(buyer, span ? { from: Math.min(span.from, from), to: Math.max(span.to, to) } : { from, to })
+  }
+  const probes = new Map<string, TouchProbe>()
+  const add = (kind: TouchProbe['kind'], value: string, buyer: string | undefined) => {
+    const span = buyer === undefined ? undefined : spans.get(buyer)
+    if (!span) return
+    probes.set(JSON.stringify([kind, value, buyer]), {
+      kind,
+      value,
+      from: formatInstant(span.from),
+      to: formatInstant(span.to),
+    })
+  }
+  const buyerOf = new Map(persons.map(person => [person.memberNo, person.lastMemberNo]))
+  for (const person of persons) add('member', person.memberNo, person.lastMemberNo)
+  for (const id of ids) add(id.kind as IdentityKind, id.value, buyerOf.get(id.memberNo))
+  return [...probes.values()]
+}
+
+function orderOf(row: OrderRow): Order {
+  return {
+    source: row.source,
+    orderNo: row.orderNo,
+    revision: row.revision,
+    channel: row.channel as Channel,
+    ...optional('memberNo', row.memberNo),
+    visitorIds: visitorIdsOf(row),
+    ...optional('phoneHash', row.phoneHash),
+    ...optional('sellingStore', row.sellingStore),
+    ...optional('closer', row.closer),
+    ...optional('shareCode', row.shareCode),
+    paidAt: row.paidAt,
+    ...optional('completedAt', row.completedAt),
+    cancelled: row.cancelled,
+    lines: row.lines,
+  }
+}
+
+function assignmentOf(row: {
+  memberNo: string
+  fromAt: Instant
+  attributedTold: boolean
+  attributedAssociate: string | null
+  homeStoreTold: boolean
+  homeStore: string | null
+}): MemberAssignment {
+  return {
+    memberNo: row.memberNo,
+    from: row.fromAt,
+    ...(row.attributedTold ? { attributedAssociate: row.attributedAssociate } : {}),
+    ...(row.homeStoreTold ? { homeStore: row.homeStore } : {}),
+  }
+}
+
+function visitorIdsOf(row: {
+  unionid: string | null
+  openid: string | null
+  externalUserid: string | null
+  visitorId: string | null
+}): VisitorIds {
+  return {
+    ...optional('unionid', row.unionid),
+    ...optional('openid', row.openid),
+    ...optional('external_userid', row.externalUserid),
+    ...optional('visitor', row.visitorId),
+  }
+}
+
+function optional<K extends string, V>(key: K, value: V | null): { [P in K]?: V } {
+  return value === null ? {} : ({ [key]: value } as { [P in K]: V })
+}
+
+function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group) group.push(item)
+    else groups.set(key, [item])
+  }
+  return groups
+}

@@ -1,0 +1,28 @@
+export const KEY_SCOPES = ['ingest', 'read', 'admin'] as const
+export type KeyScope = (typeof KEY_SCOPES)[number]
+
+/**
+ * What somebody may see. Part of every statement that reads: an integrator's key, headquarters and auditors see the
+ * brand; managers and franchisees their stores; an associate himself and his customers.
+ */
+export type Scope =
+  | { brandId: number; reach: 'brand' }
+  | { brandId: number; reach: 'stores'; storeCodes: readonly string[] }
+  | { brandId: number; reach: 'self'; associateId: string }
+
+/** Who asks, whatever he asks with. */
+export interface Caller {
+  brandId: number
+  /** The brand's time zone. */
+  zone: string
+  /** For the record: `key:<name>` or the associateId. */
+  actor: string
+  scopes: ReadonlySet<KeyScope>
+  scope: Scope
+}
+
+/** `dg_<brandId>_<secret>`: the brand is in it, so that a look-up needs no index across brands. */
+export function brandOfKey(key: string): number | null {
+  const match = /^dg_(\d{1,9})_[A-Za-z0-9_-]{20,}$/.exec(key)
+  return match ? Number(match[1]) : null
+}

@@ -1,0 +1,49 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Db } from '../../database.ts'
+import { uuidv7 } from '../../lib/ids.ts'
+import type { Instant } from '../../lib/time.ts'
+import { brandOfKey, type Caller, type KeyScope } from './domain.ts'
+import { insertBrand, insertKey, selectBrand, selectKey } from './queries.ts'
+
+/** The brand that is there without `brands create`. */
+export const DEFAULT_BRAND_ID = 1
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest()
+
+/** Makes the default brand where it is missing; its name and zone follow the settings. */
+export async function ensureDefaultBrand(db: Db, options: { name: string; zone: string; now: Instant }) {
+  await insertBrand(db, { brandId: DEFAULT_BRAND_ID, slug: 'default', ...options })
+}
+
+/**
+ * Makes an API key.
+ *
+ * @returns the key, which nobody can read again
+ */
+export async function createKey(
+  db: Db,
+  options: { brandId: number; name: string; scopes: readonly KeyScope[]; now: Instant },
+): Promise<string> {
+  const key = `dg_${options.brandId}_${randomBytes(24).toString('base64url')}`
+  await insertKey(db, { ...options, keyId: uuidv7(options.now), keyHash: sha256(key) })
+  return key
+}
+
+/** Who asks with this key; null where it is none. */
+export async function callerOfKey(db: Db, key: string, bootstrapApiKey: string | null): Promise<Caller | null> {
+  if (bootstrapApiKey !== null && timingSafeEqual(sha256(key), sha256(bootstrapApiKey))) {
+    return await callerOf(db, DEFAULT_BRAND_ID, 'key:bootstrap', ['ingest', 'read', 'admin'])
+  }
+  const brandId = brandOfKey(key)
+  if (brandId === null) return null
+  const row = await selectKey(db, { brandId, keyHash: sha256(key) })
+  return row ? await callerOf(db, brandId, `key:${row.name}`, row.scopes) : null
+}
+
+async function callerOf(db: Db, brandId: number, actor: string, scopes: readonly KeyScope[]): Promise<Caller | null> {
+  const brand = await selectBrand(db, { brandId })
+  if (!brand) return null
+  return { brandId, zone: brand.timezone, actor, scopes: new Set(scopes), scope: { brandId, reach: 'brand' } }
+}
+
+export { selectBrand } from './queries.ts'

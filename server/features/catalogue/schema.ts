@@ -1,0 +1,139 @@
+/**
+ * What to share into a chat, what a sale of it would earn the asker, and the share itself.
+ * Browser code imports the types only.
+ */
+import { Type, type Static, type TSchema } from 'typebox'
+
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const instant = (description?: string) => Type.String({ format: 'date-time', ...(description ? { description } : {}) })
+
+/** Roles that an associate can hold, in the plan's fixed order. */
+export const AssociateRole = Type.Enum(['sharer', 'closer', 'attributed', 'opener', 'inviter'])
+export type AssociateRole = Static<typeof AssociateRole>
+
+/** What one role adds to the estimate. Exactly one of rateBps and perUnitFen is set. */
+export const EarnPart = Type.Object({
+  role: AssociateRole,
+  ruleId: Type.String(),
+  rateBps: nullable(Type.Integer()),
+  perUnitFen: nullable(Type.Integer()),
+  amountFen: Type.Integer({ minimum: 0, description: 'After sameAssociate and the cap; parts sum to earnFen' }),
+})
+export type EarnPart = Static<typeof EarnPart>
+
+/**
+ * What the asker would earn if this customer bought one, online, at priceFen, now, through the asker's share: the
+ * plan's own function applied to that supposed order, with the attributed and opening associate that the customer has.
+ * In a group or without a customer the buyer is unknown, and sharer alone counts.
+ */
+export const EarnEstimate = Type.Object({
+  earnFen: Type.Integer({ minimum: 0 }),
+  earnInStoreFen: Type.Integer({
+    minimum: 0,
+    description: "The same bought at the till of the asker's store, another closing",
+  }),
+  parts: Type.Array(EarnPart, { description: 'Of the online sale; roles that pay nothing are left out' }),
+  cappedFromFen: nullable(
+    Type.Integer({ description: 'What the parts would sum to without the cap; null: not capped' }),
+  ),
+  nothingBecause: nullable(
+    Type.Enum(['no_plan', 'no_rule', 'self_purchase'], { description: 'Set where earnFen is 0' }),
+  ),
+})
+export type EarnEstimate = Static<typeof EarnEstimate>
+
+export const CatalogueItem = Type.Object({
+  sku: Type.String(),
+  name: Type.String(),
+  category: nullable(Type.String()),
+  priceFen: Type.Integer({ minimum: 0 }),
+  listFen: nullable(Type.Integer({ description: 'The price before any reduction; null: none told' })),
+  imageUrl: nullable(Type.String()),
+  stock: nullable(Type.Integer({ description: 'null: not told' })),
+  earn: EarnEstimate,
+  sentBeforeAt: nullable(instant('When the asker last sent it into this chat (touch of kind sent); null: never')),
+  viewedAt: nullable(instant('When this customer last looked at it; null: never, or no consent')),
+})
+export type CatalogueItem = Static<typeof CatalogueItem>
+
+/** GET /api/v1/catalogue. At most one of externalUserid and chatId. */
+export const CatalogueQuery = Type.Object(
+  {
+    externalUserid: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+    chatId: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+    query: Type.Optional(Type.String({ maxLength: 64, description: 'In name, sku or category; blank: all' })),
+    cursor: Type.Optional(Type.String({ maxLength: 256 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 50, default: 20 })),
+  },
+  { additionalProperties: false },
+)
+export type CatalogueQuery = Static<typeof CatalogueQuery>
+
+/** Without `query`: what this customer looked at first, the latest first, then by name and sku. */
+export const Catalogue = Type.Object({
+  asOf: instant(),
+  plan: nullable(Type.Object({ code: Type.String(), version: Type.Integer() }, { description: "Today's plan" })),
+  items: Type.Array(CatalogueItem, { maxItems: 50 }),
+  nextCursor: nullable(Type.String()),
+})
+export type Catalogue = Static<typeof Catalogue>
+
+/**
+ * POST /api/v1/share: makes one link for one send. The caller makes the id, so that a retry after a lost answer gets
+ * the same link again (200 instead of 201; the same id with other content is 409 `share.id_taken`).
+ * 404 `share.unknown_target`; 403 for whom may not write.
+ */
+export const ShareRequest = Type.Object(
+  {
+    shareId: Type.String({ format: 'uuid' }),
+    target: Type.Object(
+      {
+        kind: Type.Enum(['product', 'enrol']),
+        ref: nullable(Type.String({ description: "The sku; null for enrol, which is the asker's store and code" })),
+      },
+      { additionalProperties: false },
+    ),
+    sentTo: nullable(
+      Type.Union([
+        Type.Object({ externalUserid: Type.String({ maxLength: 128 }) }, { additionalProperties: false }),
+        Type.Object({ chatId: Type.String({ maxLength: 128 }) }, { additionalProperties: false }),
+      ]),
+    ),
+    channel: Type.Enum(['single_chat', 'group_chat', 'other'], { description: 'other: the link is copied' }),
+  },
+  { additionalProperties: false },
+)
+export type ShareRequest = Static<typeof ShareRequest>
+
+/** Everything that sendChatMessage needs, ready made. */
+export const Share = Type.Object({
+  linkCode: Type.String(),
+  url: Type.String({ description: 'PUBLIC_URL/s/{linkCode}' }),
+  miniProgram: nullable(
+    Type.Object(
+      {
+        appid: Type.String(),
+        title: Type.String({ description: 'At most 64 bytes' }),
+        imgUrl: Type.String({ description: 'As for link' }),
+        page: Type.String({ description: "The path with WeCom's .html before its query, the link code in that" }),
+      },
+      { description: 'null: no mini program is configured, or the target has no page in it; the link goes instead' },
+    ),
+  ),
+  link: Type.Object({
+    title: Type.String({ description: 'At most 128 bytes' }),
+    desc: Type.String({ description: 'At most 512 bytes' }),
+    imgUrl: Type.String({
+      description: 'Absolute and never empty: WeCom refuses what is no picture ("invalid imgUrl")',
+    }),
+    url: Type.String({ description: 'The same as url' }),
+  }),
+})
+export type Share = Static<typeof Share>
+
+/**
+ * POST /api/v1/share/{linkCode}/sent, body {}: after WeCom said that the message went. Records the touch of kind
+ * `sent` with the touchId `sent-{linkCode}`, so that saying it twice records it once. 404 for another's link.
+ */
+export const ShareSent = Type.Object({ linkCode: Type.String(), sentAt: instant() })
+export type ShareSent = Static<typeof ShareSent>

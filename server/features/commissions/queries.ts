@@ -1,0 +1,503 @@
+import type { Db } from '../../database.ts'
+import { uuidv7 } from '../../lib/ids.ts'
+import { formatInstant, type Instant } from '../../lib/time.ts'
+import type { BookingReason, OrderKey } from '../evidence/service.ts'
+import type { Scope } from '../auth/domain.ts'
+import type { Entitlement } from './domain.ts'
+
+interface Options {
+  brandId: number
+}
+
+// -------------------------------------------------------------------------------------------------- plans
+
+export interface PlanKey {
+  code: string
+  version: number
+  hash: string
+}
+
+export async function selectPlanKeys(db: Db, { brandId }: Options) {
+  return await db<PlanKey[]>`
+    SELECT code, version, encode(content_hash, 'hex') AS hash FROM plans
+    WHERE brand_id = ${brandId} ORDER BY code, version`
+}
+
+export interface PlanRow extends PlanKey {
+  content: unknown
+  isRetroactive: boolean
+  publishedAt: Instant
+  publishedBy: string
+}
+
+export async function selectPlans(
+  db: Db,
+  { brandId, keys }: Options & { keys: readonly { code: string; version: number }[] },
+) {
+  return await db<PlanRow[]>`
+    SELECT p.code, p.version, encode(p.content_hash, 'hex') AS hash, p.content, p.is_retroactive AS "isRetroactive",
+      p.published_at AS "publishedAt", p.published_by AS "publishedBy"
+    FROM jsonb_to_recordset(${JSON.stringify(keys)}::text::jsonb) AS key (code text, version int)
+    JOIN plans AS p ON p.brand_id = ${brandId} AND p.code = key.code AND p.version = key.version
+    ORDER BY p.code, p.version`
+}
+
+/** @returns whether it was new; a version published before stays as it is */
+export async function insertPlan(
+  db: Db,
+  options: Options & {
+    plan: { code: string; version: number; effectiveFrom: Instant; effectiveTo: Instant | null }
+    content: unknown
+    contentHash: Buffer
+    isRetroactive: boolean
+    now: Instant
+    actor: string
+  },
+) {
+  const { brandId, plan } = options
+  const rows = await db`
+    INSERT INTO plans (brand_id, code, version, effective_from, effective_to, content, content_hash, is_retroactive,
+      published_at, published_by)
+    VALUES (${brandId}, ${plan.code}, ${plan.version}, ${plan.effectiveFrom}, ${plan.effectiveTo},
+      ${JSON.stringify(options.content)}::text::jsonb, ${options.contentHash}, ${options.isRetroactive}, ${options.now},
+      ${options.actor})
+    ON CONFLICT DO NOTHING RETURNING code`
+  return rows.length > 0
+}
+
+// ------------------------------------------------------------------------------------------------ booking
+
+/** Locks orders' rows in one order for all; those of which only a refund came are left out. */
+export async function lockOrdersForBooking(db: Db, { brandId, orders }: Options & { orders: readonly OrderKey[] }) {
+  return await db<OrderKey[]>`
+    SELECT source, order_no AS "orderNo" FROM orders
+    WHERE brand_id = ${brandId} AND revision IS NOT NULL AND (source, order_no) IN (
+      SELECT source, "orderNo" FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb)
+        AS key (source text, "orderNo" text))
+    ORDER BY source, order_no FOR UPDATE`
+}
+
+export type BookedRow = Entitlement & OrderKey
+
+/** What is booked now for these orders. */
+export async function selectBooked(db: Db, { brandId, orders }: Options & { orders: readonly OrderKey[] }) {
+  return await db<BookedRow[]>`
+    SELECT e.source, e.order_no AS "orderNo", e.line_no AS "lineNo", e.role, e.payee_kind AS "payeeKind", e.payee,
+      e.bearer_kind AS "bearerKind", e.bearer, e.rule_id AS "ruleId", e.plan_code AS "planCode",
+      e.plan_version AS "planVersion", e.available_at AS "availableAt", e.amount_fen AS "amountFen"
+    FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb) AS key (source text, "orderNo" text)
+    JOIN entitlements AS e ON e.brand_id = ${brandId} AND e.source = key.source AND e.order_no = key."orderNo"`
+}
+
+export interface Booking extends OrderKey {
+  paidAt: Instant
+  /** The difference, signed, to be appended to the ledger. */
+  row: Entitlement
+  /** What is owed under this key from now on. */
+  owedFen: number
+}
+
+/**
+ * Appends ledger rows and brings the entitlements to what is owed, in one statement: neither can happen without the
+ * other.
+ */
+export async function insertBookings(
+  db: Db,
+  options: Options & { bookings: readonly Booking[]; reason: BookingReason; now: Instant },
+) {
+  if (options.bookings.length === 0) return
+  const { brandId, reason, now } = options
+  const rows = options.bookings.map(({ source, orderNo, paidAt, row, owedFen }) => ({
+    ...row,
+    source,
+    orderNo,
+    paidAt: formatInstant(paidAt),
+    availableAt: formatInstant(row.availableAt),
+    rowId: uuidv7(now),
+    owedFen,
+  }))
+  await db`
+    WITH row AS MATERIALIZED (
+      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
+        AS row (source text, "orderNo" text, "lineNo" int, role text, "payeeKind" text, payee text, "bearerKind" text,
+          bearer text, "ruleId" text, "planCode" text, "planVersion" int, "availableAt" timestamptz(3), "amountFen" bigint,
+          "paidAt" timestamptz(3), "rowId" uuid, "owedFen" bigint)
+    ), booked AS (
+      INSERT INTO ledger_rows (brand_id, row_id, booked_at, subject, source, order_no, line_no, role, payee_kind, payee,
+        bearer_kind, bearer, rule_id, plan_code, plan_version, amount_fen, reason, available_at)
+      SELECT ${brandId}, "rowId", ${now}, 'order_line', source, "orderNo", "lineNo", role, "payeeKind", payee,
+        "bearerKind", bearer, "ruleId", "planCode", "planVersion", "amountFen", ${reason}, "availableAt"
+      FROM row
+    ), gone AS (
+      DELETE FROM entitlements AS e USING row
+      WHERE row."owedFen" = 0 AND e.brand_id = ${brandId} AND e.source = row.source AND e.order_no = row."orderNo"
+        AND e.line_no = row."lineNo" AND e.role = row.role AND e.payee_kind = row."payeeKind" AND e.payee = row.payee
+        AND e.bearer_kind = row."bearerKind" AND e.bearer = row.bearer AND e.rule_id = row."ruleId"
+        AND e.plan_code = row."planCode" AND e.plan_version = row."planVersion" AND e.available_at = row."availableAt"
+    )
+    INSERT INTO entitlements (brand_id, source, order_no, line_no, role, payee_kind, payee, bearer_kind, bearer, rule_id,
+      plan_code, plan_version, available_at, amount_fen, paid_at)
+    SELECT ${brandId}, source, "orderNo", "lineNo", role, "payeeKind", payee, "bearerKind", bearer, "ruleId", "planCode",
+      "planVersion", "availableAt", "owedFen", "paidAt"
+    FROM row WHERE "owedFen" <> 0
+    ON CONFLICT ON CONSTRAINT entitlements_pkey DO UPDATE SET amount_fen = EXCLUDED.amount_fen, paid_at = EXCLUDED.paid_at`
+}
+
+export interface DecidedRow extends OrderKey {
+  buyer: string | null
+  isFirstOrder: boolean | null
+  netFen: number
+  commissionFen: number
+  relation: string | null
+  isUnattributed: boolean
+  isUnplanned: boolean
+  roles: Record<string, string | string[]>
+  associates: string[]
+}
+
+/** What was decided about the orders, for lists and figures. */
+export async function updateDecided(db: Db, { brandId, rows }: Options & { rows: readonly DecidedRow[] }) {
+  if (rows.length === 0) return
+  await db`
+    UPDATE orders AS o SET buyer = row.buyer, is_first_order = row."isFirstOrder", net_fen = row."netFen",
+      commission_fen = row."commissionFen", relation = row.relation, is_unattributed = row."isUnattributed",
+      is_unplanned = row."isUnplanned", roles = row.roles, associates = row.associates
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
+      AS row (source text, "orderNo" text, buyer text, "isFirstOrder" boolean, "netFen" bigint, "commissionFen" bigint,
+        relation text, "isUnattributed" boolean, "isUnplanned" boolean, roles jsonb, associates text[])
+    WHERE o.brand_id = ${brandId} AND o.source = row.source AND o.order_no = row."orderNo"`
+}
+
+/** When the order was paid may change by a revision; the rows owed for it carry it for lists. */
+export async function updatePaidAt(
+  db: Db,
+  { brandId, orders }: Options & { orders: readonly (OrderKey & { paidAt: Instant })[] },
+) {
+  const rows = orders.map(order => ({ ...order, paidAt: formatInstant(order.paidAt) }))
+  await db`
+    UPDATE entitlements AS e SET paid_at = row."paidAt"
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
+      AS row (source text, "orderNo" text, "paidAt" timestamptz(3))
+    WHERE e.brand_id = ${brandId} AND e.source = row.source AND e.order_no = row."orderNo" AND e.paid_at <> row."paidAt"`
+}
+
+/** Makes the month's partition of the ledger where it is missing. */
+export async function ensurePartition(db: Db, table: 'ledger_rows' | 'touches', instant: Instant) {
+  await db`SELECT ensure_month_partition(${table}, ${formatInstant(instant).slice(0, 10)}::date)`
+}
+
+// -------------------------------------------------------------------------------------------------- marks
+
+export interface MarkRow {
+  markId: string
+  kind: string
+}
+
+/** The oldest marks that still name evidence, not orders, and the transactions that were under way when they were seen. */
+export async function selectEvidenceMarks(db: Db, { brandId, limit }: Options & { limit: number }) {
+  return await db<(MarkRow & { underWay: string })[]>`
+    SELECT mark_id AS "markId", kind, pg_snapshot_xmax(pg_current_snapshot())::text AS "underWay"
+    FROM reconcile_marks WHERE brand_id = ${brandId} AND kind <> 'order' ORDER BY mark_id LIMIT ${limit}`
+}
+
+/** Whether every transaction that was under way then has ended. */
+export async function haveEnded(db: Db, underWay: string): Promise<boolean> {
+  const [row] = await db<{ ended: boolean }[]>`
+    SELECT pg_snapshot_xmin(pg_current_snapshot()) >= ${underWay}::xid8 AS ended`
+  return row!.ended
+}
+
+/** Takes marks to work on; those that another process works on are left to it. */
+export async function takeMarks(db: Db, { brandId, markIds }: Options & { markIds: readonly string[] }) {
+  return await db<{ markId: string; kind: string; key: string; paidFrom: Instant | null; reason: string }[]>`
+    SELECT mark_id AS "markId", kind, key, paid_from AS "paidFrom", reason FROM reconcile_marks
+    WHERE brand_id = ${brandId} AND mark_id = ANY (${markIds as string[]}::uuid[])
+    ORDER BY mark_id FOR UPDATE SKIP LOCKED`
+}
+
+export async function takeOrderMarks(db: Db, { brandId, limit }: Options & { limit: number }) {
+  return await db<{ markId: string; source: string; orderNo: string; reason: BookingReason }[]>`
+    SELECT mark_id AS "markId", key AS source, order_no AS "orderNo", reason FROM reconcile_marks
+    WHERE brand_id = ${brandId} AND kind = 'order' ORDER BY mark_id LIMIT ${limit} FOR UPDATE SKIP LOCKED`
+}
+
+export async function deleteMarks(db: Db, { brandId, markIds }: Options & { markIds: readonly string[] }) {
+  await db`DELETE FROM reconcile_marks WHERE brand_id = ${brandId} AND mark_id = ANY (${markIds as string[]}::uuid[])`
+}
+
+export interface OrderMark extends OrderKey {
+  reason: string
+}
+
+export interface EvidenceMark {
+  kind: string
+  key: string
+  paidFrom: string | null
+  reason: string
+}
+
+/**
+ * Marks every order that this evidence can change, and not only its own: by who bought, who shared, who is in a role
+ * or could be. One statement says which; a test holds it against deciding everything again.
+ *
+ * Step by step: what the marks name → links and touches → persons (all their numbers and ids) → orders.
+ */
+export async function insertOrderMarksOf(
+  db: Db,
+  { brandId, marks, now }: Options & { marks: readonly EvidenceMark[]; now: Instant },
+) {
+  await db`
+    WITH mark AS MATERIALIZED (
+      SELECT kind, key, "paidFrom" AS paid_from, reason FROM jsonb_to_recordset(${JSON.stringify(marks)}::text::jsonb)
+        AS mark (kind text, key text, "paidFrom" timestamptz, reason text)
+    ), associate AS (
+      -- Somebody whose record changed, and those whom he invited: he earns by their shares.
+      SELECT key AS associate_id, reason FROM mark WHERE kind = 'associate'
+      UNION
+      SELECT a.associate_id, mark.reason FROM mark JOIN associates AS a ON a.brand_id = ${brandId} AND a.invited_by = mark.key
+      WHERE mark.kind = 'associate'
+    ), link AS (
+      SELECT key AS link_code, reason FROM mark WHERE kind = 'link'
+      UNION
+      SELECT l.link_code, associate.reason FROM associate
+      JOIN share_links AS l ON l.brand_id = ${brandId} AND l.associate_id = associate.associate_id
+      UNION
+      SELECT l.link_code, mark.reason FROM mark JOIN share_links AS l ON l.brand_id = ${brandId} AND l.store_code = mark.key
+      WHERE mark.kind = 'store'
+    ), touch AS (
+      SELECT t.member_no, t.unionid, t.openid, t.external_userid, t.visitor_id, t.at, link.reason
+      FROM link JOIN touches AS t ON t.brand_id = ${brandId} AND t.link_code = link.link_code
+    ), id AS (
+      SELECT kind, key AS value, paid_from, reason FROM mark
+      WHERE kind IN ('unionid', 'openid', 'external_userid', 'visitor')
+      UNION SELECT 'unionid', unionid, at, reason FROM touch WHERE unionid IS NOT NULL
+      UNION SELECT 'openid', openid, at, reason FROM touch WHERE openid IS NOT NULL
+      UNION SELECT 'external_userid', external_userid, at, reason FROM touch WHERE external_userid IS NOT NULL
+      UNION SELECT 'visitor', visitor_id, at, reason FROM touch WHERE visitor_id IS NOT NULL
+    ), member AS (
+      SELECT key AS member_no, paid_from, reason FROM mark WHERE kind = 'member'
+      UNION SELECT member_no, at, reason FROM touch WHERE member_no IS NOT NULL
+      UNION
+      SELECT i.member_no, id.paid_from, id.reason FROM id
+      JOIN identities AS i ON i.brand_id = ${brandId} AND i.kind = id.kind AND i.value = id.value
+      UNION
+      SELECT m.member_no, NULL::timestamptz, mark.reason FROM mark
+      JOIN members AS m ON m.brand_id = ${brandId} AND m.phone_hash = mark.key WHERE mark.kind = 'phone'
+      UNION
+      SELECT m.member_no, NULL::timestamptz, associate.reason FROM associate
+      JOIN members AS m ON m.brand_id = ${brandId} AND m.opening_associate = associate.associate_id
+      UNION
+      SELECT a.member_no, a.from_at, associate.reason FROM associate
+      JOIN member_assignments AS a ON a.brand_id = ${brandId} AND a.attributed_associate = associate.associate_id
+      UNION
+      SELECT a.member_no, a.from_at, mark.reason FROM mark
+      JOIN member_assignments AS a ON a.brand_id = ${brandId} AND a.home_store = mark.key WHERE mark.kind = 'store'
+      UNION
+      SELECT m.member_no, NULL::timestamptz, mark.reason FROM mark
+      JOIN members AS m ON m.brand_id = ${brandId} AND m.opening_store = mark.key WHERE mark.kind = 'store'
+    ), buyer AS (
+      -- All numbers of each person: an order keeps the last number that was known when it was decided.
+      SELECT other.member_no AS buyer, member.paid_from, member.reason FROM member
+      JOIN members AS m ON m.brand_id = ${brandId} AND m.member_no = member.member_no
+      JOIN members AS other ON other.brand_id = ${brandId} AND other.last_member_no = m.last_member_no
+    ), found AS (
+      SELECT o.source, o.order_no, buyer.reason FROM buyer
+      JOIN orders AS o ON o.brand_id = ${brandId} AND o.buyer = buyer.buyer
+        AND o.paid_at >= COALESCE(buyer.paid_from, '-infinity')
+      UNION
+      SELECT o.source, o.order_no, id.reason FROM id
+      JOIN orders AS o ON o.brand_id = ${brandId} AND o.unionid = id.value
+        AND o.paid_at >= COALESCE(id.paid_from, '-infinity') WHERE id.kind = 'unionid'
+      UNION
+      SELECT o.source, o.order_no, id.reason FROM id
+      JOIN orders AS o ON o.brand_id = ${brandId} AND o.openid = id.value
+        AND o.paid_at >= COALESCE(id.paid_from, '-infinity') WHERE id.kind = 'openid'
+      UNION
+      SELECT o.source, o.order_no, id.reason FROM id
+      JOIN orders AS o ON o.brand_id = ${brandId} AND o.external_userid = id.value
+        AND o.paid_at >= COALESCE(id.paid_from, '-infinity') WHERE id.kind = 'external_userid'
+      UNION
+      SELECT o.source, o.order_no, id.reason FROM id
+      JOIN orders AS o ON o.brand_id = ${brandId} AND o.visitor_id = id.value
+        AND o.paid_at >= COALESCE(id.paid_from, '-infinity') WHERE id.kind = 'visitor'
+      UNION
+      SELECT o.source, o.order_no, mark.reason FROM mark
+      JOIN orders AS o ON o.brand_id = ${brandId} AND o.phone_hash = mark.key WHERE mark.kind = 'phone'
+      UNION
+      SELECT o.source, o.order_no, link.reason FROM link
+      JOIN orders AS o ON o.brand_id = ${brandId} AND o.share_code = link.link_code
+      UNION
+      SELECT o.source, o.order_no, mark.reason FROM mark
+      JOIN orders AS o ON o.brand_id = ${brandId} AND o.selling_store = mark.key WHERE mark.kind = 'store'
+      UNION
+      SELECT o.source, o.order_no, mark.reason FROM mark
+      JOIN orders AS o ON o.brand_id = ${brandId} AND (o.closers @> ARRAY[mark.key] OR o.associates @> ARRAY[mark.key])
+      WHERE mark.kind = 'associate'
+      UNION
+      SELECT o.source, o.order_no, associate.reason FROM associate
+      JOIN order_overrides AS o ON o.brand_id = ${brandId} AND o.associate_id = associate.associate_id
+      UNION
+      SELECT o.source, o.order_no, mark.reason FROM mark
+      JOIN order_overrides AS o ON o.brand_id = ${brandId} AND o.store_code = mark.key WHERE mark.kind = 'store'
+    )
+    INSERT INTO reconcile_marks (brand_id, mark_id, kind, key, order_no, reason, marked_at)
+    SELECT ${brandId}, gen_random_uuid(), 'order', source, order_no, min(reason), ${now}
+    FROM found GROUP BY source, order_no`
+}
+
+/** Which brands have work. */
+export async function selectMarkedBrands(db: Db): Promise<number[]> {
+  const rows = await db<{ brandId: number }[]>`
+    SELECT brand_id AS "brandId" FROM brands AS b
+    WHERE EXISTS (SELECT FROM reconcile_marks AS m WHERE m.brand_id = b.brand_id) ORDER BY 1`
+  return rows.map(row => row.brandId)
+}
+
+/** How much is not booked yet, and since when. */
+export async function selectBacklog(db: Db, { brandId, now }: Options & { now: Instant }) {
+  const [row] = await db<{ marks: number; jobs: number; oldest: Instant | null }[]>`
+    SELECT
+      (SELECT count(*) FROM (
+        SELECT DISTINCT kind, key, order_no FROM reconcile_marks WHERE brand_id = ${brandId}) AS distinct_marks
+      ) AS marks,
+      (SELECT COALESCE(sum(GREATEST(total - done, 1)), 0) FROM jobs
+        WHERE brand_id = ${brandId} AND books_ledger AND status IN ('waiting', 'running')) AS jobs,
+      LEAST(
+        (SELECT min(marked_at) FROM reconcile_marks WHERE brand_id = ${brandId}),
+        (SELECT min(created_at) FROM jobs
+          WHERE brand_id = ${brandId} AND books_ledger AND status IN ('waiting', 'running'))
+      ) AS oldest`
+  const pendingOrders = Number(row!.marks) + Number(row!.jobs)
+  const oldestSeconds = row!.oldest === null ? 0 : Math.max(0, Math.floor((now - row!.oldest) / 1000))
+  return { pendingOrders, oldestSeconds }
+}
+
+interface PaidSpan extends Options {
+  from: string
+  /** null: without end. */
+  to: string | null
+}
+
+export async function countOrdersPaid(db: Db, { brandId, from, to }: PaidSpan): Promise<number> {
+  const [row] = await db<{ count: number }[]>`
+    SELECT count(*) AS count FROM orders
+    WHERE brand_id = ${brandId} AND paid_at >= ${from}::text::timestamptz
+      AND paid_at < COALESCE(${to}::text::timestamptz, 'infinity')`
+  return row!.count
+}
+
+/** The next orders paid in a span, by (paidAt, source, orderNo). */
+export async function selectOrdersPaid(
+  db: Db,
+  options: PaidSpan & { after: (OrderKey & { paidAt: string }) | null; limit: number },
+) {
+  const { brandId, from, to, after, limit } = options
+  return await db<(OrderKey & { paidAt: Instant })[]>`
+    SELECT source, order_no AS "orderNo", paid_at AS "paidAt" FROM orders
+    WHERE brand_id = ${brandId} AND paid_at >= ${from}::text::timestamptz
+      AND paid_at < COALESCE(${to}::text::timestamptz, 'infinity')
+      ${after ? db`AND (paid_at, source, order_no) > (${after.paidAt}::text::timestamptz, ${after.source}, ${after.orderNo})` : db``}
+    ORDER BY paid_at, source, order_no LIMIT ${limit}`
+}
+
+// -------------------------------------------------------------------------------------------------- lists
+
+/** Which orders somebody may see: a part of every statement that lists them. */
+function visibleOrders(db: Db, scope: Scope) {
+  if (scope.reach === 'brand') return db`true`
+  if (scope.reach === 'self') return db`o.associates @> ARRAY[${scope.associateId}]`
+  const storeCodes = scope.storeCodes as string[]
+  return db`(o.selling_store = ANY (${storeCodes}::text[]) OR o.roles ->> 'home_store' = ANY (${storeCodes}::text[]))`
+}
+
+/** Whether what a filter names is there, and within what may be seen. */
+export async function selectNamedThings(
+  db: Db,
+  options: { scope: Scope; storeCode: string | null; associate: string | null; memberNo: string | null },
+): Promise<boolean> {
+  const { scope, storeCode, associate, memberNo } = options
+  const stores = scope.reach === 'stores' ? (scope.storeCodes as string[]) : null
+  const self = scope.reach === 'self' ? scope.associateId : null
+  const [row] = await db<{ there: boolean }[]>`
+    SELECT (${storeCode}::text IS NULL OR EXISTS (
+        SELECT FROM stores WHERE brand_id = ${scope.brandId} AND store_code = ${storeCode}
+          AND (${stores}::text[] IS NULL OR store_code = ANY (${stores}::text[])) AND ${self}::text IS NULL))
+      AND (${associate}::text IS NULL OR EXISTS (
+        SELECT FROM associates WHERE brand_id = ${scope.brandId} AND associate_id = ${associate}
+          AND (${stores}::text[] IS NULL OR store_code = ANY (${stores}::text[]))
+          AND (${self}::text IS NULL OR associate_id = ${self})))
+      AND (${memberNo}::text IS NULL OR EXISTS (
+        SELECT FROM members WHERE brand_id = ${scope.brandId} AND member_no = ${memberNo})) AS there`
+  return row!.there
+}
+
+/** Orders by paidAt, newest first, as last decided. */
+export async function selectOrderList(
+  db: Db,
+  options: {
+    scope: Scope
+    from: Instant | null
+    to: Instant | null
+    storeCode: string | null
+    associate: string | null
+    memberNo: string | null
+    attributed: boolean | null
+    after: { paidAt: string; source: string; orderNo: string } | null
+    limit: number
+  },
+) {
+  const { scope, from, to, storeCode, associate, memberNo, attributed, after, limit } = options
+  return await db<
+    {
+      source: string
+      orderNo: string
+      revision: number
+      channel: string
+      paidAt: Instant
+      cancelled: boolean
+      sellingStore: string | null
+      memberNo: string | null
+      netFen: number
+      commissionFen: number
+      relation: string | null
+      attributed: boolean
+      planned: boolean
+      firstOrder: boolean | null
+      roles: Record<string, string | string[]>
+    }[]
+  >`
+    SELECT o.source, o.order_no AS "orderNo", o.revision, o.channel, o.paid_at AS "paidAt", o.cancelled,
+      o.selling_store AS "sellingStore", o.buyer AS "memberNo", o.net_fen AS "netFen",
+      o.commission_fen AS "commissionFen", o.relation, NOT o.is_unattributed AS attributed,
+      NOT o.is_unplanned AS planned, o.is_first_order AS "firstOrder", o.roles
+    FROM orders AS o
+    WHERE o.brand_id = ${scope.brandId} AND o.revision IS NOT NULL AND ${visibleOrders(db, scope)}
+      ${from === null ? db`` : db`AND o.paid_at >= ${from}`}
+      ${to === null ? db`` : db`AND o.paid_at < ${to}`}
+      ${storeCode === null ? db`` : db`AND o.selling_store = ${storeCode}`}
+      ${associate === null ? db`` : db`AND o.associates @> ARRAY[${associate}]`}
+      ${
+        memberNo === null
+          ? db``
+          : db`AND o.buyer = (SELECT last_member_no FROM members WHERE brand_id = ${scope.brandId} AND member_no = ${memberNo})`
+      }
+      ${attributed === null ? db`` : db`AND o.is_unattributed = ${!attributed}`}
+      ${after ? db`AND (o.paid_at, o.source, o.order_no) < (${after.paidAt}::text::timestamptz, ${after.source}, ${after.orderNo})` : db``}
+    ORDER BY o.paid_at DESC, o.source DESC, o.order_no DESC LIMIT ${limit}`
+}
+
+/** Whether an order is there, and may be seen. */
+export async function selectOrderVisible(db: Db, options: { scope: Scope } & OrderKey): Promise<boolean> {
+  const rows = await db`
+    SELECT FROM orders AS o
+    WHERE o.brand_id = ${options.scope.brandId} AND o.source = ${options.source} AND o.order_no = ${options.orderNo}
+      AND o.revision IS NOT NULL AND ${visibleOrders(db, options.scope)}`
+  return rows.length > 0
+}
+
+/** Which brands have long work to go on with. */
+export async function selectOpenJobBrands(db: Db): Promise<number[]> {
+  const rows = await db<{ brandId: number }[]>`
+    SELECT DISTINCT brand_id AS "brandId" FROM jobs WHERE status IN ('waiting', 'running') ORDER BY 1`
+  return rows.map(row => row.brandId)
+}

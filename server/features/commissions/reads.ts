@@ -1,0 +1,117 @@
+import { Type, type Static } from 'typebox'
+import type { Db } from '../../database.ts'
+import { AppError } from '../../errors.ts'
+import { ListQuery } from '../../lib/list-query.ts'
+import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
+import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import type { Scope } from '../auth/domain.ts'
+import { selectJob, takeJob, updateJob } from './jobs.ts'
+import { selectNamedThings, selectOrderList, selectPlanKeys, selectPlans } from './queries.ts'
+
+/** Published plan versions, by code and version. */
+export async function listPlans(db: Db, brandId: number, query: { limit?: number; cursor?: string }) {
+  const limit = query.limit ?? PAGE_DEFAULT
+  const after = cursorOf(query.cursor, 2)
+  const keys = await selectPlanKeys(db, { brandId })
+  const start = after ? keys.findIndex(key => key.code === after[0] && key.version === after[1]) + 1 : 0
+  const shown = keys.slice(start, start + limit + 1)
+  const rows = await selectPlans(db, { brandId, keys: shown })
+  return pageOf(rows, limit, row => [row.code, row.version], shownPlan)
+}
+
+const shownPlan = (row: Awaited<ReturnType<typeof selectPlans>>[number]) => ({
+  ...(row.content as object),
+  retroactive: row.isRetroactive,
+  publishedAt: formatInstant(row.publishedAt),
+  publishedBy: row.publishedBy,
+})
+
+/** @throws AppError not_found */
+export async function getPlan(db: Db, brandId: number, key: { code: string; version: number }) {
+  const [row] = await selectPlans(db, { brandId, keys: [key] })
+  if (!row) throw new AppError('not_found', 'There is no such plan version.')
+  return shownPlan(row)
+}
+
+/** @throws AppError not_found */
+export async function getJob(db: Db, brandId: number, jobId: string) {
+  const job = await selectJob(db, { brandId, jobId })
+  if (!job) throw new AppError('not_found', 'There is no such job.')
+  return {
+    jobId,
+    kind: job.kind,
+    status: job.status,
+    done: job.done,
+    total: job.total,
+    createdAt: formatInstant(job.createdAt),
+    ...(job.result === null ? {} : { result: job.result }),
+    ...(job.error === null ? {} : { error: job.error }),
+  }
+}
+
+/**
+ * Stops a job that books nothing. A re-booking cannot be stopped half-way: the ledger would differ from the plan.
+ *
+ * @throws AppError not_found, conflict
+ */
+export async function cancelJob(db: Db, brandId: number, jobId: string, now: Instant) {
+  const job = await selectJob(db, { brandId, jobId })
+  if (!job) throw new AppError('not_found', 'There is no such job.')
+  if (job.kind === 'rebook') {
+    throw new AppError('conflict', 'A published plan is booked to the end; publish another version to change it.')
+  }
+  const open = await takeJob(db, { brandId, jobId })
+  if (open) await updateJob(db, { ...open, brandId, status: 'cancelled', now })
+  return await getJob(db, brandId, jobId)
+}
+
+export const OrderQuery = Type.Object(
+  {
+    ...ListQuery,
+    from: Type.Optional(Type.String({ format: 'instant', description: 'Paid at or after.' })),
+    to: Type.Optional(Type.String({ format: 'instant', description: 'Paid before.' })),
+    storeCode: Type.Optional(Type.String({ minLength: 1, description: 'The selling store.' })),
+    associate: Type.Optional(Type.String({ minLength: 1, description: 'Holds a role on it.' })),
+    memberNo: Type.Optional(Type.String({ minLength: 1, description: 'The buyer, under any of his numbers.' })),
+    attributed: Type.Optional(
+      Type.Boolean({
+        description: 'false: in store without closer, or of a known member whom nobody has or shared to.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+/** Orders by paidAt, newest first, as last decided. @throws AppError not_found, malformed_cursor */
+export async function listOrders(db: Db, scope: Scope, query: Static<typeof OrderQuery>) {
+  const limit = query.limit ?? PAGE_DEFAULT
+  const after = cursorOf(query.cursor, 3)
+  const { storeCode = null, associate = null, memberNo = null } = query
+  if (!(await selectNamedThings(db, { scope, storeCode, associate, memberNo }))) {
+    throw new AppError('not_found', 'There is no such store, associate or member.')
+  }
+  const rows = await selectOrderList(db, {
+    scope,
+    from: query.from === undefined ? null : parseInstant(query.from),
+    to: query.to === undefined ? null : parseInstant(query.to),
+    storeCode,
+    associate,
+    memberNo,
+    attributed: query.attributed ?? null,
+    after: after && { paidAt: String(after[0]), source: String(after[1]), orderNo: String(after[2]) },
+    limit: limit + 1,
+  })
+  return pageOf(
+    rows,
+    limit,
+    row => [formatInstant(row.paidAt), row.source, row.orderNo],
+    row => ({ ...row, paidAt: formatInstant(row.paidAt) }),
+  )
+}
+
+function cursorOf(cursor: string | undefined, length: number) {
+  if (cursor === undefined) return null
+  const position = decodeCursor(cursor, length)
+  if (!position) throw new AppError('malformed_cursor', 'This is no cursor of this list.')
+  return position
+}

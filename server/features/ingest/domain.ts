@@ -1,0 +1,41 @@
+import { maskPhone, normalisePhone } from '../members/domain.ts'
+
+/** Fields of items that say who somebody is. */
+const PERSONAL = new Set(['phone', 'name', 'birthday'])
+const MASKED_BYTES_MAX = 8_000
+const DEPTH_MAX = 6
+
+/** A rejected item as it may be kept: what says who somebody is is masked, and what is huge is cut. */
+export function maskItem(item: unknown): unknown {
+  const masked = mask(item, 0)
+  const text = JSON.stringify(masked) ?? 'null'
+  return text.length <= MASKED_BYTES_MAX ? masked : { cut: text.slice(0, 1000) }
+}
+
+function mask(value: unknown, depth: number): unknown {
+  if (depth > DEPTH_MAX) return '…'
+  if (typeof value === 'string') return storable(value.slice(0, 2048))
+  if (Array.isArray(value)) return value.slice(0, 100).map(entry => mask(entry, depth + 1))
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, 100)
+      .map(([key, field]) => [
+        storable(key.slice(0, 256)),
+        PERSONAL.has(key) ? maskText(field) : mask(field, depth + 1),
+      ]),
+  )
+}
+
+function maskText(value: unknown): unknown {
+  if (typeof value !== 'string') return value === null ? null : '***'
+  const phone = normalisePhone(value)
+  return phone === null ? `${value.slice(0, 1).toWellFormed()}***` : maskPhone(phone)
+}
+
+/** A telephone number that slipped into another field is still one. */
+const storable = (text: string) =>
+  text
+    .toWellFormed()
+    .replaceAll('\u0000', '�')
+    .replace(/(?<!\d)1[3-9]\d{9}(?!\d)/g, phone => maskPhone(phone))

@@ -1,0 +1,204 @@
+import type { TSchema } from 'typebox'
+import { transact, type Db, type Pool } from '../../database.ts'
+import { AppError } from '../../errors.ts'
+import { uuidv7 } from '../../lib/ids.ts'
+import { rejected, withoutNulls, type ItemResult } from '../../lib/items.ts'
+import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
+import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import { compileCheck, type ValueFault } from '../../lib/validate.ts'
+import type { Vault } from '../../lib/vault.ts'
+import { preparePartitions, reconcile } from '../commissions/service.ts'
+import { takeCouponEvents, takeCoupons, takeGroups, takeProducts, takeTargets } from '../content/service.ts'
+import { CouponEventItem, CouponItem, GroupItem, ProductItem, TargetItem } from '../content/schema.ts'
+import { insertMarks, type BookingReason, type Mark, type OrderKey, type Take } from '../evidence/service.ts'
+import { takeIdentities, takeMemberAssignments, takeMemberMerges, takeMembers } from '../members/service.ts'
+import { IdentityItem, MemberAssignmentItem, MemberItem, MemberMergeItem } from '../members/schema.ts'
+import { takeOrders, takeRefunds } from '../orders/service.ts'
+import { OrderItem, RefundItem } from '../orders/schema.ts'
+import { takeShareLinks } from '../share-links/service.ts'
+import { ShareLinkItem } from '../share-links/schema.ts'
+import { takeAssociates, takeStores } from '../stores/service.ts'
+import { AssociateItem, StoreItem } from '../stores/schema.ts'
+import { takeTouches } from '../touches/service.ts'
+import { TouchItem } from '../touches/schema.ts'
+import { maskItem } from './domain.ts'
+import { insertRejects, selectRejects } from './queries.ts'
+
+/** What comes in, by the name of its call. */
+interface IngestKind {
+  schema: TSchema
+  take: Take<never>
+  /** In orders, refunds, touches and identities null equals absent; elsewhere it clears. */
+  isNullAbsent: boolean
+  /** Under which item field its key is, for items that are refused before they are looked at. */
+  keyFields: readonly string[]
+  reason: BookingReason
+  check: (item: unknown) => ValueFault[]
+}
+
+const kind = (
+  schema: TSchema,
+  take: Take<never>,
+  keyFields: readonly string[],
+  isNullAbsent = false,
+  reason: BookingReason = 'evidence',
+): IngestKind => ({ schema, take, keyFields, isNullAbsent, reason, check: compileCheck(schema) })
+
+export const INGEST_KINDS = {
+  stores: kind(StoreItem, takeStores, ['storeCode']),
+  associates: kind(AssociateItem, takeAssociates, ['associateId']),
+  members: kind(MemberItem, takeMembers, ['memberNo']),
+  'member-merges': kind(MemberMergeItem, takeMemberMerges, ['memberNo', 'at']),
+  products: kind(ProductItem, takeProducts, ['sku']),
+  coupons: kind(CouponItem, takeCoupons, ['couponCode']),
+  'coupon-events': kind(CouponEventItem, takeCouponEvents, ['eventId']),
+  targets: kind(TargetItem, takeTargets, ['month', 'storeCode']),
+  groups: kind(GroupItem, takeGroups, ['chatId']),
+  identities: kind(IdentityItem, takeIdentities, ['kind', 'value', 'at'], true),
+  'member-assignments': kind(MemberAssignmentItem, takeMemberAssignments, ['memberNo', 'from']),
+  'share-links': kind(ShareLinkItem, takeShareLinks, ['linkCode']),
+  touches: kind(TouchItem, takeTouches, ['touchId'], true),
+  orders: kind(OrderItem, takeOrders, ['source', 'orderNo'], true, 'sale'),
+  refunds: kind(RefundItem, takeRefunds, ['source', 'refundNo'], true, 'refund'),
+} as const satisfies Record<string, IngestKind>
+
+export type IngestKindName = keyof typeof INGEST_KINDS
+
+export const ITEMS_MAX = 1000
+
+export interface IngestDependencies {
+  pool: Pool
+  vault: Vault
+  publicUrl: string
+  now: () => Instant
+}
+
+/**
+ * Takes a batch of items of one kind. Each stands alone: a bad one rejects itself, the others are taken. All that was
+ * taken, and what follows from it for orders of the batch, is durable when this returns.
+ *
+ * @throws AppError not_an_array, empty_batch, too_many_items: nothing is taken then
+ */
+export async function ingest(
+  dependencies: IngestDependencies,
+  options: { kind: IngestKindName; brandId: number; actor: string; items: unknown },
+): Promise<ItemResult[]> {
+  const { pool, vault, publicUrl } = dependencies
+  const { brandId, actor } = options
+  const definition = INGEST_KINDS[options.kind]
+  const items = batchOf(options.items)
+  const plain = items.map(item => (definition.isNullAbsent ? withoutNulls(item) : item))
+  const faults = plain.map(item => checkItem(definition, item))
+  const valid = plain.filter((_, i) => !faults[i]) as never[]
+  const now = dependencies.now()
+  if (valid.length > 0) {
+    await preparePartitions(pool, 'ledger_rows', [now])
+    if (options.kind === 'touches') {
+      await preparePartitions(
+        pool,
+        'touches',
+        valid.map(item => parseInstant((item as TouchItem).at)!),
+      )
+    }
+  }
+
+  return await transact(pool, async tx => {
+    const marks: Mark[] = []
+    const toReconcile = new Map<string, OrderKey>()
+    const taken =
+      valid.length === 0
+        ? []
+        : await definition.take(
+            {
+              tx,
+              brandId,
+              now,
+              actor,
+              vault,
+              publicUrl,
+              mark: mark => marks.push(mark),
+              reconcileNow: order => toReconcile.set(JSON.stringify([order.source, order.orderNo]), order),
+            },
+            valid,
+          )
+    let next = 0
+    const results = faults.map(fault => fault ?? taken[next++]!)
+    if (toReconcile.size > 0) {
+      await reconcile(tx, { brandId, orders: [...toReconcile.values()], reason: definition.reason, now })
+    }
+    await insertMarks(tx, { brandId, marks, reason: definition.reason, now })
+    await insertRejects(tx, {
+      brandId,
+      now,
+      actor,
+      rows: results.flatMap((result, position) =>
+        result.error
+          ? {
+              rejectId: uuidv7(now),
+              kind: options.kind,
+              itemKey: result.key?.slice(0, 512) ?? null,
+              item: maskItem(items[position]),
+              code: result.error.code,
+              message: result.error.message,
+              field: result.error.field ?? null,
+              position,
+            }
+          : [],
+      ),
+    })
+    return results
+  })
+}
+
+/** Looks at one item as `ingest` would, without the database: shape only. */
+export function checkIngestItem(kindName: IngestKindName, item: unknown): ItemResult | null {
+  const definition = INGEST_KINDS[kindName]
+  return checkItem(definition, definition.isNullAbsent ? withoutNulls(item) : item)
+}
+
+function batchOf(items: unknown): unknown[] {
+  if (!Array.isArray(items)) throw new AppError('not_an_array', 'The body must be a JSON array of items.')
+  if (items.length === 0) throw new AppError('empty_batch', 'The array must hold at least one item.')
+  if (items.length > ITEMS_MAX) {
+    throw new AppError('too_many_items', `The array may hold ${ITEMS_MAX} items at most; it holds ${items.length}.`)
+  }
+  return items
+}
+
+function checkItem(definition: IngestKind, item: unknown): ItemResult | null {
+  const [fault] = definition.check(item)
+  if (!fault) return null
+  const message = fault.path === '' ? fault.message : `${fault.path}: ${fault.message}`
+  return rejected(keyOf(definition, item), fault.code, message, fault.path === '' ? undefined : fault.path)
+}
+
+/** The key as far as a wrong item has one. */
+function keyOf({ keyFields }: IngestKind, item: unknown): string | null {
+  if (item === null || typeof item !== 'object') return null
+  const parts = keyFields.map(field => (item as Record<string, unknown>)[field])
+  if (!parts.every(part => typeof part === 'string')) return null
+  return parts.join('/').toWellFormed().replaceAll('\u0000', '').slice(0, 512)
+}
+
+/** Rejected items, newest first. @throws AppError malformed_cursor */
+export async function listRejects(
+  db: Db,
+  options: { brandId: number; kind?: string; limit?: number; cursor?: string },
+) {
+  const limit = options.limit ?? PAGE_DEFAULT
+  const position = options.cursor === undefined ? null : decodeCursor(options.cursor, 2)
+  if (options.cursor !== undefined && !position)
+    throw new AppError('malformed_cursor', 'This is no cursor of this list.')
+  const rows = await selectRejects(db, {
+    brandId: options.brandId,
+    kind: options.kind ?? null,
+    after: position ? { rejectedAt: String(position[0]), rejectId: String(position[1]) } : null,
+    limit: limit + 1,
+  })
+  return pageOf(
+    rows,
+    limit,
+    row => [formatInstant(row.rejectedAt), row.rejectId],
+    row => row,
+  )
+}

@@ -1,0 +1,167 @@
+import type { StoredLine, StoredRefundLine } from '../../../drizzle/schema/orders.ts'
+import type { Db } from '../../database.ts'
+import type { Instant } from '../../lib/time.ts'
+import type { OrderKey } from '../evidence/service.ts'
+
+export interface RevisionRow {
+  source: string
+  orderNo: string
+  revision: number
+  channel: string
+  memberNo: string | null
+  unionid: string | null
+  openid: string | null
+  externalUserid: string | null
+  visitorId: string | null
+  phoneHex: string | null
+  phoneHash: string | null
+  sellingStore: string | null
+  closer: string | null
+  shareCode: string | null
+  paidAt: string
+  completedAt: string | null
+  cancelled: boolean
+  lines: StoredLine[]
+  contentHashHex: string
+}
+
+/**
+ * Makes the orders' rows where they are missing and locks all of them, in one order for all, so that whoever speaks of
+ * an order waits for the other to end.
+ *
+ * @returns which revision counts; null where only a refund came so far
+ */
+export async function lockOrders(db: Db, options: { brandId: number; now: Instant; orders: readonly OrderKey[] }) {
+  const keys = JSON.stringify(options.orders)
+  await db`
+    INSERT INTO orders (brand_id, source, order_no, cancelled, closers, net_fen, commission_fen, is_unattributed,
+      is_unplanned, roles, associates, received_at)
+    SELECT DISTINCT ${options.brandId}::int, source COLLATE "C", "orderNo" COLLATE "C", false, '{}'::text[], 0, 0, false, false,
+      '{}'::jsonb, '{}'::text[], ${options.now}::timestamptz
+    FROM jsonb_to_recordset(${keys}::text::jsonb) AS key (source text, "orderNo" text)
+    ORDER BY 2, 3
+    ON CONFLICT DO NOTHING`
+  return await db<{ source: string; orderNo: string; revision: number | null }[]>`
+    SELECT source, order_no AS "orderNo", revision FROM orders
+    WHERE brand_id = ${options.brandId} AND (source, order_no) IN (
+      SELECT source, "orderNo" FROM jsonb_to_recordset(${keys}::text::jsonb) AS key (source text, "orderNo" text))
+    ORDER BY source, order_no FOR UPDATE`
+}
+
+export async function selectRevisionHashes(db: Db, options: { brandId: number; orders: readonly OrderKey[] }) {
+  return await db<{ source: string; orderNo: string; revision: number; hash: string }[]>`
+    SELECT o.source, o.order_no AS "orderNo", o.revision, encode(o.content_hash, 'hex') AS hash
+    FROM jsonb_to_recordset(${JSON.stringify(options.orders)}::text::jsonb) AS key (source text, "orderNo" text)
+    JOIN order_revisions AS o ON o.brand_id = ${options.brandId} AND o.source = key.source AND o.order_no = key."orderNo"`
+}
+
+export async function insertRevisions(
+  db: Db,
+  options: { brandId: number; now: Instant; rows: readonly RevisionRow[] },
+) {
+  if (options.rows.length === 0) return
+  await db`
+    INSERT INTO order_revisions (brand_id, source, order_no, revision, channel, member_no, unionid, openid,
+      external_userid, visitor_id, phone_encrypted, phone_hash, selling_store, closer, share_code, paid_at, completed_at,
+      cancelled, lines, content_hash, received_at)
+    SELECT ${options.brandId}, source, "orderNo", revision, channel, "memberNo", unionid, openid, "externalUserid",
+      "visitorId", decode("phoneHex", 'hex'), "phoneHash", "sellingStore", closer, "shareCode", "paidAt", "completedAt",
+      cancelled, lines, decode("contentHashHex", 'hex'), ${options.now}
+    FROM jsonb_to_recordset(${JSON.stringify(options.rows)}::text::jsonb)
+      AS row (source text, "orderNo" text, revision int, channel text, "memberNo" text, unionid text, openid text,
+        "externalUserid" text, "visitorId" text, "phoneHex" text, "phoneHash" text, "sellingStore" text, closer text,
+        "shareCode" text, "paidAt" timestamptz, "completedAt" timestamptz, cancelled boolean, lines jsonb,
+        "contentHashHex" text)`
+}
+
+/** Which revision counts now, and what of it other evidence finds the order by. */
+export async function updateCountedRevisions(db: Db, options: { brandId: number; rows: readonly RevisionRow[] }) {
+  if (options.rows.length === 0) return
+  const rows = options.rows.map(row => ({
+    ...row,
+    lines: undefined,
+    closers: [...new Set([row.closer, ...row.lines.map(line => line.closer)].filter(closer => closer != null))],
+  }))
+  await db`
+    UPDATE orders SET revision = row.revision, channel = row.channel, paid_at = row."paidAt", cancelled = row.cancelled,
+      selling_store = row."sellingStore", unionid = row.unionid, openid = row.openid,
+      external_userid = row."externalUserid", visitor_id = row."visitorId", phone_hash = row."phoneHash",
+      share_code = row."shareCode", closers = row.closers
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
+      AS row (source text, "orderNo" text, revision int, channel text, "paidAt" timestamptz, cancelled boolean,
+        "sellingStore" text, unionid text, openid text, "externalUserid" text, "visitorId" text, "phoneHash" text,
+        "shareCode" text, closers text[])
+    WHERE orders.brand_id = ${options.brandId} AND orders.source = row.source AND orders.order_no = row."orderNo"`
+}
+
+export interface RefundRow {
+  source: string
+  refundNo: string
+  revision: number
+  orderNo: string
+  refundedAt: string
+  lines: StoredRefundLine[]
+  contentHashHex: string
+}
+
+export async function selectRefundRevisions(
+  db: Db,
+  options: { brandId: number; refunds: readonly { source: string; refundNo: string }[] },
+) {
+  return await db<{ source: string; refundNo: string; revision: number; orderNo: string; hash: string }[]>`
+    SELECT r.source, r.refund_no AS "refundNo", r.revision, r.order_no AS "orderNo", encode(r.content_hash, 'hex') AS hash
+    FROM jsonb_to_recordset(${JSON.stringify(options.refunds)}::text::jsonb) AS key (source text, "refundNo" text)
+    JOIN refund_revisions AS r
+      ON r.brand_id = ${options.brandId} AND r.source = key.source AND r.refund_no = key."refundNo"`
+}
+
+export async function insertRefunds(db: Db, options: { brandId: number; now: Instant; rows: readonly RefundRow[] }) {
+  if (options.rows.length === 0) return
+  await db`
+    INSERT INTO refund_revisions (brand_id, source, refund_no, revision, order_no, refunded_at, lines, content_hash,
+      received_at)
+    SELECT ${options.brandId}, source, "refundNo", revision, "orderNo", "refundedAt", lines,
+      decode("contentHashHex", 'hex'), ${options.now}
+    FROM jsonb_to_recordset(${JSON.stringify(options.rows)}::text::jsonb)
+      AS row (source text, "refundNo" text, revision int, "orderNo" text, "refundedAt" timestamptz, lines jsonb,
+        "contentHashHex" text)`
+}
+
+/** The order's row under lock; null where no revision of it came yet. */
+export async function lockOrder(db: Db, options: { brandId: number } & OrderKey) {
+  const [row] = await db<{ revision: number }[]>`
+    SELECT revision FROM orders
+    WHERE brand_id = ${options.brandId} AND source = ${options.source} AND order_no = ${options.orderNo}
+      AND revision IS NOT NULL
+    FOR UPDATE`
+  return row ?? null
+}
+
+export interface OverrideRow {
+  overrideId: string
+  role: string
+  associateId: string | null
+  withdrawn: boolean
+  storeCode: string | null
+  reason: string
+  madeBy: string
+  at: Instant
+}
+
+/** Its instant is after that of the one before it, whatever the clock says: the latest counts. */
+export async function insertOverride(
+  db: Db,
+  options: { brandId: number; order: OrderKey; row: OverrideRow },
+): Promise<OverrideRow> {
+  const { brandId, order, row } = options
+  const [inserted] = await db<{ at: Instant }[]>`
+    INSERT INTO order_overrides (brand_id, source, order_no, override_id, role, associate_id, withdrawn, store_code,
+      reason, made_by, at)
+    SELECT ${brandId}, ${order.source}, ${order.orderNo}, ${row.overrideId}, ${row.role}, ${row.associateId},
+      ${row.withdrawn}, ${row.storeCode}, ${row.reason}, ${row.madeBy},
+      GREATEST(${row.at}::timestamptz, max(at) + interval '1 millisecond')
+    FROM order_overrides
+    WHERE brand_id = ${brandId} AND source = ${order.source} AND order_no = ${order.orderNo}
+    RETURNING at`
+  return { ...row, at: inserted!.at }
+}

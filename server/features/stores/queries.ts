@@ -1,0 +1,73 @@
+import type { DatedEntry } from '../../../drizzle/schema/stores.ts'
+import type { Db } from '../../database.ts'
+import type { Instant } from '../../lib/time.ts'
+
+export interface StoreRow {
+  storeCode: string
+  name: string
+  types: DatedEntry[]
+  regions: DatedEntry[]
+  franchisees: DatedEntry[]
+  wecomDepartmentId: number | null
+}
+
+export async function selectStores(db: Db, options: { brandId: number; storeCodes: readonly string[] }) {
+  if (options.storeCodes.length === 0) return []
+  return await db<StoreRow[]>`
+    SELECT store_code AS "storeCode", name, types, regions, franchisees, wecom_department_id AS "wecomDepartmentId"
+    FROM stores WHERE brand_id = ${options.brandId} AND store_code = ANY (${options.storeCodes as string[]}::text[])`
+}
+
+export async function upsertStores(db: Db, options: { brandId: number; now: Instant; rows: readonly StoreRow[] }) {
+  if (options.rows.length === 0) return
+  await db`
+    INSERT INTO stores (brand_id, store_code, name, types, regions, franchisees, wecom_department_id, created_at, updated_at)
+    SELECT ${options.brandId}, "storeCode", name, types, regions, franchisees, "wecomDepartmentId", ${options.now}, ${options.now}
+    FROM jsonb_to_recordset(${JSON.stringify(options.rows)}::text::jsonb)
+      AS row ("storeCode" text, name text, types jsonb, regions jsonb, franchisees jsonb, "wecomDepartmentId" int)
+    ON CONFLICT (brand_id, store_code) DO UPDATE SET
+      name = EXCLUDED.name, types = EXCLUDED.types, regions = EXCLUDED.regions, franchisees = EXCLUDED.franchisees,
+      wecom_department_id = EXCLUDED.wecom_department_id, updated_at = EXCLUDED.updated_at`
+}
+
+export interface AssociateRow {
+  associateId: string
+  name: string
+  storeCode: string | null
+  kinds: DatedEntry[]
+  role: string
+  franchiseeId: string | null
+  memberNo: string | null
+  invitedBy: string | null
+  payeeType: string | null
+  employments: { activeFrom: string; activeTo: string | null }[]
+}
+
+const ASSOCIATE_COLUMNS = `associate_id AS "associateId", name, store_code AS "storeCode", kinds, role,
+  franchisee_id AS "franchiseeId", member_no AS "memberNo", invited_by AS "invitedBy", payee_type AS "payeeType", employments`
+
+export async function selectAssociates(db: Db, options: { brandId: number; associateIds: readonly string[] }) {
+  if (options.associateIds.length === 0) return []
+  return await db<AssociateRow[]>`
+    SELECT ${db.unsafe(ASSOCIATE_COLUMNS)} FROM associates
+    WHERE brand_id = ${options.brandId} AND associate_id = ANY (${options.associateIds as string[]}::text[])`
+}
+
+export async function upsertAssociates(
+  db: Db,
+  options: { brandId: number; now: Instant; rows: readonly AssociateRow[] },
+) {
+  if (options.rows.length === 0) return
+  await db`
+    INSERT INTO associates (brand_id, associate_id, name, store_code, kinds, role, franchisee_id, member_no, invited_by,
+      payee_type, employments, created_at, updated_at)
+    SELECT ${options.brandId}, "associateId", name, "storeCode", kinds, role, "franchiseeId", "memberNo", "invitedBy",
+      "payeeType", employments, ${options.now}, ${options.now}
+    FROM jsonb_to_recordset(${JSON.stringify(options.rows)}::text::jsonb)
+      AS row ("associateId" text, name text, "storeCode" text, kinds jsonb, role text, "franchiseeId" text,
+        "memberNo" text, "invitedBy" text, "payeeType" text, employments jsonb)
+    ON CONFLICT (brand_id, associate_id) DO UPDATE SET
+      name = EXCLUDED.name, store_code = EXCLUDED.store_code, kinds = EXCLUDED.kinds, role = EXCLUDED.role,
+      franchisee_id = EXCLUDED.franchisee_id, member_no = EXCLUDED.member_no, invited_by = EXCLUDED.invited_by,
+      payee_type = EXCLUDED.payee_type, employments = EXCLUDED.employments, updated_at = EXCLUDED.updated_at`
+}

@@ -1,0 +1,63 @@
+import { conflict, contentHash, created, unchanged } from '../../lib/items.ts'
+import { formatInstant, parseInstant } from '../../lib/time.ts'
+import { createBareMembers, type Mark, type Take } from '../evidence/service.ts'
+import { insertTouches, selectTouchHashes, type TouchRow } from './queries.ts'
+import type { TouchItem } from './schema.ts'
+
+/** Touches: each touchId once; other content under one is a conflict. */
+export const takeTouches: Take<TouchItem> = async (context, items) => {
+  const { tx, brandId, now } = context
+  await createBareMembers(tx, { brandId, now, memberNos: items.flatMap(item => item.memberNo ?? []) })
+  const rows = items.map(rowOf)
+  const first = new Map<string, TouchRow>()
+  for (const row of rows) if (!first.has(row.touchId)) first.set(row.touchId, row)
+  const isNew = await insertTouches(tx, { brandId, now, rows: [...first.values()] })
+  const known = await selectTouchHashes(tx, {
+    brandId,
+    touchIds: rows.map(row => row.touchId).filter(touchId => !isNew.has(touchId)),
+  })
+  return rows.map(row => {
+    if (isNew.has(row.touchId) && first.get(row.touchId) === row) {
+      for (const mark of marksOf(row)) context.mark(mark)
+      return created(row.touchId)
+    }
+    const hash = known.get(row.touchId) ?? first.get(row.touchId)!.contentHashHex
+    return hash === row.contentHashHex
+      ? unchanged(row.touchId)
+      : conflict(row.touchId, 'This touchId was told before with other content.', 'touchId')
+  })
+}
+
+function rowOf(item: TouchItem): TouchRow {
+  const content = { ...item, at: formatInstant(parseInstant(item.at)!) }
+  return {
+    touchId: item.touchId,
+    at: content.at,
+    kind: item.kind,
+    linkCode: item.linkCode ?? null,
+    memberNo: item.memberNo ?? null,
+    unionid: item.unionid ?? null,
+    openid: item.openid ?? null,
+    externalUserid: item.externalUserid ?? null,
+    visitorId: item.visitorId ?? null,
+    channel: item.channel ?? null,
+    chatId: item.chatId ?? null,
+    page: item.page ?? null,
+    byAssociate: false,
+    contentHashHex: contentHash(content).toString('hex'),
+  }
+}
+
+/** Under which ids the orders are found that a touch could win: only those paid at it or after. */
+function marksOf(row: TouchRow): Mark[] {
+  if (row.linkCode === null || row.byAssociate) return []
+  const paidFrom = parseInstant(row.at)!
+  const ids = [
+    ['member', row.memberNo],
+    ['unionid', row.unionid],
+    ['openid', row.openid],
+    ['external_userid', row.externalUserid],
+    ['visitor', row.visitorId],
+  ] as const
+  return ids.flatMap(([kind, key]) => (key === null ? [] : [{ kind, key, paidFrom }]))
+}

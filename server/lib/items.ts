@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+
+/** What became of one item of an ingest call. */
+export interface ItemResult {
+  key: string | null
+  status: 'created' | 'updated' | 'unchanged' | 'rejected'
+  error?: ItemError
+}
+
+export interface ItemError {
+  code: string
+  message: string
+  field?: string
+}
+
+export const created = (key: string): ItemResult => ({ key, status: 'created' })
+export const updated = (key: string): ItemResult => ({ key, status: 'updated' })
+export const unchanged = (key: string): ItemResult => ({ key, status: 'unchanged' })
+
+export function rejected(key: string | null, code: string, message: string, field?: string): ItemResult {
+  return { key, status: 'rejected', error: { code, message, ...(field === undefined ? {} : { field }) } }
+}
+
+/** The same key was told before with other content. */
+export const conflict = (key: string, message: string, field?: string) => rejected(key, 'conflict', message, field)
+export const unknownStore = (key: string, storeCode: string, field: string) =>
+  rejected(key, 'unknown_store', `There is no store ${JSON.stringify(storeCode)}.`, field)
+export const unknownAssociate = (key: string, associateId: string, field: string) =>
+  rejected(key, 'unknown_associate', `There is no associate ${JSON.stringify(associateId)}.`, field)
+
+/** SHA-256 over the content in one spelling: keys sorted, absent fields left out. */
+export function contentHash(content: unknown): Buffer {
+  return createHash('sha256').update(canonicalJson(content)).digest()
+}
+
+/** JSON with sorted keys and without undefined. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (value !== null && typeof value === 'object') {
+    const entries = Object.entries(value)
+      .filter(([, field]) => field !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+    return `{${entries.map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`).join(',')}}`
+  }
+  return JSON.stringify(value)
+}
+
+/** The value without fields that are null, at every level: where null equals absent. */
+export function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== null)
+      .map(([key, field]) => [key, withoutNulls(field)]),
+  )
+}

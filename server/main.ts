@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
+import { buildApp } from './app.ts'
+import { ExitError } from './errors.ts'
+import { EmbeddedPostgresError } from './embedded-postgres.ts'
+import { openData } from './open.ts'
+import { readSettings } from './settings.ts'
+import { startReconcileWorker } from './workers/reconcile.ts'
+
+/** How long requests under way may take to end after SIGTERM. */
+const CLOSE_MS = 8000
+
+/** Settings, database, app, workers, listen, close: the only file that starts anything. */
+async function main(): Promise<void> {
+  const settings = readSettings()
+  const log = pino({
+    level: settings.logLevel,
+    redact: { paths: ['req.headers', '*.phone', '*.secret', '*.token', '*.code'], remove: true },
+  })
+  const data = await openData(settings, { log: message => log.info(message) })
+  const app = await buildApp({
+    settings,
+    pool: data.pool,
+    vault: data.vault,
+    now: Date.now,
+    logger: {
+      level: settings.logLevel,
+      serializers: { req: request => ({ method: request.method, route: request.routeOptions?.url ?? null }) },
+    },
+  })
+  const worker = startReconcileWorker({
+    pool: data.pool,
+    now: Date.now,
+    onError: error => log.warn({ err: error }, 'reconcile worker failed, will try again'),
+  })
+
+  let isClosing = false
+  const close = async (signal: string) => {
+    if (isClosing) return
+    isClosing = true
+    log.info({ signal }, 'closing')
+    await Promise.race([app.close().then(() => worker.stop()), sleep(CLOSE_MS, undefined, { ref: false })])
+    await data.close()
+    process.exit(0)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      close(signal).catch((error: unknown) => {
+        log.error({ err: error }, 'closing failed')
+        process.exit(1)
+      })
+    })
+  }
+  await app.listen({ port: settings.port, host: settings.host })
+}
+
+main().catch((error: unknown) => {
+  const isExpected = error instanceof ExitError || error instanceof EmbeddedPostgresError
+  process.stderr.write(`${isExpected ? error.message : (error as Error).stack}\n`)
+  process.exit(error instanceof ExitError ? error.exitCode : 1)
+})

@@ -1,0 +1,52 @@
+import { migrateDatabase, openPool, type Pool } from './database.ts'
+import { findRunningEmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts'
+import { ensureDefaultBrand } from './features/auth/service.ts'
+import { createVault, type Vault } from './lib/vault.ts'
+import type { Settings } from './settings.ts'
+
+/** What everything that works on the data needs; the service and the command line tools alike. */
+export interface Opened {
+  pool: Pool
+  vault: Vault
+  databaseUrl: string
+  close(): Promise<void>
+}
+
+/**
+ * Opens the database that the settings name, migrated, with the default brand.
+ *
+ * @param shareEmbedded a command line tool: where a service already runs the embedded server, use that
+ */
+export async function openData(
+  settings: Settings,
+  options: { log: (message: string) => void; shareEmbedded?: boolean; poolSize?: number },
+): Promise<Opened> {
+  const server = settings.databaseUrl === 'embedded' ? await openEmbedded(settings, options) : null
+  const databaseUrl = server?.url ?? settings.databaseUrl
+  try {
+    if (settings.migrate) await migrateDatabase(settings.migrationDatabaseUrl ?? databaseUrl)
+    const pool = openPool(databaseUrl, { max: options.poolSize ?? 16 })
+    await ensureDefaultBrand(pool, { name: settings.brandName, zone: settings.brandTimezone, now: Date.now() })
+    return {
+      pool,
+      vault: createVault(settings.dataKey),
+      databaseUrl,
+      async close() {
+        await pool.end({ timeout: 5 })
+        await server?.stop()
+      },
+    }
+  } catch (error) {
+    await server?.stop()
+    throw error
+  }
+}
+
+async function openEmbedded(
+  settings: Settings,
+  options: { log: (message: string) => void; shareEmbedded?: boolean },
+): Promise<{ url: string; stop(): Promise<void> }> {
+  const running = options.shareEmbedded ? await findRunningEmbeddedPostgres(settings.dataDir) : null
+  if (running) return { url: running.url, stop: async () => {} }
+  return await startEmbeddedPostgres({ dataDir: settings.dataDir, log: options.log })
+}
