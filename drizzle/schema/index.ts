@@ -1,3 +1,4 @@
+export * from './auth.ts'
 export * from './brands.ts'
 export * from './catalogue.ts'
 export * from './commissions.ts'

@@ -1,0 +1,37 @@
+import { index, pgTable, primaryKey } from 'drizzle-orm/pg-core'
+import { brandIdColumn, bytesColumn, instantColumn, textColumn, uuidColumn } from '../columns.ts'
+
+/** One row is one sign-in of a person: a family of refresh tokens of which only the newest is good. */
+export const sessions = pgTable(
+  'sessions',
+  {
+    brandId: brandIdColumn(),
+    sessionId: uuidColumn('session_id').notNull(),
+    associateId: textColumn('associate_id').notNull(),
+    /** SHA-256 of the newest refresh token; an older one that comes again ends the session. */
+    refreshHash: bytesColumn('refresh_hash').notNull(),
+    createdAt: instantColumn('created_at').notNull(),
+    expiresAt: instantColumn('expires_at').notNull(),
+    revokedAt: instantColumn('revoked_at'),
+    /** Why: `signed_out`, `reused` or `inactive`. */
+    revokedBecause: textColumn('revoked_because'),
+  },
+  session => [
+    primaryKey({ columns: [session.brandId, session.sessionId] }),
+    index('sessions_by_associate').on(session.brandId, session.associateId),
+  ],
+)
+
+/** One row is a token or ticket of WeCom that all processes share; see server/features/wecom. */
+export const wecomTokens = pgTable(
+  'wecom_tokens',
+  {
+    brandId: brandIdColumn(),
+    /** `access_token`, `jsapi_ticket` or `agent_ticket`. */
+    kind: textColumn('kind').notNull(),
+    valueEncrypted: bytesColumn('value_encrypted').notNull(),
+    expiresAt: instantColumn('expires_at').notNull(),
+    fetchedAt: instantColumn('fetched_at').notNull(),
+  },
+  token => [primaryKey({ columns: [token.brandId, token.kind] })],
+)
