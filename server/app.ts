@@ -3,8 +3,14 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Pool } from './database.ts'
 import { accountRoutes } from './features/accounts/routes.ts'
 import { auditRoutes } from './features/audit/routes.ts'
+import { DEFAULT_BRAND_ID } from './features/auth/service.ts'
 import { commissionRoutes } from './features/commissions/routes.ts'
+import { preparePartitions } from './features/commissions/service.ts'
 import { ingestRoutes } from './features/ingest/routes.ts'
+import { sessionRoutes, signInRoutes } from './features/session/routes.ts'
+import { buildClickBuffer, buildPublicLinks } from './features/touches/clicks.ts'
+import { shortLinkRoutes } from './features/touches/routes.ts'
+import { buildWecom, type Wecom } from './features/wecom/service.ts'
 import { isStorableText } from './lib/text.ts'
 import { parseInstant, type Instant } from './lib/time.ts'
 import type { Vault } from './lib/vault.ts'
@@ -12,6 +18,8 @@ import { buildAccess } from './plugins/access.ts'
 import { health } from './plugins/health.ts'
 import { openapi } from './plugins/openapi.ts'
 import { problemDetails } from './plugins/problem-details.ts'
+import { security } from './plugins/security.ts'
+import { web } from './plugins/web.ts'
 import type { Settings } from './settings.ts'
 
 export interface AppDependencies {
@@ -34,12 +42,21 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
   })
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? exact : fromText).compile(schema))
   problemDetails(app)
+  const { access, cookies } = await buildAccess(app, { pool, settings, now })
+  await security(app, { settings })
   health(app, { pool })
   await openapi(app, { publicUrl: settings.publicUrl })
 
+  const wecom = wecomOf({ settings, pool, vault, now })
+  const links = buildPublicLinks(pool)
+  const clicks = buildClickBuffer({ pool, now, prepare: instant => preparePartitions(pool, 'touches', [instant]) })
+  app.addHook('onClose', () => links.close())
+
+  signInRoutes(app, { pool, settings, wecom, access, cookies, now })
+  shortLinkRoutes(app, { settings, links, clicks, cookies, now })
   await app.register(
     (api, _options, done) => {
-      const access = buildAccess(api, { pool, bootstrapApiKey: settings.bootstrapApiKey })
+      sessionRoutes(api, { pool, settings, wecom, access, cookies, now })
       ingestRoutes(api, { pool, vault, publicUrl: settings.publicUrl, now, access })
       commissionRoutes(api, { pool, access, now })
       accountRoutes(api, { pool, access, now })
@@ -48,7 +65,15 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
     },
     { prefix: '/api/v1' },
   )
+  await web(app, { settings })
   return app
+}
+
+/** WeCom as the settings name it; null where they do not. */
+function wecomOf({ settings, pool, vault, now }: Omit<AppDependencies, 'logger'>): Wecom | null {
+  const { corpId, agentId, secret, apiUrl } = settings.wecom
+  if (corpId === null || agentId === null || secret === null) return null
+  return buildWecom({ pool, vault, brandId: DEFAULT_BRAND_ID, app: { corpId, agentId, secret, apiUrl }, now })
 }
 
 /** Bodies are taken as they are: no coercion, no defaults, no fields dropped. */
@@ -63,9 +88,11 @@ function newAjv(coerceTypes: boolean): Ajv {
     allErrors: false,
     strictTypes: false,
     allowUnionTypes: true,
+    useDefaults: false,
   })
   ajv.addFormat('instant', { type: 'string', validate: (text: string) => parseInstant(text) !== null })
   ajv.addFormat('text', { type: 'string', validate: isStorableText })
   ajv.addFormat('uuid', /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i)
+  ajv.addFormat('date-time', { type: 'string', validate: (text: string) => parseInstant(text) !== null })
   return ajv
 }

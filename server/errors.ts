@@ -22,6 +22,14 @@ const STATUS_BY_CODE = {
   unknown_associate: 422,
   rate_limited: 429,
   database_unavailable: 503,
+  'session.missing': 401,
+  'session.refused': 403,
+  'session.csrf': 403,
+  'wecom.not_configured': 503,
+  'wecom.unreachable': 503,
+  'wecom.foreign_url': 422,
+  'share.unknown_target': 404,
+  'share.id_taken': 409,
 } as const
 
 export type ErrorCode = keyof typeof STATUS_BY_CODE

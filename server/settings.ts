@@ -155,7 +155,7 @@ export function readSettings(env: Environment = process.env): Settings {
     dataDir,
     migrate: flag('MIGRATE', true),
     logLevel,
-    rateLimit: whole('RATE_LIMIT', 6000, 0, 1_000_000_000),
+    rateLimit: whole('RATE_LIMIT', 120_000, 0, 1_000_000_000),
     bootstrapApiKey: text('BOOTSTRAP_API_KEY'),
     bootstrapHeadquarters: list('BOOTSTRAP_HEADQUARTERS'),
     brandName: withDefault('BRAND_NAME', 'Daogou'),

@@ -17,7 +17,10 @@ export const products = pgTable(
     stock: integer('stock'),
     updatedAt: instantColumn('updated_at').notNull(),
   },
-  product => [primaryKey({ columns: [product.brandId, product.sku] })],
+  product => [
+    primaryKey({ columns: [product.brandId, product.sku] }),
+    index('products_by_name').on(product.brandId, product.name, product.sku), // the catalogue, page by page
+  ],
 )
 
 /** One row is one coupon as last told. */

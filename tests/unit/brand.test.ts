@@ -148,7 +148,9 @@ function expectWhole(each: Brand): void {
     each.assignments.filter(({ attributedAssociate }) => isUnknown(associates, attributedAssociate)),
     each.assignments.filter(({ homeStore }) => isUnknown(stores, homeStore)),
     each.touches.filter(({ linkCode, memberNo }) => isUnknown(links, linkCode) || isUnknown(members, memberNo)),
-    each.touches.filter(({ memberNo, unionid, externalUserid, visitorId }) => !memberNo && !unionid && !externalUserid && !visitorId), // prettier-ignore
+    each.touches.filter(
+      ({ memberNo, unionid, externalUserid, visitorId }) => !memberNo && !unionid && !externalUserid && !visitorId,
+    ),
     each.orders.filter(({ sellingStore, closer }) => isUnknown(stores, sellingStore) || isUnknown(associates, closer)),
     each.orders.filter(({ memberNo, shareCode }) => isUnknown(members, memberNo) || isUnknown(links, shareCode)),
     each.orders.filter(({ channel, sellingStore }) => channel === 'in_store' && sellingStore === undefined),
@@ -203,7 +205,9 @@ describe('sending the brand', () => {
     await sendBrand(small, { url, apiKey: 'key', batchSize: 20 })
     expect(calls.every(({ body }) => !Array.isArray(body) || (body.length >= 1 && body.length <= 20))).toBe(true)
     expect([...new Set(calls.map(call => call.path.replace('/api/v1/', '')))].slice(0, 12)).toEqual(
-      'stores associates members products coupons targets share-links plans identities member-assignments touches orders'.split(' '), // prettier-ignore
+      'stores associates members products coupons targets share-links plans identities member-assignments touches orders'.split(
+        ' ',
+      ),
     )
     const plans = calls.filter(call => call.path === '/api/v1/plans').map(call => call.body)
     expect(plans).toMatchObject([

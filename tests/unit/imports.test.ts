@@ -10,7 +10,7 @@ import { createCsvReader, formatCsvRow, type CsvRead } from '../../server/featur
 import { compileDateFormat, instantOf, readIsoLike } from '../../server/features/imports/dates.ts'
 import { parseDecimal, roundHalfUp, type NumberFormat } from '../../server/features/imports/decimal.ts'
 import { surveyFile } from '../../server/features/imports/encoding.ts'
-import { compileMapping } from '../../server/features/imports/mapping.ts'
+import { compileMapping } from '../../server/features/imports/compile.ts'
 import { guardCell, unguardCell } from '../../server/features/imports/rejects.ts'
 import {
   fieldsByKind,
@@ -30,6 +30,7 @@ import {
 } from '../../server/features/imports/service.ts'
 import type { ItemResult } from '../../server/lib/items.ts'
 import { instantOfLocal } from '../../server/lib/time.ts'
+import { createStateFile, type ImportState } from '../../server/features/imports/state.ts'
 import { readArguments } from '../../server/cli/import.ts'
 
 const zone = 'Asia/Shanghai'
@@ -415,19 +416,54 @@ describe('grouping', () => {
       ['A', 'B'],
       [],
     ],
-    ['one bad row refuses its whole order', 'A,2026-03-01,x,1\nA,2026-03-01,y,?\nB,2026-03-01,x,1', ['B'], ['2 group_rejected', '3 not_a_number']], // prettier-ignore
-    ['a key that turns up again is refused', 'A,2026-03-01,x,1\nB,2026-03-01,x,1\nA,2026-03-01,y,1', ['A', 'B'], ['4 group_split']], // prettier-ignore
+    [
+      'one bad row refuses its whole order',
+      'A,2026-03-01,x,1\nA,2026-03-01,y,?\nB,2026-03-01,x,1',
+      ['B'],
+      ['2 group_rejected', '3 not_a_number'],
+    ],
+    [
+      'a key that turns up again is refused',
+      'A,2026-03-01,x,1\nB,2026-03-01,x,1\nA,2026-03-01,y,1',
+      ['A', 'B'],
+      ['4 group_split'],
+    ],
     [
       'rows that disagree are refused',
       'A,2026-03-01,x,1\nA,2026-03-02,y,1',
       [],
       ['2 group_rejected', '3 group_differs'],
     ],
-    ['a ragged row within an order refuses it', 'A,2026-03-01,x,1\nA,2026-03-01,y\nA,2026-03-01,z,1\nB,2026-03-01,x,1', ['B'], ['2 group_rejected', '3 ragged_row', '4 group_rejected']], // prettier-ignore
-    ['a ragged row goes to the order that it names', 'A,2026-03-01,x,1\nB,2026-03-01,y\nB,2026-03-01,z,1', ['A'], ['3 ragged_row', '4 group_rejected']], // prettier-ignore
-    ['a ragged row of neither refuses both', 'A,2026-03-01,x,1\n?,2026-03-01,y\nB,2026-03-01,z,1\nC,2026-03-01,z,1', ['C'], ['2 group_rejected', '3 ragged_row', '4 group_rejected']], // prettier-ignore
-    ['a broken quote refuses both sides', 'A,2026-03-01,x,1\n"A"!,2026-03-01,y,1\nB,2026-03-01,z,1', [], ['2 group_rejected', '3 broken_quote', '4 group_rejected']], // prettier-ignore
-    ['a row without a key refuses both sides', 'A,2026-03-01,x,1\n,2026-03-01,y,1\nB,2026-03-01,z,1', [], ['2 group_rejected', '3 required', '4 group_rejected']], // prettier-ignore
+    [
+      'a ragged row within an order refuses it',
+      'A,2026-03-01,x,1\nA,2026-03-01,y\nA,2026-03-01,z,1\nB,2026-03-01,x,1',
+      ['B'],
+      ['2 group_rejected', '3 ragged_row', '4 group_rejected'],
+    ],
+    [
+      'a ragged row goes to the order that it names',
+      'A,2026-03-01,x,1\nB,2026-03-01,y\nB,2026-03-01,z,1',
+      ['A'],
+      ['3 ragged_row', '4 group_rejected'],
+    ],
+    [
+      'a ragged row of neither refuses both',
+      'A,2026-03-01,x,1\n?,2026-03-01,y\nB,2026-03-01,z,1\nC,2026-03-01,z,1',
+      ['C'],
+      ['2 group_rejected', '3 ragged_row', '4 group_rejected'],
+    ],
+    [
+      'a broken quote refuses both sides',
+      'A,2026-03-01,x,1\n"A"!,2026-03-01,y,1\nB,2026-03-01,z,1',
+      [],
+      ['2 group_rejected', '3 broken_quote', '4 group_rejected'],
+    ],
+    [
+      'a row without a key refuses both sides',
+      'A,2026-03-01,x,1\n,2026-03-01,y,1\nB,2026-03-01,z,1',
+      [],
+      ['2 group_rejected', '3 required', '4 group_rejected'],
+    ],
   ])('%s', async (_, rows, orders, errors) => {
     expect(await unitsOf(header + rows)).toMatchObject({ orders, errors })
   })
@@ -444,7 +480,8 @@ describe('grouping', () => {
     const text = fc.array(fc.array(cell, { minLength: 3, maxLength: 5 }), { maxLength: 12 })
     const gather = async (pieces: string[]) => {
       const found: unknown[] = []
-      for await (const { units, lastLine } of readBatches({ pieces, mapping: orderMapping, zone, batchSize: 2 })) found.push({ units, lastLine }) // prettier-ignore
+      for await (const { units, lastLine } of readBatches({ pieces, mapping: orderMapping, zone, batchSize: 2 }))
+        found.push({ units, lastLine })
       return found
     }
     await fc.assert(
@@ -471,7 +508,8 @@ describe('grouping', () => {
           for (const unit of units) {
             const own = unit.rows.map(row => row.line)
             lines.push(...own)
-            if (unit.errors !== undefined) expect([...new Set(unit.errors.map(error => error.line))].sort()).toEqual([...own].sort()) // prettier-ignore
+            if (unit.errors !== undefined)
+              expect([...new Set(unit.errors.map(error => error.line))].sort()).toEqual([...own].sort())
           }
         }
         expect(lines.sort((a, b) => a - b)).toEqual(pairs.map((_, i) => i + 2))
@@ -554,7 +592,8 @@ describe('an import', () => {
     const refuseP4 = (_: ItemKind, items: Item[]) =>
       Promise.resolve(
         items.map((item): ItemResult => {
-          if (item['sku'] === 'P4') return { key: 'P4', status: 'rejected', error: { code: 'too_cheap', message: 'no', field: 'priceFen' } } // prettier-ignore
+          if (item['sku'] === 'P4')
+            return { key: 'P4', status: 'rejected', error: { code: 'too_cheap', message: 'no', field: 'priceFen' } }
           taken.push(item)
           return { key: String(item['sku']), status: 'created' }
         }),
@@ -605,6 +644,21 @@ describe('an import', () => {
       expect(resumedAfterLine).toBe(batchesUntilDeath.length === 0 ? undefined : 22)
       return { skus: [...skus, ...last.map(item => item['sku'])], counts }
     }
+  })
+
+  it('writes no reject twice where it died between rejects file and state', async () => {
+    await writeFile(file, 'sku,name,price\nP1,n,bad\nP2,n,bad\nP3,n,bad\n')
+    const kept = createStateFile(`${file}.import-state.json`)
+    let writes = 0
+    const dying = {
+      ...kept,
+      write: (state: ImportState) => (++writes === 2 ? Promise.reject(new Error('killed')) : kept.write(state)),
+    }
+    await expect(runImport(options({ ingest: takeAll([]), batchSize: 1, state: dying }))).rejects.toThrow('killed')
+    const { resumedAfterLine } = await runImport(options({ ingest: takeAll([]), batchSize: 1 }))
+    expect(resumedAfterLine).toBe(2)
+    const rejects = await readFile(`${file}.rejects.csv`, 'utf8')
+    expect(rejects.match(/^P\d/gm)).toEqual(['P1', 'P2', 'P3'])
   })
 
   test.each<[string, Partial<ImportOptions>, boolean]>([

@@ -10,7 +10,7 @@ export function accountRoutes(app: FastifyInstance, options: { pool: Pool; acces
   app.get(
     '/entitlements',
     {
-      onRequest: access.key('read'),
+      onRequest: access.read,
       schema: {
         tags: ['money'],
         summary: 'What is owed now, per order, line and role',
@@ -23,7 +23,7 @@ export function accountRoutes(app: FastifyInstance, options: { pool: Pool; acces
   app.get(
     '/ledger',
     {
-      onRequest: access.key('read'),
+      onRequest: access.read,
       schema: {
         tags: ['money'],
         summary: 'The rows booked, oldest first',
@@ -36,7 +36,7 @@ export function accountRoutes(app: FastifyInstance, options: { pool: Pool; acces
   app.get(
     '/balances',
     {
-      onRequest: access.key('read'),
+      onRequest: access.read,
       schema: {
         tags: ['money'],
         summary: 'What an account holds: pending, available, settled',

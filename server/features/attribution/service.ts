@@ -73,19 +73,67 @@ export interface Loaded {
 
 /** Everything recorded about a batch of orders, as `decide` takes it. */
 export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded> {
-  const { brandId } = options
   const [rows, refunds, overrides, held] = await Promise.all([
     selectOrders(db, options),
     selectRefunds(db, options),
     selectOverrides(db, options),
     selectHeldOrders(db, options),
   ])
-  const orders = rows.map(orderOf)
+  return await gatherEvidence(db, options, {
+    orders: rows.map(orderOf),
+    lastBuyers: rows.map(row => row.buyer),
+    refunds,
+    overrides,
+    held,
+    supposedLinks: [],
+  })
+}
+
+/**
+ * What would be recorded about an order that nobody has paid yet, as `decide` takes it: what it would earn can be said
+ * before it is bought.
+ *
+ * @param options.order its lines may be filled in afterwards; the closer, the selling store and the share's associate
+ *   are looked up, so an order that differs in these alone needs no second call
+ * @param options.link the share that it would come by
+ */
+export async function supposeEvidence(
+  db: Db,
+  options: { brandId: number; order: Order; link: ShareLink; reach: LoadOptions['reach'] },
+): Promise<OrderEvidence> {
+  const { order, link, ...rest } = options
+  const loaded = await gatherEvidence(
+    db,
+    { ...rest, touchLimit: null, lock: false },
+    { orders: [order], lastBuyers: [null], refunds: [], overrides: [], held: [], supposedLinks: [link] },
+  )
+  return loaded.orders[0]!.evidence
+}
+
+interface Recorded {
+  orders: readonly Order[]
+  /** Who each order's buyer was when it was last decided. */
+  lastBuyers: readonly (string | null)[]
+  refunds: Awaited<ReturnType<typeof selectRefunds>>
+  overrides: Awaited<ReturnType<typeof selectOverrides>>
+  held: readonly OrderKey[]
+  /** Links that are not there, and are taken as if they were. */
+  supposedLinks: readonly ShareLink[]
+}
+
+/** Adds to orders everything that is recorded about their buyers and all who could hold a role. */
+async function gatherEvidence(
+  db: Db,
+  options: Omit<LoadOptions, 'orders'>,
+  { orders, lastBuyers, refunds, overrides, held, supposedLinks }: Recorded,
+): Promise<Loaded> {
+  const { brandId } = options
+  const keys = orders.map(({ source, orderNo }) => ({ source, orderNo }))
   const people = new PeopleBook()
   await people.learn(db, brandId, orders)
   const buyers = new Map(orders.map(order => [order, findPerson(order, people)?.memberNo ?? null]))
   const known = [...new Set([...buyers.values()].filter(buyer => buyer !== null))].sort(compareBytes)
-  const affected = [...new Set([...known, ...rows.flatMap(row => row.buyer ?? [])])].sort(compareBytes)
+  const affected = [...new Set([...known, ...lastBuyers.flatMap(buyer => buyer ?? [])])].sort(compareBytes)
   if (options.lock) await lockBuyers(db, { brandId, buyers: affected })
 
   const persons = await selectPersons(db, { brandId, lastMemberNos: known })
@@ -94,8 +142,8 @@ export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded
   const [ids, assignmentRows, earliest, heldFirst] = await Promise.all([
     selectIdsOfMembers(db, { brandId, memberNos: numbers }),
     selectAssignments(db, { brandId, memberNos: numbers }),
-    selectEarliestOrders(db, { brandId, buyers: affected, orders: rows }),
-    options.lock ? selectOrdersHeldFirst(db, { brandId, buyers: affected, orders: rows }) : [],
+    selectEarliestOrders(db, { brandId, buyers: affected, orders: keys }),
+    options.lock ? selectOrdersHeldFirst(db, { brandId, buyers: affected, orders: keys }) : [],
   ])
 
   const probes = touchProbes(orders, buyers, persons, ids, options.reach)
@@ -109,7 +157,7 @@ export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded
       visitorIds: visitorIdsOf(row),
     }),
   )
-  const [links] = await Promise.all([
+  const [knownLinks] = await Promise.all([
     selectLinks(db, {
       brandId,
       linkCodes: [
@@ -118,6 +166,7 @@ export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded
     }),
     people.learn(db, brandId, touches),
   ])
+  const links: ShareLink[] = [...knownLinks, ...supposedLinks]
   const touchesOf = groupBy(touches, touch => findPerson(touch, people)?.memberNo ?? null)
   const assignmentsOf = groupBy(assignmentRows, row => people.last(row.memberNo))
   const lastRecords = new Map(
@@ -198,7 +247,7 @@ export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded
       const buyer = buyers.get(order) ?? null
       const key = orderKeyText(order)
       return {
-        lastBuyer: rows[i]!.buyer,
+        lastBuyer: lastBuyers[i]!,
         evidence: {
           ...shared,
           order,
@@ -224,6 +273,51 @@ export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded
     }),
     firstOrderChanged: firsts.changed(earliest, heldFirst),
   }
+}
+
+/** Somebody as he is known: his last number, all that he goes by, and whose customer he is. */
+export interface KnownPerson {
+  memberNo: string
+  memberNos: readonly string[]
+  ids: readonly { kind: IdentityKind; value: string }[]
+  assignments: readonly (MemberAssignment & { reason: string | null })[]
+}
+
+/** The member behind the ids that somebody was seen under, by the rules that find an order's buyer. */
+export async function recognise(
+  db: Db,
+  options: { brandId: number; visitorIds: VisitorIds },
+): Promise<KnownPerson | null> {
+  const { brandId, visitorIds } = options
+  const people = new PeopleBook()
+  await people.learn(db, brandId, [{ visitorIds }])
+  const person = findPerson({ visitorIds }, people)
+  if (!person) return null
+  const numbers = await selectPersons(db, { brandId, lastMemberNos: [person.memberNo] })
+  const memberNos = numbers.map(row => row.memberNo)
+  const [ids, assignments] = await Promise.all([
+    selectIdsOfMembers(db, { brandId, memberNos }),
+    selectAssignments(db, { brandId, memberNos }),
+  ])
+  return {
+    memberNo: person.memberNo,
+    memberNos,
+    ids: ids as { kind: IdentityKind; value: string }[],
+    assignments: assignments.map(row => ({ ...assignmentOf(row), reason: row.reason })),
+  }
+}
+
+/**
+ * Of things that were seen those that this person did. An id that was once his may have become another's, and where a
+ * touch has several ids the rules say which of them counts.
+ */
+export async function keepThoseOf<T extends { memberNo?: string; visitorIds: VisitorIds }>(
+  db: Db,
+  options: { brandId: number; memberNo: string; seen: readonly T[] },
+): Promise<T[]> {
+  const people = new PeopleBook()
+  await people.learn(db, options.brandId, options.seen)
+  return options.seen.filter(one => findPerson(one, people)?.memberNo === options.memberNo)
 }
 
 /** Who is who, as far as it was asked for. */

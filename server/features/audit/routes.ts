@@ -20,7 +20,7 @@ export function auditRoutes(app: FastifyInstance, options: { pool: Pool; access:
   app.get(
     '/audit',
     {
-      onRequest: options.access.key('read'),
+      onRequest: options.access.readBrand,
       schema: {
         tags: ['money'],
         summary: 'Orders whose ledger differs from what is decided about them: none is the promise',

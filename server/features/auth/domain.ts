@@ -10,6 +10,17 @@ export type Scope =
   | { brandId: number; reach: 'stores'; storeCodes: readonly string[] }
   | { brandId: number; reach: 'self'; associateId: string }
 
+export const PERSON_ROLES = ['associate', 'manager', 'franchisee', 'headquarters', 'auditor'] as const
+export type PersonRole = (typeof PERSON_ROLES)[number]
+
+/** Somebody signed in through WeCom. */
+export interface Person {
+  associateId: string
+  name: string
+  role: PersonRole
+  storeCode: string | null
+}
+
 /** Who asks, whatever he asks with. */
 export interface Caller {
   brandId: number
@@ -17,8 +28,11 @@ export interface Caller {
   zone: string
   /** For the record: `key:<name>` or the associateId. */
   actor: string
+  /** What a key may do; empty for a person. */
   scopes: ReadonlySet<KeyScope>
   scope: Scope
+  /** null: an integrator's key. */
+  person: Person | null
 }
 
 /** `dg_<brandId>_<secret>`: the brand is in it, so that a look-up needs no index across brands. */

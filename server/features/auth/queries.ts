@@ -42,3 +42,120 @@ export async function selectKey(db: Db, options: { brandId: number; keyHash: Buf
     WHERE brand_id = ${options.brandId} AND key_hash = ${options.keyHash} AND revoked_at IS NULL`
   return row ?? null
 }
+
+export interface KeyRow {
+  keyId: string
+  name: string
+  scopes: KeyScope[]
+  createdAt: Instant
+  revokedAt: Instant | null
+}
+
+/** Oldest first, revoked ones too. */
+export async function selectKeys(db: Db, options: { brandId: number }) {
+  return await db<KeyRow[]>`
+    SELECT key_id AS "keyId", name, scopes, created_at AS "createdAt", revoked_at AS "revokedAt" FROM api_keys
+    WHERE brand_id = ${options.brandId} ORDER BY created_at, key_id`
+}
+
+/** @returns whether there was such a key that was not revoked before */
+export async function updateKeyRevoked(db: Db, options: { brandId: number; keyId: string; now: Instant }) {
+  const rows = await db`
+    UPDATE api_keys SET revoked_at = ${options.now}
+    WHERE brand_id = ${options.brandId} AND key_id = ${options.keyId} AND revoked_at IS NULL RETURNING key_id`
+  return rows.length > 0
+}
+
+export interface SessionRow {
+  brandId: number
+  sessionId: string
+  associateId: string
+}
+
+export async function insertSession(
+  db: Db,
+  options: SessionRow & { refreshHash: Buffer; now: Instant; expiresAt: Instant },
+) {
+  await db`
+    INSERT INTO sessions (brand_id, session_id, associate_id, refresh_hash, created_at, expires_at)
+    VALUES (${options.brandId}, ${options.sessionId}, ${options.associateId}, ${options.refreshHash}, ${options.now},
+      ${options.expiresAt})`
+}
+
+/** Locked: two that come with one token must not both be right. */
+export async function lockSession(db: Db, options: { brandId: number; sessionId: string }) {
+  const [row] = await db<{ associateId: string; refreshHash: Buffer; expiresAt: Instant; revokedAt: Instant | null }[]>`
+    SELECT associate_id AS "associateId", refresh_hash AS "refreshHash", expires_at AS "expiresAt",
+      revoked_at AS "revokedAt"
+    FROM sessions WHERE brand_id = ${options.brandId} AND session_id = ${options.sessionId} FOR UPDATE`
+  return row ?? null
+}
+
+export async function updateRefreshHash(db: Db, options: { brandId: number; sessionId: string; refreshHash: Buffer }) {
+  await db`
+    UPDATE sessions SET refresh_hash = ${options.refreshHash}
+    WHERE brand_id = ${options.brandId} AND session_id = ${options.sessionId}`
+}
+
+export async function revokeSession(
+  db: Db,
+  options: { brandId: number; sessionId: string; now: Instant; because: 'signed_out' | 'reused' | 'inactive' },
+) {
+  await db`
+    UPDATE sessions SET revoked_at = ${options.now}, revoked_because = ${options.because}
+    WHERE brand_id = ${options.brandId} AND session_id = ${options.sessionId} AND revoked_at IS NULL`
+}
+
+export interface PersonRow {
+  associateId: string
+  name: string
+  role: string
+  storeCode: string | null
+  franchiseeId: string | null
+  employments: { activeFrom: string; activeTo: string | null }[]
+}
+
+/** Somebody who may sign in: customers who promote have no userid of the corporation. */
+export async function selectPerson(db: Db, options: { brandId: number; associateId: string }) {
+  const [row] = await db<PersonRow[]>`
+    SELECT associate_id AS "associateId", name, role, store_code AS "storeCode", franchisee_id AS "franchiseeId", employments
+    FROM associates
+    WHERE brand_id = ${options.brandId} AND associate_id = ${options.associateId}
+      AND kinds -> -1 ->> 'value' IS DISTINCT FROM 'customer'`
+  return row ?? null
+}
+
+/** The person of a session that still stands. */
+export async function selectSessionPerson(db: Db, options: { brandId: number; sessionId: string; now: Instant }) {
+  const [row] = await db<(PersonRow & { timezone: string })[]>`
+    SELECT a.associate_id AS "associateId", a.name, a.role, a.store_code AS "storeCode",
+      a.franchisee_id AS "franchiseeId", a.employments, b.timezone
+    FROM sessions AS s
+    JOIN associates AS a ON a.brand_id = s.brand_id AND a.associate_id = s.associate_id
+    JOIN brands AS b ON b.brand_id = s.brand_id
+    WHERE s.brand_id = ${options.brandId} AND s.session_id = ${options.sessionId} AND s.revoked_at IS NULL
+      AND s.expires_at > ${options.now}`
+  return row ?? null
+}
+
+/** The stores whose franchisee, as last told, this is. */
+export async function selectStoresOfFranchisee(db: Db, options: { brandId: number; franchiseeId: string }) {
+  const rows = await db<{ storeCode: string }[]>`
+    SELECT store_code AS "storeCode" FROM stores
+    WHERE brand_id = ${options.brandId} AND franchisees -> -1 ->> 'value' = ${options.franchiseeId} ORDER BY 1`
+  return rows.map(row => row.storeCode)
+}
+
+/** The first headquarters person: named in the settings, nobody has told of him yet. */
+export async function insertHeadquartersPerson(
+  db: Db,
+  options: { brandId: number; associateId: string; now: Instant },
+) {
+  const since = new Date(options.now).toISOString()
+  await db`
+    INSERT INTO associates (brand_id, associate_id, name, kinds, role, employments, created_at, updated_at)
+    VALUES (${options.brandId}, ${options.associateId}, ${options.associateId},
+      ${JSON.stringify([{ value: 'office', from: null }])}::text::jsonb, 'headquarters',
+      ${JSON.stringify([{ activeFrom: since, activeTo: null }])}::text::jsonb, ${options.now}, ${options.now})
+    ON CONFLICT DO NOTHING`
+}

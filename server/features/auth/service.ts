@@ -3,7 +3,7 @@ import type { Db } from '../../database.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import type { Instant } from '../../lib/time.ts'
 import { brandOfKey, type Caller, type KeyScope } from './domain.ts'
-import { insertBrand, insertKey, selectBrand, selectKey } from './queries.ts'
+import { insertBrand, insertKey, selectBrand, selectKey, selectKeys, updateKeyRevoked, type KeyRow } from './queries.ts'
 
 /** The brand that is there without `brands create`. */
 export const DEFAULT_BRAND_ID = 1
@@ -29,6 +29,20 @@ export async function createKey(
   return key
 }
 
+/** A brand's keys, oldest first, revoked ones too. */
+export async function listKeys(db: Db, options: { brandId: number }): Promise<KeyRow[]> {
+  return await selectKeys(db, options)
+}
+
+/**
+ * From now on nobody can ask with this key.
+ *
+ * @returns whether there was such a key that was not revoked before
+ */
+export async function revokeKey(db: Db, options: { brandId: number; keyId: string; now: Instant }): Promise<boolean> {
+  return await updateKeyRevoked(db, options)
+}
+
 /** Who asks with this key; null where it is none. */
 export async function callerOfKey(db: Db, key: string, bootstrapApiKey: string | null): Promise<Caller | null> {
   if (bootstrapApiKey !== null && timingSafeEqual(sha256(key), sha256(bootstrapApiKey))) {
@@ -43,7 +57,14 @@ export async function callerOfKey(db: Db, key: string, bootstrapApiKey: string |
 async function callerOf(db: Db, brandId: number, actor: string, scopes: readonly KeyScope[]): Promise<Caller | null> {
   const brand = await selectBrand(db, { brandId })
   if (!brand) return null
-  return { brandId, zone: brand.timezone, actor, scopes: new Set(scopes), scope: { brandId, reach: 'brand' } }
+  return {
+    brandId,
+    zone: brand.timezone,
+    actor,
+    scopes: new Set(scopes),
+    scope: { brandId, reach: 'brand' },
+    person: null,
+  }
 }
 
 export { selectBrand } from './queries.ts'

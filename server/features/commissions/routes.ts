@@ -25,7 +25,7 @@ export function commissionRoutes(
   app.post(
     '/plans',
     {
-      onRequest: access.key('admin'),
+      onRequest: access.admin,
       // Checked by publishPlan, which names every fault by its path.
       validatorCompiler: () => () => true,
       schema: { tags: ['plans'], summary: 'Publish a plan version', body: PublishBody },
@@ -48,30 +48,30 @@ export function commissionRoutes(
   app.get(
     '/plans',
     {
-      onRequest: access.key('read'),
+      onRequest: access.readBrand,
       schema: { tags: ['plans'], summary: 'Published plan versions', querystring: PlansQuery },
     },
     request => listPlans(pool, request.caller.brandId, request.query as Static<typeof PlansQuery>),
   )
   app.get(
     '/plans/:code/versions/:version',
-    { onRequest: access.key('read'), schema: { tags: ['plans'], summary: 'One plan version', params: PlanParams } },
+    { onRequest: access.readBrand, schema: { tags: ['plans'], summary: 'One plan version', params: PlanParams } },
     request => getPlan(pool, request.caller.brandId, request.params as Static<typeof PlanParams>),
   )
   app.get(
     '/jobs/:jobId',
-    { onRequest: access.key('read'), schema: { tags: ['jobs'], summary: 'How far a job is', params: JobParams } },
+    { onRequest: access.readBrand, schema: { tags: ['jobs'], summary: 'How far a job is', params: JobParams } },
     request => getJob(pool, request.caller.brandId, (request.params as Static<typeof JobParams>).jobId),
   )
   app.delete(
     '/jobs/:jobId',
-    { onRequest: access.key('admin'), schema: { tags: ['jobs'], summary: 'Cancel a job', params: JobParams } },
+    { onRequest: access.admin, schema: { tags: ['jobs'], summary: 'Cancel a job', params: JobParams } },
     request => cancelJob(pool, request.caller.brandId, (request.params as Static<typeof JobParams>).jobId, now()),
   )
   app.get(
     '/orders',
     {
-      onRequest: access.key('read'),
+      onRequest: access.read,
       schema: { tags: ['orders'], summary: 'Orders by paidAt, newest first', querystring: OrderQuery },
     },
     request => listOrders(pool, request.caller.scope, request.query as Static<typeof OrderQuery>),
@@ -79,7 +79,7 @@ export function commissionRoutes(
   app.get(
     '/orders/:source/:orderNo/commission',
     {
-      onRequest: access.key('read'),
+      onRequest: access.read,
       schema: { tags: ['orders'], summary: 'Why an order pays what it pays', params: OrderParams },
     },
     request => explainOrder(pool, request.caller.scope, request.params as Static<typeof OrderParams>),
@@ -87,7 +87,7 @@ export function commissionRoutes(
   app.post(
     '/overrides',
     {
-      onRequest: access.key('admin'),
+      onRequest: access.admin,
       schema: { tags: ['orders'], summary: 'Decide by hand who holds a role on an order', body: OverrideBody },
     },
     async (request, reply) => {
@@ -127,7 +127,7 @@ export function commissionRoutes(
   )
   app.get(
     '/health/reconcile',
-    { onRequest: access.anyKey, schema: { tags: ['health'], summary: 'What is not booked yet; 0 when all is' } },
+    { onRequest: access.anyone, schema: { tags: ['health'], summary: 'What is not booked yet; 0 when all is' } },
     request => reconcileHealth(pool, request.caller.brandId, now()),
   )
 }

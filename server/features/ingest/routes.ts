@@ -51,7 +51,7 @@ export function ingestRoutes(app: FastifyInstance, options: IngestDependencies &
   app.get(
     '/rejected-items',
     {
-      onRequest: options.access.key('read'),
+      onRequest: options.access.readBrand,
       schema: {
         tags: ['ingest'],
         summary: 'Items that were refused in the last 30 days, newest first, masked',

@@ -66,3 +66,29 @@ export async function revokeLinks(
       WHERE brand_id = ${options.brandId} AND link_code = ${linkCode} AND revoked_at IS NULL`
   }
 }
+
+export interface PublicLink {
+  brandId: number
+  linkCode: string
+  associateId: string
+  target: LinkTarget
+  revokedAt: Instant | null
+}
+
+/** A link by its code alone: codes are unique in the whole service. */
+export async function selectPublicLink(db: Db, options: { linkCode: string }): Promise<PublicLink | null> {
+  const [code] = await db<{ brandId: number }[]>`
+    SELECT brand_id AS "brandId" FROM link_codes WHERE link_code = ${options.linkCode}`
+  if (!code) return null
+  const [row] = await db<Omit<PublicLink, 'brandId'>[]>`
+    SELECT link_code AS "linkCode", associate_id AS "associateId", target, revoked_at AS "revokedAt"
+    FROM share_links WHERE brand_id = ${code.brandId} AND link_code = ${options.linkCode}`
+  return row ? { ...row, brandId: code.brandId } : null
+}
+
+/** Says that links changed, to every process that keeps them at hand, when the transaction commits. */
+export async function announceLinks(db: Db, options: { linkCodes: readonly string[] }) {
+  if (options.linkCodes.length === 0) return
+  await db`
+    SELECT pg_notify('daogou_links', link_code) FROM unnest(${options.linkCodes as string[]}::text[]) AS link_code`
+}

@@ -14,11 +14,11 @@ import {
 import { parseInstant } from '../../lib/time.ts'
 import { takeTurns, type Take } from '../evidence/service.ts'
 import { existingStores, selectAssociates } from '../stores/service.ts'
-import { LINK_CODE_LENGTH, linkAddresses } from './domain.ts'
-import { claimLinkCodes, insertLinks, revokeLinks, selectLinks, type LinkRow } from './queries.ts'
+import { LINK_CODE_LENGTH, linkAddresses, plainWebUrl } from './domain.ts'
+import { announceLinks, claimLinkCodes, insertLinks, revokeLinks, selectLinks, type LinkRow } from './queries.ts'
 import type { ShareLinkItem } from './schema.ts'
 
-export { selectLinks, type LinkRow } from './queries.ts'
+export { selectLinks, selectPublicLink, type LinkRow, type PublicLink } from './queries.ts'
 
 /** A link's result also says how it is handed out. */
 export interface LinkResult extends ItemResult {
@@ -111,6 +111,7 @@ export const takeShareLinks: Take<ShareLinkItem> = async (context, items): Promi
   })
   await insertLinks(tx, { brandId, now, rows: [...added.values()] })
   await revokeLinks(tx, { brandId, rows: revoked })
+  await announceLinks(tx, { linkCodes: revoked.map(link => link.linkCode) })
   return results
 }
 
@@ -118,6 +119,9 @@ export const takeShareLinks: Take<ShareLinkItem> = async (context, items): Promi
 function newLinkFault(item: ShareLinkItem, linkCode: string): ItemResult | null {
   for (const field of ['associateId', 'target', 'channel'] as const) {
     if (item[field] === undefined) return rejected(linkCode, 'missing_field', `A new link needs ${field}.`, field)
+  }
+  if (item.target?.url != null && plainWebUrl(item.target.url) === null) {
+    return rejected(linkCode, 'invalid_value', 'It must be a plain http or https address.', 'target.url')
   }
   return null
 }

@@ -1,5 +1,6 @@
 import { conflict, contentHash, created, unchanged } from '../../lib/items.ts'
-import { formatInstant, parseInstant } from '../../lib/time.ts'
+import type { Tx } from '../../database.ts'
+import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { createBareMembers, type Mark, type Take } from '../evidence/service.ts'
 import { insertTouches, selectTouchHashes, type TouchRow } from './queries.ts'
 import type { TouchItem } from './schema.ts'
@@ -60,4 +61,29 @@ function marksOf(row: TouchRow): Mark[] {
     ['visitor', row.visitorId],
   ] as const
   return ids.flatMap(([kind, key]) => (key === null ? [] : [{ kind, key, paidFrom }]))
+}
+
+/** Somebody opened a short link. */
+export interface Click {
+  touchId: string
+  linkCode: string
+  visitorId: string
+  at: Instant
+  /** The associate opened his own link. */
+  byAssociate: boolean
+}
+
+/** Keeps clicks of short links. */
+export async function recordClicks(
+  tx: Tx,
+  options: { brandId: number; now: Instant; clicks: readonly Click[] },
+): Promise<void> {
+  await insertTouches(tx, {
+    brandId: options.brandId,
+    now: options.now,
+    rows: options.clicks.map(({ touchId, linkCode, visitorId, at, byAssociate }) => {
+      const row = rowOf({ touchId, linkCode, visitorId, at: formatInstant(at), kind: 'click' })
+      return { ...row, byAssociate }
+    }),
+  })
 }

@@ -1,0 +1,83 @@
+/**
+ * `npm run audit`: decides every order again and holds the result against entitlements and ledger. Batch by batch, so
+ * memory stays the same however long the history is; each batch sees one instant, so it may run while the service works.
+ */
+import { auditBatch, type AuditedOrder, type AuditPosition } from '../features/audit/service.ts'
+import { DEFAULT_BRAND_ID } from '../features/auth/service.ts'
+import { parseInstant, type Instant } from '../lib/time.ts'
+import { readArguments, runCommand, say, withData, wrongArguments, type CommandContext } from './command.ts'
+
+const usage = `npm run audit [-- --from INSTANT --to INSTANT]
+
+  --from, --to   only orders paid from the one until before the other; RFC 3339 with offset, such as
+                 2026-03-01T00:00:00+08:00
+
+Exit code 0: everything agrees. 1: something differs, each key on a line of its own, or the audit ended early.
+`
+
+await runCommand(async argv => {
+  const { values } = readArguments(argv, usage, { options: { from: { type: 'string' }, to: { type: 'string' } } })
+  const from = readInstant('--from', values.from)
+  const to = readInstant('--to', values.to)
+  return await withData(context => audit(context, from, to))
+})
+
+function readInstant(option: string, text: string | undefined): Instant | null {
+  if (text === undefined) return null
+  const instant = parseInstant(text)
+  if (instant === null) throw wrongArguments(`${option} must be an instant with its offset; ${text} is none`, usage)
+  return instant
+}
+
+async function audit({ pool, signal }: CommandContext, from: Instant | null, to: Instant | null): Promise<number> {
+  const progress = createProgressLine()
+  let checkedOrders = 0
+  let differingOrders = 0
+  let after: AuditPosition | null = null
+  do {
+    const batch = await auditBatch(pool, { brandId: DEFAULT_BRAND_ID, from, to, after })
+    checkedOrders += batch.checkedOrders
+    differingOrders += batch.differing.length
+    after = batch.next
+    if (batch.differing.length > 0) progress.end()
+    for (const order of batch.differing) process.stdout.write(describeOrder(order))
+    progress.show(`${checkedOrders} orders checked${after ? `, until ${after.paidAt}` : ''}; ${differingOrders} differ`)
+  } while (after !== null && !signal.aborted)
+  progress.end()
+  process.stdout.write(`${checkedOrders} orders checked, ${differingOrders} differ\n`)
+  if (after !== null) say(`Ended early; go on with --from ${after.paidAt}`)
+  return differingOrders === 0 && after === null ? 0 : 1
+}
+
+/** One line for each key whose three sums do not agree. */
+function describeOrder({ source, orderNo, differences }: AuditedOrder): string {
+  return differences
+    .map(
+      row =>
+        `${source}/${orderNo} line ${row.lineNo} ${row.role} ${row.payeeKind} ${row.payee} ` +
+        `from ${row.bearerKind} ${row.bearer}, rule ${row.ruleId} of ${row.planCode}/${row.planVersion}, ` +
+        `available ${row.availableAt}: decided ${row.decidedFen}, entitlement ${row.entitlementFen}, ` +
+        `ledger ${row.ledgerFen} fen\n`,
+    )
+    .join('')
+}
+
+/** On a terminal one line that changes; in a log one every few seconds. */
+function createProgressLine(): { show(text: string): void; end(): void } {
+  const { isTTY } = process.stderr
+  const everyMs = isTTY ? 100 : 5000
+  let shownAtMs = Date.now()
+  let isOpen = false
+  return {
+    show(text) {
+      if (Date.now() - shownAtMs < everyMs) return
+      shownAtMs = Date.now()
+      process.stderr.write(isTTY ? `\r${text}\u001b[K` : `${text}\n`)
+      isOpen = isTTY
+    },
+    end() {
+      if (isOpen) process.stderr.write('\r\u001b[K')
+      isOpen = false
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import { openPool, type Pool } from '../database.ts'
+import { findRunningEmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres.ts'
+import { ExitError } from '../errors.ts'
+import { checkIngestItem, ingest } from '../features/ingest/service.ts'
+import type { Item, ItemKind } from '../features/imports/service.ts'
+import type { ItemError, ItemResult } from '../lib/items.ts'
+import { createVault } from '../lib/vault.ts'
+import { readSettings, type Settings } from '../settings.ts'
+
+/** The brand that an import goes to. */
+export type ImportTarget = {
+  /** Names brand and database, so that an interrupted import is only gone on with where it began. */
+  name: string
+  zone: string
+  ingest(kind: ItemKind, items: Item[]): Promise<ItemResult[]>
+  validate(kind: ItemKind, item: Item): ItemError | undefined
+  close(): Promise<void>
+}
+
+/**
+ * @param brandSlug needed where the service has several brands
+ * @throws ExitError (2) where the settings are wrong, or there is no such brand
+ */
+export async function openImportTarget(brandSlug: string | undefined): Promise<ImportTarget> {
+  const settings = readSettings()
+  const { url, name, stop } = await findDatabase(settings)
+  const pool = openPool(url, { max: 2 })
+  const close = async (): Promise<void> => {
+    await pool.end({ timeout: 5 })
+    await stop()
+  }
+  try {
+    const brand = await getBrand(pool, brandSlug)
+    const dependencies = { pool, vault: createVault(settings.dataKey), publicUrl: settings.publicUrl, now: Date.now }
+    return {
+      name: `${name} ${brand.brandId}`,
+      zone: brand.timezone,
+      ingest: (kind, items) => ingest(dependencies, { kind, brandId: brand.brandId, actor: 'import', items }),
+      validate: (kind, item) => checkIngestItem(kind, item)?.error,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+type FoundDatabase = { url: string; name: string; stop: () => Promise<void> }
+
+/** A running service's embedded database is used as it is; otherwise it runs for as long as the import does. */
+async function findDatabase(settings: Settings): Promise<FoundDatabase> {
+  const stop = () => Promise.resolve()
+  if (settings.databaseUrl !== 'embedded') {
+    const { host, pathname } = new URL(settings.databaseUrl)
+    return { url: settings.databaseUrl, name: `${host}${pathname}`, stop }
+  }
+  // Named by its folder: the embedded database has another port at each start.
+  const name = settings.dataDir
+  const running = await findRunningEmbeddedPostgres(settings.dataDir)
+  if (running !== null) return { url: running.url, name, stop }
+  const started = await startEmbeddedPostgres({ dataDir: settings.dataDir })
+  return { url: started.url, name, stop: () => started.stop() }
+}
+
+async function getBrand(pool: Pool, slug: string | undefined): Promise<{ brandId: number; timezone: string }> {
+  const brands = await pool<{ brandId: number; slug: string; timezone: string }[]>`
+    SELECT brand_id AS "brandId", slug, timezone FROM brands ORDER BY brand_id`
+  const chosen = slug === undefined ? brands : brands.filter(brand => brand.slug === slug)
+  const [brand] = chosen
+  const known = brands.map(each => each.slug).join(', ')
+  if (brand === undefined && slug !== undefined)
+    throw new ExitError(2, `There is no brand ${slug}; there are: ${known}`)
+  if (brand === undefined) throw new ExitError(2, 'The database has no brand yet: start the service once, npm start')
+  if (chosen.length > 1) throw new ExitError(2, `--brand must say which: ${known}`)
+  return brand
+}

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import { Type, type Static } from 'typebox'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Pool } from '../../database.ts'
+import { AppError } from '../../errors.ts'
+import type { Instant } from '../../lib/time.ts'
+import type { Access, SessionCookies } from '../../plugins/access.ts'
+import type { Settings } from '../../settings.ts'
+import { DEFAULT_BRAND_ID } from '../auth/service.ts'
+import { csrfTokenOf, endSession, refreshSession, signIn } from '../auth/sessions.ts'
+import { renderPage } from '../pages/page.ts'
+import { signableUrl, WecomError, type Wecom } from '../wecom/service.ts'
+import { refusalPage, type Refusal } from './refusals.ts'
+import { Session, Signature, SignatureRequest } from './schema.ts'
+import { authorizeUrl, describeSession, localRedirect } from './service.ts'
+
+interface Options {
+  pool: Pool
+  settings: Settings
+  wecom: Wecom | null
+  access: Access
+  cookies: SessionCookies
+  now: () => Instant
+}
+
+const LoginQuery = Type.Object({ redirect: Type.Optional(Type.String()), scan: Type.Optional(Type.String()) })
+const CallbackQuery = Type.Object({ code: Type.Optional(Type.String()), state: Type.Optional(Type.String()) })
+
+/** Sign-in through WeCom: at the root, outside the API. */
+export function signInRoutes(app: FastifyInstance, options: Options): void {
+  const { pool, settings, wecom, cookies, now } = options
+
+  const refuse = (reply: FastifyReply, refusal: Refusal, redirect = '/sidebar/') => {
+    const { status, page } = refusalPage(refusal, `/auth/wecom/login?redirect=${encodeURIComponent(redirect)}`)
+    return reply
+      .code(status)
+      .type('text/html; charset=utf-8')
+      .header('cache-control', 'no-store')
+      .send(renderPage(page))
+  }
+
+  app.get('/auth/wecom/login', { schema: { hide: true, querystring: LoginQuery } }, async (request, reply) => {
+    if (!wecom) return await refuse(reply, 'wecom_not_configured')
+    const query = request.query as Static<typeof LoginQuery>
+    const state = randomBytes(16).toString('hex')
+    cookies.setState(reply, { state, redirect: localRedirect(query.redirect) })
+    const url = authorizeUrl({
+      app: wecom.app,
+      authorizeUrl: settings.wecom.authorizeUrl,
+      scanLoginUrl: settings.wecom.scanLoginUrl,
+      publicUrl: settings.publicUrl,
+      state,
+      scan: query.scan === '1',
+    })
+    return await reply.header('cache-control', 'no-store').redirect(url, 302)
+  })
+
+  app.get('/auth/wecom/callback', { schema: { hide: true, querystring: CallbackQuery } }, async (request, reply) => {
+    if (!wecom) return await refuse(reply, 'wecom_not_configured')
+    const query = request.query as Static<typeof CallbackQuery>
+    const kept = cookies.takeState(request, reply)
+    if (!kept || query.state === undefined || kept.state !== query.state) return await refuse(reply, 'state_mismatch')
+    if (query.code === undefined || query.code === '' || query.code.length > 512) {
+      return await refuse(reply, 'code_invalid', kept.redirect)
+    }
+    let who: Awaited<ReturnType<Wecom['whoIs']>>
+    try {
+      who = await wecom.whoIs(query.code)
+    } catch (error) {
+      if (!(error instanceof WecomError)) throw error
+      request.log.warn({ errcode: error.errcode }, 'WeCom did not say who signed in')
+      const refusal = { 40029: 'code_invalid', 50001: 'untrusted_domain' } as const
+      return await refuse(reply, refusal[error.errcode as 40029] ?? 'wecom_unreachable', kept.redirect)
+    }
+    if (!('userid' in who)) return await refuse(reply, 'not_a_member', kept.redirect)
+    const result = await signIn(pool, {
+      brandId: DEFAULT_BRAND_ID,
+      userid: who.userid,
+      bootstrapHeadquarters: settings.bootstrapHeadquarters,
+      now: now(),
+    })
+    if (result.status !== 'signed_in') {
+      return await refuse(reply, result.status === 'unknown' ? 'unknown_userid' : 'associate_inactive', kept.redirect)
+    }
+    cookies.set(reply, { ...result.tokens, brandId: DEFAULT_BRAND_ID })
+    return await reply.header('cache-control', 'no-store').redirect(kept.redirect, 302)
+  })
+
+  app.post('/auth/refresh', { schema: { hide: true } }, async (request, reply) => {
+    cookies.checkOrigin(request)
+    const refreshToken = cookies.refreshToken(request)
+    const tokens = refreshToken === null ? null : await refreshSession(pool, { refreshToken, now: now() })
+    if (!tokens) {
+      cookies.clear(reply)
+      throw new AppError('session.missing', 'Sign in again.')
+    }
+    cookies.set(reply, tokens)
+    return await reply.code(204).send()
+  })
+
+  app.post('/auth/logout', { schema: { hide: true } }, async (request, reply) => {
+    cookies.checkOrigin(request)
+    const refreshToken = cookies.refreshToken(request)
+    if (refreshToken !== null) await endSession(pool, { refreshToken, now: now() })
+    cookies.clear(reply)
+    return await reply.code(204).send()
+  })
+}
+
+/** Who is signed in, and what the SDK needs. */
+export function sessionRoutes(app: FastifyInstance, options: Options): void {
+  const { pool, settings, wecom, access } = options
+  app.get(
+    '/session',
+    {
+      onRequest: access.person,
+      schema: { tags: ['session'], summary: 'Who is signed in', response: { 200: Session } },
+    },
+    request =>
+      describeSession(pool, {
+        caller: request.caller,
+        app: wecom?.app ?? null,
+        csrfToken: csrfTokenOf(settings.sessionSecret, request.sessionId!),
+      }),
+  )
+  app.post(
+    '/wecom/signature',
+    {
+      onRequest: access.person,
+      schema: {
+        tags: ['session'],
+        summary: 'Sign a page of ours for the WeCom SDK',
+        body: SignatureRequest,
+        response: { 200: Signature },
+      },
+    },
+    async request => {
+      if (!wecom) throw new AppError('wecom.not_configured', 'WeCom is not set up for this service.')
+      const body = request.body as Static<typeof SignatureRequest>
+      try {
+        return await wecom.sign(signableUrl(body.url, settings.publicUrl), body.kind)
+      } catch (error) {
+        if (!(error instanceof WecomError)) throw error
+        request.log.warn({ errcode: error.errcode }, 'WeCom gave no ticket')
+        throw new AppError('wecom.unreachable', `WeCom gave no ticket (${error.errcode ?? 'no answer'}).`)
+      }
+    },
+  )
+}

@@ -1,0 +1,68 @@
+import type { Db } from '../../database.ts'
+import { AppError } from '../../errors.ts'
+import type { Caller } from '../auth/domain.ts'
+import { selectBrand } from '../auth/service.ts'
+import { selectStores } from '../stores/service.ts'
+import type { WecomApp } from '../wecom/service.ts'
+import type { Session } from './schema.ts'
+
+/** Where a sign-in may lead: a page of ours, said as a path alone. */
+export function localRedirect(asked: string | undefined): string {
+  const fallback = '/sidebar/'
+  // Backslashes and control characters are read as slashes or skipped by some browsers.
+  if (asked === undefined || !/^\/(?![/\\])[\x21-\x7e]*$/.test(asked) || asked.includes('\\')) return fallback
+  const path = new URL(asked, 'http://local.invalid').pathname
+  return path.startsWith('/sidebar/') || path.startsWith('/console/') ? asked : fallback
+}
+
+/** The address where WeCom asks who somebody is. */
+export function authorizeUrl(options: {
+  app: WecomApp
+  authorizeUrl: string
+  scanLoginUrl: string
+  publicUrl: string
+  state: string
+  scan: boolean
+}): string {
+  const { app, state, scan } = options
+  const redirectUri = `${options.publicUrl}/auth/wecom/callback`
+  const url = new URL(scan ? options.scanLoginUrl : options.authorizeUrl)
+  const parameters: Record<string, string> = scan
+    ? { login_type: 'CorpApp', appid: app.corpId, agentid: app.agentId, redirect_uri: redirectUri, state }
+    : {
+        appid: app.corpId,
+        redirect_uri: redirectUri,
+        response_type: 'code',
+        scope: 'snsapi_base',
+        state,
+        agentid: app.agentId,
+      }
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+  return scan ? url.href : `${url.href}#wechat_redirect`
+}
+
+/** What the screens need to know about who is signed in. */
+export async function describeSession(
+  db: Db,
+  options: { caller: Caller; app: WecomApp | null; csrfToken: string },
+): Promise<Session> {
+  const { caller, app, csrfToken } = options
+  const person = caller.person!
+  const brand = await selectBrand(db, { brandId: caller.brandId })
+  const [store] = person.storeCode
+    ? await selectStores(db, { brandId: caller.brandId, storeCodes: [person.storeCode] })
+    : []
+  if (!brand) throw new AppError('session.missing', 'Sign in first.')
+  return {
+    associateId: person.associateId,
+    name: person.name,
+    role: person.role,
+    storeCode: person.storeCode,
+    storeName: store?.name ?? null,
+    brandName: brand.name,
+    timeZone: brand.timezone,
+    corpId: app?.corpId ?? '',
+    agentId: app?.agentId ?? '',
+    csrfToken,
+  }
+}

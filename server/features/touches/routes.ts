@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Instant } from '../../lib/time.ts'
+import type { SessionCookies } from '../../plugins/access.ts'
+import type { Settings } from '../../settings.ts'
+import { renderPage } from '../pages/page.ts'
+import type { ClickBuffer, PublicLinks } from './clicks.ts'
+import { allowedRedirect } from '../share-links/domain.ts'
+import { isVisit } from './domain.ts'
+
+const VISITOR_COOKIE = 'daogou_visitor'
+const VISITOR_SECONDS = 365 * 24 * 3600
+const VISITOR_ID = /^[A-Za-z0-9_-]{22}$/
+
+/** The public short link: a durable click, then on to what was shared. */
+export function shortLinkRoutes(
+  app: FastifyInstance,
+  options: {
+    settings: Settings
+    links: PublicLinks
+    clicks: ClickBuffer
+    cookies: SessionCookies
+    now: () => Instant
+  },
+): void {
+  const { settings, links, clicks, cookies, now } = options
+  const isSecure = settings.publicUrl.startsWith('https:')
+
+  const visitorOf = (request: FastifyRequest, reply: FastifyReply) => {
+    const known = request.cookies[VISITOR_COOKIE]
+    if (known !== undefined && VISITOR_ID.test(known)) return { visitorId: known, isNewVisitor: false }
+    const visitorId = randomBytes(16).toString('base64url')
+    reply.setCookie(VISITOR_COOKIE, visitorId, {
+      path: '/',
+      httpOnly: true,
+      sameSite: 'lax',
+      secure: isSecure,
+      maxAge: VISITOR_SECONDS,
+    })
+    return { visitorId, isNewVisitor: true }
+  }
+  const page = (reply: FastifyReply, status: number, words: Parameters<typeof renderPage>[0]) =>
+    reply.code(status).type('text/html; charset=utf-8').send(renderPage(words))
+
+  app.get<{ Params: { linkCode: string } }>(
+    '/s/:linkCode',
+    { schema: { hide: true }, exposeHeadRoute: true },
+    async (request, reply) => {
+      reply.header('cache-control', 'no-store')
+      const { linkCode } = request.params
+      const link = linkCode.length <= 128 ? await links.find(linkCode) : null
+      if (!link) {
+        return await page(reply, 404, {
+          titleZh: '没有找到这个链接',
+          titleEn: 'This link does not exist.',
+          textZh: '可能是地址没有复制完整。请让分享给你的导购再发一次。',
+          textEn: 'Perhaps it was not copied whole. Ask whoever sent it to share it again.',
+        })
+      }
+      const at = now()
+      if (link.revokedAt !== null && at >= link.revokedAt) {
+        return await page(reply, 410, {
+          titleZh: '这个链接已失效',
+          titleEn: 'This link is no longer valid.',
+          textZh: '分享已被收回。请让分享给你的导购再发一次。',
+          textEn: 'The share was taken back. Ask whoever sent it to share it again.',
+        })
+      }
+      const { headers } = request
+      const isCounted =
+        request.method === 'GET' &&
+        isVisit({
+          userAgent: headers['user-agent'],
+          purpose: [headers['purpose'], headers['x-purpose'], headers['x-moz']].flat().join(' '),
+          secPurpose: [headers['sec-purpose']].flat().join(' '),
+        })
+      if (isCounted) {
+        const visitor = visitorOf(request, reply)
+        const byAssociate = cookies.associateOf(request) === `${link.brandId}/${link.associateId}`
+        await clicks.record({ brandId: link.brandId, linkCode: link.linkCode, at, byAssociate, ...visitor })
+      }
+      const url = allowedRedirect(link.target.url, settings)
+      if (url !== null) return await reply.redirect(url, 302)
+      const { title, imageUrl } = link.target
+      const picture = imageUrl?.startsWith('/') ? new URL(imageUrl, settings.publicUrl).href : imageUrl
+      return await page(reply, 200, {
+        titleZh: title ?? '导购为你分享',
+        titleEn: title ? '' : 'Shared with you',
+        textZh: '请在小程序或门店中出示下面的分享码，导购会继续为你服务。',
+        textEn: 'Show this code in the mini-program or in the store.',
+        code: link.linkCode,
+        ...(picture && /^https?:\/\//.test(picture) ? { imageUrl: picture } : {}),
+      })
+    },
+  )
+}

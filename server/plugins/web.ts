@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance } from 'fastify'
+import { PAGE_CSS, renderPage } from '../features/pages/page.ts'
+import type { Settings } from '../settings.ts'
+
+/** The built apps, beside the sources or inside dist/. */
+export function webFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+  return join(folder, 'dist', 'web')
+}
+
+/** Pages and files for browsers: the apps, our own plain pages' style, WeCom's file of the trusted domain. */
+export async function web(app: FastifyInstance, options: { settings: Settings }): Promise<void> {
+  const { verifyFile } = options.settings.wecom
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/sidebar/', 302))
+  app.get('/pages.css', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('text/css; charset=utf-8').header('cache-control', 'public, max-age=3600').send(PAGE_CSS),
+  )
+  if (verifyFile) {
+    app.get(`/${verifyFile.name}`, { schema: { hide: true } }, (_request, reply) =>
+      reply.type('text/plain; charset=utf-8').send(verifyFile.content),
+    )
+  }
+  const root = webFolder()
+  for (const name of ['sidebar', 'console']) {
+    if (!existsSync(join(root, name, 'index.html'))) continue
+    app.get(`/${name}`, { schema: { hide: true } }, (_request, reply) => reply.redirect(`/${name}/`, 302))
+    app.get(`/${name}/`, { schema: { hide: true } }, (_request, reply) =>
+      reply.header('cache-control', 'no-cache').sendFile(join(name, 'index.html')),
+    )
+  }
+  if (existsSync(root)) {
+    await app.register(fastifyStatic, {
+      root,
+      prefix: '/',
+      index: false,
+      wildcard: false,
+      // Files carry a hash of their content in their names.
+      setHeaders: reply => void reply.header('cache-control', 'public, max-age=31536000, immutable'),
+      cacheControl: false,
+    })
+  } else {
+    app.get('/sidebar/', { schema: { hide: true } }, (_request, reply) =>
+      reply
+        .code(503)
+        .type('text/html; charset=utf-8')
+        .send(
+          renderPage({
+            titleZh: '界面尚未构建',
+            titleEn: 'The pages are not built.',
+            textZh: '请运行 npm run build，然后重启服务。',
+            textEn: 'Run npm run build and restart the service.',
+          }),
+        ),
+    )
+  }
+}
