@@ -1,0 +1,142 @@
+import { Failure } from './diagnosis.ts'
+
+export interface ApiOptions {
+  /** Where the calls lie; no slash at the end. */
+  baseUrl: string
+  /** How long one request may take before it is given up, in milliseconds. */
+  timeoutMs: number
+  /** The session's token against forged writes, or null before there is a session. */
+  csrfToken: () => string | null
+  /** Called once a request is refused for want of a session, after a silent refresh has been refused as well. */
+  onSignedOut: () => void
+  fetch?: typeof fetch
+}
+
+export type QueryValue = string | number | undefined
+
+export interface Api {
+  get<T>(path: string, query?: Record<string, QueryValue>, signal?: AbortSignal): Promise<T>
+  /** The session itself: what is asked before anybody is signed in, so its 401 is the caller's to act on. */
+  getQuietly<T>(path: string): Promise<T>
+  post<T>(path: string, body: object): Promise<T>
+}
+
+interface Send {
+  method: 'GET' | 'POST'
+  url: string
+  body?: object
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * The one way to the service: JSON in and out, a time-out on every request, problem details turned into Failures.
+ *
+ * An access token lives for minutes, so a 401 is first answered by one silent refresh, shared by all requests that
+ * meet it together (the refresh token rotates: a second one at the same time would look stolen), and one retry.
+ */
+export function createApi(options: ApiOptions): Api {
+  const doFetch = options.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init))
+  let refreshing: Promise<boolean> | null = null
+
+  async function transmit({ method, url, body, signal }: Send): Promise<Response> {
+    const controller = new AbortController()
+    const giveUp = () => controller.abort()
+    let isTimedOut = false
+    const timer = setTimeout(() => {
+      isTimedOut = true
+      giveUp()
+    }, options.timeoutMs)
+    signal?.addEventListener('abort', giveUp)
+    const headers: Record<string, string> = { accept: 'application/json' }
+    const csrfToken = options.csrfToken()
+    if (method === 'POST' && csrfToken) headers['x-daogou-csrf'] = csrfToken
+    if (body) headers['content-type'] = 'application/json'
+    try {
+      const response = await doFetch(url, {
+        method,
+        headers,
+        credentials: 'same-origin',
+        cache: 'no-store',
+        signal: controller.signal,
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      })
+      // Headers may come and the body hang: the time-out holds until the last byte.
+      const text = await response.text()
+      return new Response(response.status === 204 ? null : text, { status: response.status, headers: response.headers })
+    } catch (error) {
+      if (signal?.aborted) throw error
+      if (isTimedOut) throw new Failure('service_timeout', `TIMEOUT ${pathOf(url)}`)
+      throw new Failure('network_down', 'NETWORK', error instanceof Error ? error.message : null)
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', giveUp)
+    }
+  }
+
+  function refresh(): Promise<boolean> {
+    refreshing ??= transmit({ method: 'POST', url: '/auth/refresh' })
+      .then(response => {
+        if (response.ok) return true
+        if (response.status === 401 || response.status === 403) return false
+        throw new Failure('service_down', `HTTP ${response.status}`, '/auth/refresh')
+      })
+      .finally(() => {
+        refreshing = null
+      })
+    return refreshing
+  }
+
+  async function request<T>(send: Send, isQuiet = false): Promise<T> {
+    let response = await transmit(send)
+    if (response.status === 401 && (await refresh())) response = await transmit(send)
+    if (!response.ok) {
+      if (response.status === 401 && !isQuiet) options.onSignedOut()
+      throw await toFailure(response)
+    }
+    if (response.status === 204) return undefined as T
+    try {
+      return (await response.json()) as T
+    } catch {
+      // A proxy's or a hotel's page in place of an answer.
+      throw new Failure('service_down', 'NOT_JSON', pathOf(send.url))
+    }
+  }
+
+  return {
+    get: (path, query, signal) => request({ method: 'GET', url: options.baseUrl + path + toQuery(query), signal }),
+    getQuietly: path => request({ method: 'GET', url: options.baseUrl + path }, true),
+    post: (path, body) => request({ method: 'POST', url: options.baseUrl + path, body }),
+  }
+}
+
+function toQuery(query: Record<string, QueryValue> = {}): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== '')
+  return pairs.length === 0 ? '' : '?' + pairs.map(([key, value]) => `${key}=${encodeURIComponent(value!)}`).join('&')
+}
+
+function pathOf(url: string): string {
+  return url.split('?')[0]!
+}
+
+/** A problem document keeps its code; anything else is told by its status. */
+async function toFailure(response: Response): Promise<Failure> {
+  let code = `HTTP ${response.status}`
+  let detail: string | null = null
+  try {
+    const problem = (await response.json()) as { code?: unknown; detail?: unknown; title?: unknown }
+    if (typeof problem.code === 'string') code = problem.code
+    if (typeof problem.detail === 'string') detail = problem.detail
+    else if (typeof problem.title === 'string') detail = problem.title
+  } catch {
+    // No document: the status alone has to do.
+  }
+  return new Failure(kindOf(response.status, code), code, detail, response.headers.get('x-request-id'))
+}
+
+function kindOf(status: number, code: string) {
+  if (status === 401) return 'session_missing'
+  if (status === 403) return code === 'session.refused' ? 'associate_inactive' : 'forbidden'
+  if (status === 404) return 'not_found'
+  if (status === 429) return 'too_many_requests'
+  return status >= 500 ? 'service_down' : 'refused'
+}

@@ -1,0 +1,63 @@
+import type { CustomerCard, GroupCard } from '../../server/features/cards/schema.ts'
+import type { Catalogue, Share, ShareRequest, ShareSent } from '../../server/features/catalogue/schema.ts'
+import type { Earnings, EarningsSpan } from '../../server/features/earnings/schema.ts'
+import type { Session, Signature, SignatureKind } from '../../server/features/session/schema.ts'
+import { createApi } from './api.ts'
+
+let csrfToken: string | null = null
+const loginMarkKey = 'daogou.login'
+/** Sent to sign in twice within this time without a session in between: cookies are blocked, stop going round. */
+const loginAgainMs = 30_000
+
+const api = createApi({
+  baseUrl: '/api/v1',
+  timeoutMs: 12_000,
+  csrfToken: () => csrfToken,
+  onSignedOut: () => void goToLogin(),
+})
+
+/**
+ * Leaves for WeCom's sign-in, which comes back to where we are.
+ *
+ * @returns false where we came from there a moment ago: a session that never sticks must end on a page that says so,
+ *   not in a circle of redirects
+ */
+export function goToLogin(): boolean {
+  let lastMs = 0
+  try {
+    lastMs = Number(sessionStorage.getItem(loginMarkKey) ?? 0)
+    sessionStorage.setItem(loginMarkKey, String(Date.now()))
+  } catch {
+    // Storage is off: without a mark we cannot tell a circle, so go.
+  }
+  if (Date.now() - lastMs < loginAgainMs) return false
+  const here = location.pathname + location.search + location.hash
+  location.assign(`/auth/wecom/login?redirect=${encodeURIComponent(here)}`)
+  return true
+}
+
+/** Every call of the sidebar, by name. Types are the service's own schemas. */
+export const service = {
+  async readSession(): Promise<Session> {
+    const session = await api.getQuietly<Session>('/session')
+    csrfToken = session.csrfToken
+    try {
+      sessionStorage.removeItem(loginMarkKey)
+    } catch {
+      // Storage is off: then nothing was kept.
+    }
+    return session
+  },
+  sign: (url: string, kind: SignatureKind) => api.post<Signature>('/wecom/signature', { url, kind }),
+  readCustomerCard: (externalUserid: string, signal: AbortSignal) =>
+    api.get<CustomerCard>('/cards/customer', { externalUserid }, signal),
+  readGroupCard: (chatId: string, signal: AbortSignal) => api.get<GroupCard>('/cards/group', { chatId }, signal),
+  readCatalogue: (
+    where: { externalUserid?: string; chatId?: string; query?: string; cursor?: string },
+    signal?: AbortSignal,
+  ) => api.get<Catalogue>('/catalogue', where, signal),
+  share: (request: ShareRequest) => api.post<Share>('/share', request),
+  recordSent: (linkCode: string) => api.post<ShareSent>(`/share/${encodeURIComponent(linkCode)}/sent`, {}),
+  readEarnings: (span: EarningsSpan, cursor: string | undefined, signal?: AbortSignal) =>
+    api.get<Earnings>('/earnings', { span, cursor }, signal),
+}

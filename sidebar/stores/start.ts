@@ -1,0 +1,46 @@
+import { defineStore } from 'pinia'
+import { computed, shallowRef } from 'vue'
+import type { Session } from '../../server/features/session/schema.ts'
+import { Failure, toDiagnosis, toRefusal, type Diagnosis } from '../lib/diagnosis.ts'
+import { goToLogin, service } from '../lib/service.ts'
+import { connect, isInWecom, type Entry } from '../lib/wecom.ts'
+
+type Start =
+  | { status: 'starting' }
+  | { status: 'failed'; diagnosis: Diagnosis }
+  | { status: 'started'; session: Session; entry: Entry }
+
+/** Who we are and beside what we stand: what every view needs before it can ask for anything. */
+export const useStartStore = defineStore('start', () => {
+  const start = shallowRef<Start>({ status: 'starting' })
+
+  const started = computed(() => {
+    if (start.value.status !== 'started') throw new Error('A view was shown before the start was done')
+    return start.value
+  })
+  const session = computed(() => started.value.session)
+  const entry = computed(() => started.value.entry)
+
+  /** From nothing to the chat's subject, or to the diagnosis of the first step that failed. */
+  async function begin(): Promise<void> {
+    start.value = { status: 'starting' }
+    try {
+      const refusal = new URLSearchParams(location.search).get('refused')
+      if (refusal) throw toRefusal(refusal)
+      if (!isInWecom) throw new Failure('not_in_wecom', 'NOT_IN_WECOM')
+      const session = await service.readSession()
+      start.value = { status: 'started', session, entry: await connect(session, service.sign) }
+    } catch (error) {
+      const diagnosis = toDiagnosis(error)
+      // On the way to sign in the skeleton stays, rather than a failure that flashes by.
+      if (diagnosis.kind === 'session_missing' && goToLogin()) return
+      fail(diagnosis)
+    }
+  }
+
+  function fail(diagnosis: Diagnosis): void {
+    start.value = { status: 'failed', diagnosis }
+  }
+
+  return { start, session, entry, begin, fail }
+})

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+
+/** The words that WeCom uses. Callers match on the number only: the words may change. */
+const words: Record<number, string> = {
+  [-1]: 'system error',
+  40001: 'invalid credential',
+  40003: 'invalid userid',
+  40013: 'invalid corpid',
+  40014: 'invalid access_token',
+  40029: 'invalid code',
+  40031: 'invalid userid list',
+  40035: 'invalid parameter',
+  40056: 'invalid agentid',
+  40058: 'invalid Request Parameter',
+  40066: 'invalid url',
+  40068: 'invalid tagid',
+  40093: 'invalid jsapi signature',
+  40096: 'invalid external userid',
+  41001: 'access_token missing',
+  41002: 'corpid missing',
+  41004: 'corpsecret missing',
+  41009: 'userid missing',
+  41035: 'missing external userid',
+  42001: 'access_token expired',
+  42012: 'ticket no available',
+  45009: 'api freq out of limit',
+  48002: 'api forbidden',
+  50001: 'redirect uri unauthorized',
+  50002: 'member not in permission scope',
+  60011: 'no privilege to access/modify contact/party/agent',
+  60020: 'not allow to access from your ip',
+  60111: 'userid not found',
+  81017: 'owner filter required',
+  84061: 'not external contact',
+  86001: 'invalid chat id',
+  91040: 'invalid ticket type',
+}
+
+/** Why a call is refused. Thrown in handlers and turned into WeCom's own body, with HTTP status 200. */
+export class WecomRefusal extends Error {
+  readonly errcode: number
+  readonly detail: string | undefined
+
+  constructor(errcode: number, detail?: string) {
+    super(words[errcode] ?? 'unknown error')
+    this.errcode = errcode
+    this.detail = detail
+  }
+}
+
+export const moreInfo = (errcode: number) => `https://open.work.weixin.qq.com/devtool/query?e=${errcode}`
+
+/** WeCom's error body: the hint names the call for its support, the address is the caller's. */
+export function toErrorBody({ errcode, detail }: WecomRefusal, { at, from }: { at: number; from: string }) {
+  const trace = createHash('sha256').update(`${at}/${errcode}`).digest('hex')
+  const hint = `${Math.floor(at / 1000)}${BigInt(`0x${trace.slice(0, 12)}`).toString().padStart(15, '0').slice(0, 15)}`
+  const text = words[errcode] ?? 'unknown error'
+  return {
+    errcode,
+    errmsg: `${text}${detail ? `, ${detail}` : ''}, hint: [${hint}], from ip: ${from}, more info at ${moreInfo(errcode)}`,
+  }
+}

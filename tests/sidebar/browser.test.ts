@@ -1,0 +1,557 @@
+/// <reference lib="dom" />
+import { readFile } from 'node:fs/promises'
+import { gzipSync } from 'node:zlib'
+import axe from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import {
+  buildSidebar,
+  launchBrowser,
+  openSidebar,
+  photograph,
+  startMockServer,
+  webRoot,
+  type MockServer,
+  type Opened,
+  type OpenOptions,
+} from './support.ts'
+
+/** The first load, everything that the customer card needs, gzip. */
+const firstLoadMaxBytes = 70 * 1024
+
+// A page, its sign-in and a look by axe take seconds on a machine that does other things as well.
+vi.setConfig({ testTimeout: 40_000 })
+
+let browser: Browser
+let mock: MockServer
+let opened: Opened[] = []
+
+beforeAll(async () => {
+  await buildSidebar()
+  mock = await startMockServer(webRoot)
+  browser = await launchBrowser()
+}, 120_000)
+
+afterAll(async () => {
+  await browser?.close()
+  await mock?.close()
+})
+
+beforeEach(() => mock.reset())
+
+afterEach(async () => {
+  for (const { context } of opened) await context.close()
+  opened = []
+})
+
+async function open(options: OpenOptions = {}): Promise<Opened> {
+  const sidebar = await openSidebar(browser, mock, options)
+  opened.push(sidebar)
+  return sidebar
+}
+
+/** The page has said what it has to say: nothing loads any more. */
+async function settle(page: Page): Promise<void> {
+  await page.waitForFunction(
+    () => document.querySelector('main .card') !== null && document.querySelector('[aria-busy]') === null,
+  )
+}
+
+/** What must hold of every screen: nothing wider than the pane, every target large enough, nothing serious in axe. */
+async function expectSound({ page, complaints, foreign }: Opened, isLookedInto = true): Promise<void> {
+  expect(complaints).toEqual([])
+  expect(foreign).toEqual([])
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+  const small = await page.evaluate(() =>
+    [...document.querySelectorAll('a, button, input')]
+      .map(element => ({ text: element.textContent, size: element.getBoundingClientRect() }))
+      .filter(({ size }) => size.height > 0 && (size.height < 44 || size.width < 44))
+      .map(({ text, size }) => `${text} ${size.width}×${size.height}`),
+  )
+  expect(small).toEqual([])
+  if (!isLookedInto) return
+  await page.evaluate(axe.source)
+  const faults = await page.evaluate<string[]>(`axe.run(document, { resultTypes: ['violations'] }).then(result =>
+    result.violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => id + ': ' + nodes.map(node => node.html + ' ' + node.failureSummary).join('; ')))`)
+  expect(faults).toEqual([])
+}
+
+const screens: [string, OpenOptions, Record<'zh' | 'en', string>][] = [
+  ['customer', {}, { zh: '归属导购', en: 'Attributed to' }],
+  ['stranger', { bridge: { externalUserid: 'wm-stranger' } }, { zh: '发送入会邀请', en: 'Send invitation' }],
+  [
+    'unknown',
+    { bridge: { externalUserid: 'wm-nobody' } },
+    { zh: '还没有把这位顾客同步过来', en: 'not synchronised this customer' },
+  ],
+  ['colleague', { bridge: { externalUserid: 'wm-colleague' } }, { zh: '这是王芳的顾客', en: "王芳's customer" }],
+  ['extreme', { bridge: { externalUserid: 'wm-extreme' } }, { zh: '还没有归属导购', en: 'Attributed to nobody yet' }],
+  ['group', { bridge: { entry: 'group_chat_tools' } }, { zh: '近 7 天进群', en: 'joined, 7 d' }],
+  [
+    'group-unknown',
+    { bridge: { entry: 'group_chat_tools', chatId: 'wr-x' } },
+    { zh: '还没有把这个群', en: 'not synchronised this group' },
+  ],
+  ['home', { bridge: { entry: 'normal' } }, { zh: '今天的提成', en: 'Commission today' }],
+  ['none', { bridge: { entry: 'chat_attachment' } }, { zh: '这里没有顾客', en: 'No customer here' }],
+  ['share', { path: '/sidebar/#/share' }, { zh: '成交约得 ¥111.93', en: 'A sale earns about ¥111.93' }],
+  ['share-home', { path: '/sidebar/#/share', bridge: { entry: 'normal' } }, { zh: '复制链接', en: 'Copy link' }],
+  ['earnings', { path: '/sidebar/#/earnings' }, { zh: '11 月提成', en: 'Commission in November' }],
+]
+
+describe('every screen at every width in both languages', () => {
+  for (const [name, options, text] of screens) {
+    test.each(['zh', 'en'] as const)(`${name} in %s`, async language => {
+      const sidebar = await open({ ...options, language })
+      await settle(sidebar.page)
+      expect(await sidebar.page.locator('main').innerText()).toContain(text[language])
+      for (const width of [320, 360, 1280]) {
+        await sidebar.page.setViewportSize({ width, height: 760 })
+        // axe sees no widths: once is enough.
+        await expectSound(sidebar, width === 360)
+        await photograph(sidebar.page, `${name}-${width}-${language}`)
+      }
+    })
+  }
+
+  test.each(['customer', 'colleague', 'share', 'earnings'])('%s in the dark, as WeCom says', async name => {
+    const options = screens.find(screen => screen[0] === name)![1]
+    const sidebar = await open({ ...options, scheme: 'Dark' })
+    await settle(sidebar.page)
+    expect(await sidebar.page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgb(20, 23, 26)')
+    await expectSound(sidebar)
+    await photograph(sidebar.page, `${name}-dark`)
+  })
+})
+
+const refusal = (errMsg: object) => ({ bridge: { answers: { agentConfig: errMsg } } })
+const failures: [string, OpenOptions, (() => void) | null, string, string, string][] = [
+  ['not-in-wecom', { wecomVersion: null }, null, 'NOT_IN_WECOM', '请在企业微信里打开', 'Please open this in WeCom'],
+  [
+    'untrusted-domain',
+    refusal({ err_msg: 'agentConfig:fail', errCode: 50001 }),
+    null,
+    '50001',
+    '域名没有被企业微信信任',
+    'does not trust this domain',
+  ],
+  [
+    'wrong-ticket',
+    refusal({ err_msg: 'ticket no available more info at https://open.work.weixin.qq.com/devtool/query?e=42012' }),
+    null,
+    '42012',
+    '签名用错了票据',
+    'wrong ticket',
+  ],
+  [
+    'bad-signature',
+    refusal({
+      err_Info: 'fail',
+      errMsg: 'agentConfig:fail',
+      hint: "Hint: '0404162454:fpjmyibrj7g:40093'. More info at https://open.work.weixin.qq.com/devtool/query?e=40093",
+    }),
+    null,
+    '40093',
+    '企业微信不认这个签名',
+    'rejects the signature',
+  ],
+  [
+    'wrong-corp',
+    refusal({ err_msg: 'agentConfig:fail', errCode: 40013 }),
+    null,
+    '40013',
+    '企业或应用对不上',
+    'does not match',
+  ],
+  [
+    'no-permission',
+    { bridge: { answers: { getCurExternalContact: { err_msg: 'getCurExternalContact:fail no permission' } } } },
+    null,
+    'fail no permission',
+    '企业微信没有给权限',
+    'gives no permission',
+  ],
+  [
+    'old-client',
+    { wecomVersion: '2.4.0', bridge: { answers: { getContext: { err_msg: 'getContext:fail function not exist' } } } },
+    null,
+    'function not exist',
+    '企业微信版本太旧',
+    'too old',
+  ],
+  [
+    'unknown-userid',
+    { path: '/sidebar/?refused=unknown_userid' },
+    null,
+    'unknown_userid',
+    '还没有你的导购档案',
+    'not registered as an associate',
+  ],
+  [
+    'not-a-member',
+    { path: '/sidebar/?refused=not_a_member' },
+    null,
+    'not_a_member',
+    '你不是这家企业的成员',
+    'not a member of this corporation',
+  ],
+  [
+    'session-refused',
+    {},
+    () => (mock.faults['/api/v1/session'] = { status: 403, code: 'session.refused', times: 9 }),
+    'session.refused',
+    '你的账号已停用',
+    'no longer active',
+  ],
+  [
+    'network-down',
+    {},
+    () => (mock.faults['/api/v1/session'] = { status: 0, isCut: true, times: 9 }),
+    'NETWORK',
+    '网络连不上',
+    'No network',
+  ],
+  [
+    'service-down',
+    {},
+    () => (mock.faults['/api/v1/wecom/signature'] = { status: 503, code: 'wecom.unavailable', times: 9 }),
+    'wecom.unavailable',
+    '服务暂时不可用',
+    'unavailable',
+  ],
+]
+
+describe('every failure says what, what to do, and its code', () => {
+  for (const [name, options, fault, code, zh, en] of failures) {
+    test.each(['zh', 'en'] as const)(`${name} in %s`, async language => {
+      fault?.()
+      const sidebar = await open({ ...options, language })
+      await sidebar.page.getByRole('alert').waitFor()
+      const said = await sidebar.page.getByRole('alert').innerText()
+      expect(said).toContain(language === 'zh' ? zh : en)
+      expect(said).toContain(code)
+      await expectSound(sidebar)
+      await photograph(sidebar.page, `failure-${name}-${language}`)
+    })
+  }
+
+  test('the diagnosis can be copied, and names no customer', async () => {
+    const { page, context } = await open(failures[3]![1])
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.getByRole('button', { name: '复制诊断信息' }).click()
+    await page.getByRole('button', { name: '已复制' }).waitFor()
+    const copied = await page.evaluate(() => navigator.clipboard.readText())
+    expect(copied).toContain('bad_signature · 40093')
+    expect(copied).toContain('WeCom 4.1.36 · SDK 2.4.4')
+    expect(copied).not.toContain('wm-gold')
+  })
+
+  test('a bridge that never answers is a time-out, and a tap on retry starts anew', async () => {
+    const { page, bridgeCalls } = await open({ bridge: { answers: { agentConfig: null } } })
+    await page.getByRole('alert').waitFor({ timeout: 15_000 })
+    expect(await page.getByRole('alert').innerText()).toContain('TIMEOUT agentConfig')
+    expect((await bridgeCalls()).map(call => call.name)).toEqual(['agentConfig'])
+    await photograph(page, 'failure-time-out')
+    await page.getByRole('button', { name: '重试' }).click()
+    await page.waitForSelector('[aria-busy]')
+    await expect.poll(bridgeCalls).toHaveLength(1)
+  })
+
+  test('no bridge at all is told apart', async () => {
+    const { page } = await open({ bridge: { absent: true } })
+    await page.getByRole('alert').waitFor({ timeout: 15_000 })
+    expect(await page.getByRole('alert').innerText()).toContain('NO_BRIDGE agentConfig')
+  })
+
+  test('a network that comes back is met by retry, in place', async () => {
+    mock.faults['/api/v1/session'] = { status: 0, isCut: true, times: 9 }
+    const { page } = await open()
+    await page.getByRole('alert').waitFor()
+    delete mock.faults['/api/v1/session']
+    await page.getByRole('button', { name: '重试' }).click()
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+  })
+
+  test('a card that failed is asked again without starting anew', async () => {
+    mock.faults['/api/v1/cards/customer'] = { status: 500, code: 'internal' }
+    const { page } = await open()
+    await page.getByRole('alert').waitFor()
+    await page.getByRole('button', { name: '重试' }).click()
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    expect(mock.calls.filter(call => call.includes('/session'))).toHaveLength(1)
+  })
+})
+
+describe('session', () => {
+  test('an expired access token is refreshed silently', async () => {
+    mock.faults['/api/v1/session'] = { status: 401, code: 'session.expired' }
+    const { page } = await open()
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    expect(mock.calls.slice(0, 3)).toEqual(['GET /api/v1/session', 'POST /auth/refresh', 'GET /api/v1/session'])
+  })
+
+  test('without a session WeCom signs in and comes back to the same tab', async () => {
+    mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing' }
+    mock.faults['/auth/refresh'] = { status: 401 }
+    const { page } = await open({ path: '/sidebar/#/earnings' })
+    await page.getByText('11 月提成').waitFor()
+    expect(mock.calls).toContain('GET /auth/wecom/login?redirect=%2Fsidebar%2F%23%2Fearnings')
+  })
+
+  test('a session that never sticks ends on a page that says so, not in a circle', async () => {
+    mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing', times: 99 }
+    mock.faults['/auth/refresh'] = { status: 401, times: 99 }
+    const sidebar = await open()
+    await sidebar.page.getByRole('alert').waitFor()
+    expect(await sidebar.page.getByRole('alert').innerText()).toContain('登录状态没有保存下来')
+    expect(mock.calls.filter(call => call.includes('/auth/wecom/login'))).toHaveLength(1)
+    await photograph(sidebar.page, 'failure-session-missing')
+  })
+})
+
+describe('the real SDK', () => {
+  test('signs as the app, once, for the page without its hash', async () => {
+    const { page, bridgeCalls } = await open({ path: '/sidebar/?brand=demo#/share' })
+    await settle(page)
+    await page.getByRole('link', { name: '业绩' }).click()
+    await page.getByText('11 月提成').waitFor()
+    expect(mock.bodies['/api/v1/wecom/signature']).toEqual([
+      { url: `${mock.url}/sidebar/?brand=demo`, kind: 'agent_config' },
+    ])
+    expect((await bridgeCalls()).map(call => call.name)).toEqual(['agentConfig', 'getContext', 'getCurExternalContact'])
+  })
+
+  test('an old client is configured as corporation and as app', async () => {
+    const { page, bridgeCalls } = await open({ wecomVersion: '3.0.20' })
+    await settle(page)
+    expect((await bridgeCalls()).map(call => call.name).slice(0, 2)).toEqual(['preVerifyJSAPI', 'agentConfig'])
+    const kinds = (mock.bodies['/api/v1/wecom/signature'] as { kind: string }[]).map(({ kind }) => kind)
+    expect(kinds.sort()).toEqual(['agent_config', 'config'])
+  })
+
+  test('a bridge that comes late is waited for', async () => {
+    const { page } = await open({ bridge: { lateMs: 700 } })
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+  })
+})
+
+describe('customer card', () => {
+  test('answers in one request', async () => {
+    const { page } = await open()
+    await settle(page)
+    expect(mock.calls).toEqual([
+      'GET /api/v1/session',
+      'POST /api/v1/wecom/signature',
+      'GET /api/v1/cards/customer?externalUserid=wm-gold',
+    ])
+  })
+
+  test('nothing moves when the data comes', async () => {
+    mock.delaysMs['/api/v1/cards/customer'] = 600
+    const { page } = await open()
+    const tops = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll('main .card')].map(card => Math.round(card.getBoundingClientRect().top)),
+      )
+    await page.waitForFunction(() => document.querySelectorAll('.skeleton').length === 5)
+    const before = await tops()
+    await photograph(page, 'customer-loading', false)
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    expect((await tops()).slice(0, 5)).toEqual(before)
+  })
+
+  test('without consent it says that the trail is withheld', async () => {
+    const { page } = await open({ bridge: { externalUserid: 'wm-colleague' } })
+    await page.getByText('顾客没有同意记录浏览').waitFor()
+  })
+
+  test('a stranger gets the enrolment page in one tap, recorded as sent', async () => {
+    const { page, bridgeCalls } = await open({ bridge: { externalUserid: 'wm-stranger' } })
+    await page.getByRole('button', { name: '发送入会邀请' }).click()
+    await page.getByText('入会邀请已发出').waitFor()
+    expect(mock.bodies['/api/v1/share']).toMatchObject([
+      { target: { kind: 'enrol', ref: null }, sentTo: { externalUserid: 'wm-stranger' }, channel: 'single_chat' },
+    ])
+    expect((await bridgeCalls()).map(call => call.name)).toContain('sendChatMessage')
+    expect(mock.calls).toContain('POST /api/v1/share/demoA/sent')
+    await photograph(page, 'stranger-sent')
+  })
+})
+
+describe('share', () => {
+  const path = '/sidebar/#/share'
+  const sent = 'POST /api/v1/share/demoA/sent'
+  const first = (page: Page) => page.locator('article').first()
+
+  test('one tap sends the mini-program card into this chat and records it', async () => {
+    const { page, bridgeCalls } = await open({ path })
+    await first(page).getByRole('button', { name: '发给顾客' }).click()
+    await page.getByText('已发到会话里，并记在你名下').waitFor()
+    expect((await bridgeCalls()).at(-1)).toMatchObject({
+      name: 'sendChatMessage',
+      params: { msgtype: 'miniprogram', miniprogram: { appid: 'wx-demo', page: 'pages/product.html?scene=demoA' } },
+    })
+    expect(mock.calls.filter(call => call === sent)).toHaveLength(1)
+    await photograph(page, 'share-sent')
+  })
+
+  test('where no mini program is configured the link goes, into the group as well', async () => {
+    mock.hasMiniProgram = false
+    const { page, bridgeCalls } = await open({ path, bridge: { entry: 'group_chat_tools' } })
+    await first(page).getByRole('button', { name: '发到群里' }).click()
+    await page.getByText('已发到会话里，并记在你名下').waitFor()
+    expect((await bridgeCalls()).at(-1)).toMatchObject({
+      params: { msgtype: 'news', news: { link: `${mock.url}/s/demoA`, title: '羊毛双面大衣' } },
+    })
+    expect(mock.bodies['/api/v1/share']).toMatchObject([{ sentTo: { chatId: 'wr-group' }, channel: 'group_chat' }])
+  })
+
+  test('called off: not recorded, and the next try uses the same link', async () => {
+    const { page } = await open({
+      path,
+      bridge: {
+        answers: { sendChatMessage: [{ err_msg: 'sendChatMessage:cancel' }, { err_msg: 'sendChatMessage:ok' }] },
+      },
+    })
+    await first(page).getByRole('button', { name: '发给顾客' }).click()
+    await page.getByText('没有发送，也没有记录').waitFor()
+    expect(mock.calls).not.toContain(sent)
+    await first(page).getByRole('button', { name: '发给顾客' }).click()
+    await page.getByText('已发到会话里').waitFor()
+    expect(mock.bodies['/api/v1/share']).toHaveLength(1)
+  })
+
+  test('refused by WeCom: told with its code, not recorded', async () => {
+    const sidebar = await open({
+      path,
+      bridge: { answers: { sendChatMessage: { err_msg: 'sendChatMessage:fail invalid imgUrl' } } },
+    })
+    await first(sidebar.page).getByRole('button', { name: '发给顾客' }).click()
+    // The SDK has made the words lower case.
+    expect(await sidebar.page.getByRole('alert').innerText()).toContain('sendChatMessage:fail invalid imgurl')
+    expect(mock.calls).not.toContain(sent)
+    await expectSound(sidebar)
+    await photograph(sidebar.page, 'share-failed')
+  })
+
+  test('a lost record is told again, and asked with the same id where the link’s answer was lost', async () => {
+    mock.faults['/api/v1/share'] = { status: 0, isCut: true, times: 9 }
+    mock.faults['/api/v1/share/demoA/sent'] = { status: 503 }
+    const { page } = await open({ path })
+    await first(page).getByRole('button', { name: '发给顾客' }).click()
+    await page.getByRole('alert').waitFor()
+    delete mock.faults['/api/v1/share']
+    await page.getByRole('button', { name: '重试' }).click()
+    await page.getByText('已发到会话里，并记在你名下').waitFor()
+    const ids = (mock.bodies['/api/v1/share'] as { shareId: string }[]).map(({ shareId }) => shareId)
+    expect(new Set(ids).size).toBe(1)
+    expect(mock.calls.filter(call => call === sent)).toHaveLength(2)
+  })
+
+  test('a link is copied with its own code and not recorded as sent', async () => {
+    const { page, context } = await open({ path })
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+    await first(page).getByRole('button', { name: '链接' }).click()
+    await page.getByText('链接已复制').waitFor()
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`${mock.url}/s/demoA`)
+    expect(mock.bodies['/api/v1/share']).toMatchObject([{ sentTo: null, channel: 'other' }])
+    expect(mock.calls).not.toContain(sent)
+  })
+
+  test('half-typed pinyin is not searched, the chosen word is', async () => {
+    const { page, context } = await open({ path })
+    await settle(page)
+    await page.getByRole('searchbox').focus()
+    const devtools = await context.newCDPSession(page)
+    await devtools.send('Input.imeSetComposition', { text: 'wei jin', selectionStart: 7, selectionEnd: 7 })
+    await page.waitForTimeout(500)
+    expect(mock.calls.filter(call => call.includes('query='))).toEqual([])
+    await devtools.send('Input.insertText', { text: '围巾' })
+    await page.locator('article').nth(1).waitFor({ state: 'detached' })
+    expect(mock.calls.filter(call => call.includes('query='))).toEqual([
+      `GET /api/v1/catalogue?externalUserid=wm-gold&query=${encodeURIComponent('围巾')}`,
+    ])
+    await page.getByRole('searchbox').fill('没有的')
+    await page.getByText('没有找到「没有的」').waitFor()
+    await photograph(page, 'share-empty')
+  })
+
+  test('the next page comes below', async () => {
+    const { page } = await open({ path })
+    await page.getByRole('button', { name: '更多' }).click()
+    await page.getByText('今天的方案对它不付提成').waitFor()
+    expect(await page.locator('article').count()).toBe(4)
+    await photograph(page, 'share-all')
+  })
+})
+
+describe('earnings', () => {
+  test('each order opens into its sentences, by keyboard as well', async () => {
+    const sidebar = await open({ path: '/sidebar/#/earnings' })
+    const { page } = sidebar
+    await page
+      .getByText('因为 11 月 17 日 21:14 顾客点开了你在私聊分享的「羊毛双面大衣」，3 天后在小程序下单。')
+      .waitFor()
+    const second = page.locator('.earned-head').nth(1)
+    expect(await second.getAttribute('aria-expanded')).toBe('false')
+    await second.focus()
+    await page.keyboard.press('Enter')
+    expect(await second.getAttribute('aria-expanded')).toBe('true')
+    await page.getByText('超出的按比例减，这一项从 ¥40.02 减到 ¥35.02').waitFor()
+    await page.locator('.earned-head').nth(2).click()
+    await page.getByText('退款后提成按净额重算，扣回 ¥12.00').waitFor()
+    await page.getByRole('button', { name: '更多' }).click()
+    await page.locator('.earned-head').nth(3).click()
+    await page.getByText('订单已取消，提成 ¥95.94 全部扣回').waitFor()
+    await expectSound(sidebar)
+    await photograph(page, 'earnings-open')
+  })
+
+  test('today, and the choice of language is kept', async () => {
+    const { page } = await open({ path: '/sidebar/#/earnings' })
+    await page.getByRole('button', { name: '今天' }).click()
+    await page.getByText('今天的提成').waitFor()
+    await photograph(page, 'earnings-today')
+    await page.getByRole('button', { name: 'English' }).click()
+    await page.getByText('Commission today').waitFor()
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe('en')
+    await page.reload()
+    await page.getByText('Commission in November').waitFor()
+  })
+})
+
+test.each(['/sidebar/', '/sidebar/#/share', '/sidebar/#/earnings'])('%s works in an old web view', async path => {
+  const { page, complaints } = await open({ path, isOld: true })
+  await settle(page)
+  expect(await page.getByRole('alert').count()).toBe(0)
+  expect(complaints).toEqual([])
+  if (path.endsWith('share')) {
+    await page.getByRole('button', { name: '发给顾客' }).first().click()
+    await page.getByText('已发到会话里，并记在你名下').waitFor()
+  }
+})
+
+test('the first load is small, ours alone, and leaves the other tabs for later', async () => {
+  const files: string[] = []
+  const sidebar = await openSidebar(browser, mock, { path: '/none' })
+  opened.push(sidebar)
+  sidebar.page.on('request', request => {
+    const { pathname } = new URL(request.url())
+    if (pathname.startsWith('/sidebar/') || pathname.startsWith('/assets/')) files.push(pathname)
+  })
+  await sidebar.page.goto(`${mock.url}/sidebar/`)
+  await settle(sidebar.page)
+  const sizes = await Promise.all(
+    files.map(async file => {
+      const content = await readFile(webRoot + (file.endsWith('/') ? `${file}index.html` : file))
+      return { file, bytes: gzipSync(content, { level: 9 }).length }
+    }),
+  )
+  const totalBytes = sizes.reduce((sum, { bytes }) => sum + bytes, 0)
+  const table = [...sizes, { file: 'first load, gzip', bytes: totalBytes }]
+  console.log(table.map(({ file, bytes }) => `${String(bytes).padStart(7)} ${file}`).join('\n'))
+  expect(files.join()).not.toMatch(/ShareView|EarningsView|GroupView|HomeView/)
+  expect(totalBytes).toBeLessThanOrEqual(firstLoadMaxBytes)
+})
