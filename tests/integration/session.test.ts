@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTestService, type TestService } from '../support/service.ts'
+import { openBrowser, signedIn, signIn, startTestWecom, TEST_APP, type TestWecom } from '../support/wecom.ts'
+
+describe('sign-in through WeCom', () => {
+  let wecom: TestWecom
+  let service: TestService
+  let now = Date.parse('2026-05-01T12:00:00+08:00')
+  beforeAll(async () => {
+    wecom = await startTestWecom({
+      staff: ['a1', 'gone', 'stranger', 'boss', 'leaver'],
+      customers: [{ name: '顾客', externalUserid: 'wmTestCustomer', follows: [{ userid: 'a1' }] }],
+    })
+    service = await startTestService({
+      env: { ...wecom.env, BOOTSTRAP_HEADQUARTERS: 'boss' },
+      now: () => now,
+    })
+    await service.ingest('stores', [{ storeCode: 'S1', name: '一店', type: 'direct' }])
+    const associate = (associateId: string, more: object = {}) => ({
+      associateId,
+      name: `导购${associateId}`,
+      storeCode: 'S1',
+      activeFrom: '2025-01-01T00:00:00+08:00',
+      ...more,
+    })
+    await service.ingest('associates', [
+      associate('a1'),
+      associate('gone', { activeTo: '2026-01-01T00:00:00+08:00' }),
+      associate('leaver'),
+      { ...associate('wmTestCustomer'), kind: 'customer', storeCode: undefined },
+    ])
+  })
+  afterAll(async () => {
+    await service.close()
+    await wecom.close()
+  })
+
+  test('an associate comes in, and the session says who he is', async () => {
+    const { browser } = await signedIn(service, 'a1')
+    expect((await browser.call('GET', '/api/v1/session')).json()).toMatchObject({
+      associateId: 'a1',
+      role: 'associate',
+      storeCode: 'S1',
+      storeName: '一店',
+      corpId: TEST_APP.corpId,
+      agentId: TEST_APP.agentId,
+      timeZone: 'Asia/Shanghai',
+    })
+  })
+
+  test('the authorise address carries what WeCom demands', async () => {
+    const browser = openBrowser(service)
+    const login = await browser.call('GET', '/auth/wecom/login')
+    expect(login.status).toBe(302)
+    const url = new URL(String(login.headers['location']))
+    expect(url.hash).toBe('#wechat_redirect')
+    expect(Object.fromEntries(url.searchParams)).toMatchObject({
+      appid: TEST_APP.corpId,
+      agentid: TEST_APP.agentId,
+      response_type: 'code',
+      scope: 'snsapi_base',
+      redirect_uri: 'http://127.0.0.1:8686/auth/wecom/callback',
+      state: expect.stringMatching(/^[A-Za-z0-9]{16,128}$/) as string,
+    })
+    const scan = new URL(String((await browser.call('GET', '/auth/wecom/login?scan=1')).headers['location']))
+    expect(scan.pathname).toBe('/wwlogin/sso/login')
+    expect(scan.searchParams.get('login_type')).toBe('CorpApp')
+  })
+
+  test.each([
+    ['stranger', 403, 'unknown_userid'],
+    ['gone', 403, 'associate_inactive'],
+    ['wmTestCustomer', 403, 'not_a_member'],
+  ])('%s gets a page that says whom to ask, and no session', async (userid, status, code) => {
+    const browser = openBrowser(service)
+    const answer = await signIn(browser, userid)
+    expect(answer.status).toBe(status)
+    expect(answer.text).toContain(code)
+    expect(answer.text).toMatch(/店长|总部/)
+    expect([...browser.cookies.keys()]).toEqual([])
+    expect((await browser.call('GET', '/api/v1/session')).status).toBe(401)
+  })
+
+  test('headquarters named in the settings comes in before anybody was told of', async () => {
+    const { browser } = await signedIn(service, 'boss')
+    expect((await browser.call('GET', '/api/v1/session')).json()).toMatchObject({ role: 'headquarters' })
+  })
+
+  test('a state that is not ours, or comes twice, is refused', async () => {
+    const browser = openBrowser(service)
+    await browser.call('GET', '/auth/wecom/login')
+    expect((await browser.call('GET', '/auth/wecom/callback?code=x&state=forged')).status).toBe(400)
+    const other = openBrowser(service)
+    expect((await other.call('GET', '/auth/wecom/callback?code=x&state=')).status).toBe(400)
+    expect([...other.cookies.keys()]).toEqual([])
+  })
+
+  test('a code is good once', async () => {
+    const browser = openBrowser(service)
+    const login = await browser.call('GET', '/auth/wecom/login')
+    const state = new URL(String(login.headers['location'])).searchParams.get('state')
+    const answer = await browser.call('GET', `/auth/wecom/callback?code=used-up&state=${state}`)
+    expect(answer.status).toBe(400)
+    expect(answer.text).toContain('code_invalid')
+  })
+
+  test.each([
+    ['//evil.example/', '/sidebar/'],
+    ['/\\evil.example', '/sidebar/'],
+    ['https://evil.example/', '/sidebar/'],
+    ['/sidebar/\r\nset-cookie:x=1', '/sidebar/'],
+    ['/api/v1/session', '/sidebar/'],
+    ['/sidebar/../api/', '/sidebar/'],
+    ['/sidebar/?brand=x', '/sidebar/?brand=x'],
+    ['/console/', '/console/'],
+  ])('after sign-in %j leads to %s', async (redirect, expected) => {
+    const answer = await signIn(openBrowser(service), 'a1', redirect)
+    expect(answer.status).toBe(302)
+    expect(answer.headers['location']).toBe(expected)
+  })
+
+  test('a refresh token is changed each time, and an old one that comes again ends the session', async () => {
+    const { browser } = await signedIn(service, 'a1')
+    const first = browser.cookies.get('daogou_refresh')!
+    expect((await browser.call('POST', '/auth/refresh')).status).toBe(204)
+    const second = browser.cookies.get('daogou_refresh')!
+    expect(second).not.toBe(first)
+    const thief = openBrowser(service)
+    thief.cookies.set('daogou_refresh', first)
+    expect((await thief.call('POST', '/auth/refresh')).status).toBe(401)
+    expect((await browser.call('POST', '/auth/refresh')).status).toBe(401)
+    expect((await browser.call('GET', '/api/v1/session')).status).toBe(401)
+  })
+
+  test('signing out ends the session, also for a copied access token', async () => {
+    const { browser } = await signedIn(service, 'a1')
+    const copied = openBrowser(service)
+    copied.cookies.set('daogou_access', browser.cookies.get('daogou_access')!)
+    expect((await browser.call('POST', '/auth/logout')).status).toBe(204)
+    expect((await copied.call('GET', '/api/v1/session')).status).toBe(401)
+  })
+
+  test('who leaves is out at once', async () => {
+    const { browser } = await signedIn(service, 'leaver')
+    now += 60_000
+    await service.ingest('associates', [{ associateId: 'leaver', activeTo: new Date(now - 1000).toISOString() }])
+    expect((await browser.call('GET', '/api/v1/session')).status).toBe(403)
+    expect((await browser.call('POST', '/auth/refresh')).status).toBe(401)
+    expect((await browser.call('GET', '/api/v1/session')).status).toBe(401)
+  })
+
+  test.each([
+    ['no algorithm', (token: string) => `${Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')}.${token.split('.')[1]}.`],
+    ['another signature', (token: string) => `${token.split('.').slice(0, 2).join('.')}.${'A'.repeat(43)}`],
+    ['no token at all', () => 'nonsense'],
+  ])('an access token with %s is none', async (_what, forge) => {
+    const { browser } = await signedIn(service, 'a1')
+    browser.cookies.set('daogou_access', forge(browser.cookies.get('daogou_access')!))
+    expect((await browser.call('GET', '/api/v1/session')).status).toBe(401)
+  })
+
+  test('tokens made for another audience, or expired, are none', async () => {
+    const { browser } = await signedIn(service, 'a1')
+    const claims = service.app.jwt.decode<Record<string, unknown>>(browser.cookies.get('daogou_access')!)!
+    const base = { sub: claims['sub'] as string, bid: 1, sid: claims['sid'] as string }
+    for (const options of [
+      { aud: 'somebody-else', iss: 'daogou', expiresIn: 600 },
+      { aud: 'daogou-web', iss: 'somebody-else', expiresIn: 600 },
+      { aud: 'daogou-web', iss: 'daogou', expiresIn: -10 },
+    ]) {
+      browser.cookies.set('daogou_access', service.app.jwt.sign(base, options))
+      expect((await browser.call('GET', '/api/v1/session')).status).toBe(401)
+    }
+  })
+
+  test('pages of ours are signed with the right ticket, others are not signed', async () => {
+    const { browser } = await signedIn(service, 'a1')
+    const url = 'http://127.0.0.1:8686/sidebar/?x=1#/customer'
+    for (const kind of ['config', 'agent_config']) {
+      const answer = await browser.call('POST', '/api/v1/wecom/signature', { body: { url, kind } })
+      expect(answer.status).toBe(200)
+      expect(answer.json()).toMatchObject({
+        corpId: TEST_APP.corpId,
+        agentId: TEST_APP.agentId,
+        signature: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
+      })
+    }
+    for (const foreign of ['https://evil.example/', 'http://127.0.0.1:8686.evil.example/', 'javascript:1']) {
+      const answer = await browser.call('POST', '/api/v1/wecom/signature', { body: { url: foreign, kind: 'config' } })
+      expect(answer.status).toBe(422)
+    }
+    expect((await openBrowser(service).call('POST', '/api/v1/wecom/signature', { body: { url, kind: 'config' } })).status).toBe(401)
+  })
+
+  test('cookies are out of reach of scripts and other sites', async () => {
+    const browser = openBrowser(service)
+    const answer = await signIn(browser, 'a1')
+    const set = [answer.headers['set-cookie']].flat().map(String)
+    for (const name of ['daogou_access', 'daogou_refresh']) {
+      const cookie = set.find(text => text.startsWith(`${name}=`) && !text.includes('Max-Age=0'))
+      expect(cookie).toMatch(/HttpOnly/)
+      expect(cookie).toMatch(/SameSite=Lax/)
+      expect(cookie).not.toMatch(/Secure/)
+    }
+  })
+})

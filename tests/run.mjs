@@ -1,0 +1,139 @@
+/**
+ * `npm test`: type check, lint, build, and every test, one after the other. What fails does not keep the rest from
+ * being looked at. The last line says how many tests passed and failed; a step that fails without having counted any
+ * counts as one.
+ *
+ * `npm run test:long`: what takes too long for each change. tests/long, and the integration tests on PostgreSQL 15.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { tsImport } from 'tsx/esm/api'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const scratch = mkdtempSync(join(tmpdir(), 'daogou-test-run-'))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+
+/** @type {{ name: string, passed: number, failed: number, skipped: number, seconds: number }[]} */
+const results = []
+let running = null
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    running?.kill(signal)
+    results.push({ name: `ended by ${signal}`, passed: 0, failed: 1, skipped: 0, seconds: 0 })
+    finish()
+  })
+}
+
+const isLong = process.argv.includes('--long')
+await (isLong ? runLong() : runAll())
+finish()
+
+async function runAll() {
+  await runScript('typecheck')
+  await runScript('lint')
+  await runScript('build')
+  const env = await chromiumEnvironment()
+  await runVitest('unit, integration, scenarios, simulator', [], env)
+  await runVitest('sidebar and browser', ['--config', 'vite.config.ts', 'tests/sidebar', 'tests/browser'], env)
+}
+
+async function runLong() {
+  const env = await chromiumEnvironment()
+  if (readdirSync(join(root, 'tests', 'long'), { recursive: true }).some(name => name.endsWith('.test.ts'))) {
+    await runVitest('long', ['--config', 'tests/long/vitest.config.ts'], env)
+  }
+  const { startPostgres15 } = await tsImport('./support/postgres-15.ts', import.meta.url)
+  const server = await startPostgres15()
+  if (server === null) {
+    say('PostgreSQL 15: not run, since it is not here and apt cannot install it')
+    return
+  }
+  try {
+    const args = ['tests/integration', 'tests/scenarios']
+    await runVitest('integration on PostgreSQL 15', args, { ...env, TEST_DATABASE_URL: server.url })
+  } finally {
+    await server.stop()
+  }
+}
+
+/** Where the browser tests find their browser; none at all is a failure of its own. */
+async function chromiumEnvironment() {
+  const startedAt = Date.now()
+  try {
+    const { findChromium } = await tsImport('./support/chromium.ts', import.meta.url)
+    const { path, env } = await findChromium(say)
+    say(`Chromium: ${path}`)
+    return { CHROME_PATH: path, ...env }
+  } catch (error) {
+    say(error.message)
+    record('finding a Chromium', { failed: 1 }, startedAt)
+    return {}
+  }
+}
+
+async function runScript(script) {
+  say(script)
+  const startedAt = Date.now()
+  const code = await run('npm', ['run', '--silent', script], {})
+  record(script, { failed: code === 0 ? 0 : 1 }, startedAt)
+}
+
+async function runVitest(name, args, env) {
+  say(name)
+  const startedAt = Date.now()
+  const report = join(scratch, `${results.length}.json`)
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const code = await run(process.execPath, [vitest, 'run', ...args, ...reporters], env)
+  const counts = readCounts(report)
+  // A file that cannot be loaded, or an error outside of any test, fails the run without failing a test.
+  if (code !== 0 && counts.failed === 0) counts.failed = 1
+  if (code === 0 && counts.passed === 0) counts.failed = 1
+  record(name, counts, startedAt)
+}
+
+function readCounts(report) {
+  if (!existsSync(report)) return { passed: 0, failed: 0, skipped: 0 }
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, 'utf8'))
+  return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests }
+}
+
+/** Its output is ours; its exit code is what we wait for. */
+function run(program, args, env) {
+  return new Promise(resolve => {
+    running = spawn(program, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'inherit', 'inherit'],
+      shell: process.platform === 'win32' && program === 'npm',
+    })
+    running.once('error', error => {
+      say(error.message)
+      resolve(-1)
+    })
+    running.once('exit', (code, signal) => resolve(signal === null ? code : -1))
+  })
+}
+
+function record(name, { passed = 0, failed = 0, skipped = 0 }, startedAt) {
+  results.push({ name, passed, failed, skipped, seconds: Math.round((Date.now() - startedAt) / 1000) })
+}
+
+function say(text) {
+  console.log(`\n── ${text}`)
+}
+
+function finish() {
+  const sum = field => results.reduce((total, result) => total + result[field], 0)
+  say('summary')
+  for (const { name, passed, failed, skipped, seconds } of results) {
+    const counted = passed + failed + skipped > 0
+    const figures = [`${passed} passed`, `${failed} failed`, ...(skipped > 0 ? [`${skipped} skipped`] : [])].join(', ')
+    console.log(`${failed > 0 ? '✗' : '✓'} ${name}: ${counted ? figures : 'ok'} (${seconds} s)`)
+  }
+  console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`)
+  process.exit(sum('failed') > 0 || sum('passed') === 0 ? 1 : 0)
+}

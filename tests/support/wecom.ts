@@ -1,0 +1,96 @@
+import type { AddressInfo } from 'node:net'
+import { buildWecomApi } from '../../simulator/wecom-api.ts'
+import { createWorld, type World } from '../../simulator/world.ts'
+import type { TestService } from './service.ts'
+
+export const TEST_APP = { corpId: 'wwtest0000000001', agentId: '1000002', secret: 'test-agent-secret' }
+const PUBLIC_URL = 'http://127.0.0.1:8686'
+
+export interface TestWecom {
+  world: World
+  /** What the service must be set to, to speak with it. */
+  env: Record<string, string>
+  close(): Promise<void>
+}
+
+/** A WeCom to run against, on a port of its own. */
+export async function startTestWecom(options: {
+  staff: readonly string[]
+  customers?: readonly { name: string; externalUserid: string; follows: readonly { userid: string }[] }[]
+}): Promise<TestWecom> {
+  const world = createWorld({
+    corp: { corpId: TEST_APP.corpId, name: '测试企业' },
+    agents: [
+      { agentId: TEST_APP.agentId, secret: TEST_APP.secret, name: '导购助手', trustedDomains: [new URL(PUBLIC_URL).host] },
+    ],
+    departments: [{ id: 1, name: '测试企业' }],
+    staff: options.staff.map(userid => ({ userid, name: userid, departments: [1] })),
+    customers: options.customers ?? [],
+  })
+  const api = buildWecomApi(world)
+  await api.listen({ port: 0, host: '127.0.0.1' })
+  const origin = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`
+  return {
+    world,
+    env: {
+      PUBLIC_URL,
+      WECOM_CORP_ID: TEST_APP.corpId,
+      WECOM_AGENT_ID: TEST_APP.agentId,
+      WECOM_SECRET: TEST_APP.secret,
+      WECOM_API_URL: origin,
+      WECOM_AUTHORIZE_URL: `${origin}/connect/oauth2/authorize`,
+      WECOM_SCAN_LOGIN_URL: `${origin}/wwlogin/sso/login`,
+    },
+    close: () => api.close(),
+  }
+}
+
+/** A browser's cookies, and calls that carry them. */
+export interface Browser {
+  cookies: Map<string, string>
+  call(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD',
+    url: string,
+    options?: { body?: unknown; headers?: Record<string, string> },
+  ): Promise<{ status: number; headers: Record<string, unknown>; text: string; json: () => unknown }>
+}
+
+export function openBrowser(service: TestService): Browser {
+  const cookies = new Map<string, string>()
+  return {
+    cookies,
+    async call(method, url, { body, headers = {} } = {}) {
+      const answer = await service.app.inject({
+        method,
+        url,
+        headers: { ...headers, cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
+        ...(body === undefined ? {} : { payload: body as object }),
+      })
+      for (const { name, value, maxAge } of answer.cookies) {
+        if (maxAge === 0 || value === '') cookies.delete(name)
+        else cookies.set(name, value)
+      }
+      return { status: answer.statusCode, headers: answer.headers, text: answer.body, json: () => answer.json() }
+    },
+  }
+}
+
+/** Goes the whole way of a sign-in: our page, WeCom's, and back. Gives the answer of the last step. */
+export async function signIn(browser: Browser, userid: string, redirect = '/sidebar/') {
+  const login = await browser.call('GET', `/auth/wecom/login?redirect=${encodeURIComponent(redirect)}`)
+  const authorize = new URL(String(login.headers['location']))
+  authorize.hash = ''
+  authorize.searchParams.set('as', userid)
+  const back = await fetch(authorize, { redirect: 'manual' })
+  const callback = new URL(back.headers.get('location') ?? '', PUBLIC_URL)
+  return await browser.call('GET', `${callback.pathname}${callback.search}`)
+}
+
+/** Somebody signed in, with the token that his writes must carry. */
+export async function signedIn(service: TestService, userid: string) {
+  const browser = openBrowser(service)
+  const answer = await signIn(browser, userid)
+  if (answer.status !== 302) throw new Error(`${userid} could not sign in: ${answer.status} ${answer.text}`)
+  const session = (await browser.call('GET', '/api/v1/session')).json() as { csrfToken: string }
+  return { browser, csrf: { 'x-daogou-csrf': session.csrfToken } }
+}
