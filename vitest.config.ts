@@ -1,11 +1,38 @@
 import { defineConfig } from 'vitest/config'
 
+/** Server tests share one PostgreSQL; the sidebar's need the Vue compiler and, some of them, a browser. */
 export default defineConfig({
   test: {
-    globalSetup: ['tests/support/global-setup.ts'],
-    include: ['tests/{unit,integration,scenarios,simulator}/**/*.test.ts', 'tests/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: 'server',
+          globalSetup: ['tests/support/global-setup.ts'],
+          include: ['tests/{unit,integration,scenarios,simulator}/**/*.test.ts', 'tests/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: './vite.config.ts',
+        test: {
+          name: 'sidebar',
+          include: ['tests/sidebar/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          globalSetup: ['tests/support/global-setup.ts'],
+          include: ['tests/browser/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+    ],
     maxWorkers: 2,
   },
 })

@@ -10,10 +10,10 @@ const main = new URL('../dist/server/main.js', import.meta.url)
 const sidebar = new URL('../dist/web/sidebar/index.html', import.meta.url)
 
 if (!existsSync(main) || !existsSync(sidebar)) {
-  const { status } = spawnSync('npm', ['run', 'build'], {
+  const { status } = spawnSync('npm run build', {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     stdio: ['ignore', 2, 2], // standard output is the service's log
-    shell: process.platform === 'win32',
+    shell: true,
   })
   if (status !== 0) process.exit(1)
 }

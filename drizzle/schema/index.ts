@@ -1,4 +1,5 @@
 export * from './auth.ts'
+export * from './bonuses.ts'
 export * from './brands.ts'
 export * from './catalogue.ts'
 export * from './commissions.ts'

@@ -18,6 +18,6 @@ export async function openapi(app: FastifyInstance, options: { publicUrl: string
       security: [{ key: [] }],
     },
   })
-  await app.register(swaggerUi, { routePrefix: '/api/docs' })
+  await app.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: true })
   app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger())
 }

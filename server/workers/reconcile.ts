@@ -1,6 +1,6 @@
 import type { Pool } from '../database.ts'
 import { selectMarkedBrands, selectOpenJobBrands } from '../features/commissions/queries.ts'
-import { rebookStep, reconcileStep } from '../features/commissions/service.ts'
+import { bookBonuses, rebookStep, reconcileStep } from '../features/commissions/service.ts'
 import type { Instant } from '../lib/time.ts'
 
 /** How long the worker sleeps where nobody wakes it. */
@@ -41,6 +41,7 @@ export function startReconcileWorker(options: {
           if (isStopped) return
           await reconcileStep(pool, brandId, now())
           await rebookStep(pool, brandId, now())
+          await bookBonuses(pool, brandId, now())
         }
         await sleep(brands.size > 0 ? SOON_MS : IDLE_MS)
       } catch (error) {

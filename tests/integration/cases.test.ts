@@ -21,12 +21,16 @@ interface History {
   evidence: { path: string; item: unknown }[]
   overrides: unknown[]
   entitlements: Owed[]
+  bonuses: { associateId: string; month: string; amountFen: number }[]
 }
 
 const cases = JSON.parse(readFileSync(new URL('../cases/histories.json', import.meta.url), 'utf8')) as {
   plans: Record<string, unknown>[]
   histories: History[]
 }
+
+/** The months that the plans cover. */
+const MONTHS = ['2026-01', '2026-02', '2026-03', '2026-04', '2026-05', '2026-06', '2026-07']
 
 /** Computed by an independent reading of the rules; the amounts are theirs, not ours. */
 describe('worked histories come out to the fen through HTTP', () => {
@@ -63,6 +67,24 @@ describe('worked histories come out to the fen through HTTP', () => {
     )
     const owed = (await all<Owed>(service, '/entitlements')).filter(row => orders.has(`${row.source}/${row.orderNo}`))
     expect(sorted(owed)).toEqual(sorted(history.entitlements))
+
+    const associates = new Set(
+      history.master
+        .filter(({ path }) => path === '/associates')
+        .flatMap(({ items }) => (items as { associateId: string }[]).map(item => item.associateId)),
+    )
+    const bonuses: History['bonuses'] = []
+    for (const month of MONTHS) {
+      bonuses.push(...(await all<History['bonuses'][number]>(service, `/bonuses?month=${month}`)))
+    }
+    const own = bonuses.filter(row => associates.has(row.associateId) && row.amountFen !== 0)
+    const named = (rows: History['bonuses']) => rows.map(row => `${row.associateId} ${row.month} ${row.amountFen}`).sort()
+    expect(named(own)).toEqual(named(history.bonuses))
+    for (const associateId of associates) {
+      const { bonusFen } = await service.get<{ bonusFen: number }>(`/balances?payeeKind=associate&payee=${associateId}`)
+      const expected = history.bonuses.filter(row => row.associateId === associateId)
+      expect(bonusFen).toBe(expected.reduce((sum, row) => sum + row.amountFen, 0))
+    }
   })
 
   test('and the audit finds nothing', async () => {

@@ -114,8 +114,8 @@ interface Recorded {
   orders: readonly Order[]
   /** Who each order's buyer was when it was last decided. */
   lastBuyers: readonly (string | null)[]
-  refunds: Awaited<ReturnType<typeof selectRefunds>>
-  overrides: Awaited<ReturnType<typeof selectOverrides>>
+  refunds: readonly Awaited<ReturnType<typeof selectRefunds>>[number][]
+  overrides: readonly Awaited<ReturnType<typeof selectOverrides>>[number][]
   held: readonly OrderKey[]
   /** Links that are not there, and are taken as if they were. */
   supposedLinks: readonly ShareLink[]

@@ -2,7 +2,8 @@
  * The cards beside a chat: one request each, so that a phone between two customers shows everything at once.
  *
  * A card always answers 200. Somebody whom nobody knows and somebody whom the asker may not see look exactly alike
- * (a stranger, a group without a name), so that existence itself is not told. Browser code imports the types only.
+ * (a stranger, a group without a name), so that existence itself is not told. Between the two is the customer of a
+ * colleague: name, states and whose he is, nothing else. Browser code imports the types only.
  */
 import { Type, type Static, type TSchema } from 'typebox'
 
@@ -66,7 +67,11 @@ export const CardOwnership = Type.Object({
 export type CardOwnership = Static<typeof CardOwnership>
 
 export const CardMember = Type.Object({
-  memberNo: Type.String(),
+  memberNo: nullable(
+    Type.String({
+      description: "null on the card of a colleague's customer, like all that is not who he is and whose",
+    }),
+  ),
   name: nullable(Type.String()),
   phoneMasked: nullable(Type.String({ description: '138****5678' })),
   level: nullable(Type.String()),
@@ -134,7 +139,7 @@ export type RolePay = Static<typeof RolePay>
 
 /** GET /api/v1/cards/customer?externalUserid= */
 export const CustomerCardQuery = Type.Object(
-  { externalUserid: Type.String({ minLength: 1, maxLength: 128 }) },
+  { externalUserid: Type.String({ minLength: 1, maxLength: 128, format: 'text' }) },
   { additionalProperties: false },
 )
 export type CustomerCardQuery = Static<typeof CustomerCardQuery>
@@ -151,6 +156,7 @@ export const CustomerCard = Type.Object({
   isFriend: nullable(Type.Boolean({ description: "Still the asker's friend; null: WeCom's mirror does not say" })),
   friendSince: nullable(instant()),
   member: nullable(CardMember),
+  /** null also on the card of a colleague's customer who is not the asker's to see: orders and trail are empty then. */
   spend: nullable(CardSpend),
   orders: Type.Array(CardOrder, { maxItems: 5, description: 'By paidAt, the latest first; cancelled ones too' }),
   ordersTotal: Type.Integer({ description: 'How many there are in all' }),
@@ -166,7 +172,7 @@ export type CustomerCard = Static<typeof CustomerCard>
 
 /** GET /api/v1/cards/group?chatId= */
 export const GroupCardQuery = Type.Object(
-  { chatId: Type.String({ minLength: 1, maxLength: 128 }) },
+  { chatId: Type.String({ minLength: 1, maxLength: 128, format: 'text' }) },
   { additionalProperties: false },
 )
 export type GroupCardQuery = Static<typeof GroupCardQuery>

@@ -37,7 +37,10 @@ export const EarnEstimate = Type.Object({
     Type.Integer({ description: 'What the parts would sum to without the cap; null: not capped' }),
   ),
   nothingBecause: nullable(
-    Type.Enum(['no_plan', 'no_rule', 'self_purchase'], { description: 'Set where earnFen is 0' }),
+    Type.Enum(['no_plan', 'no_rule', 'self_purchase', 'earlier_share'], {
+      description:
+        "Set where earnFen is 0. earlier_share: the plan pays the first share, and this customer had another's before",
+    }),
   ),
 })
 export type EarnEstimate = Static<typeof EarnEstimate>
@@ -52,17 +55,19 @@ export const CatalogueItem = Type.Object({
   stock: nullable(Type.Integer({ description: 'null: not told' })),
   earn: EarnEstimate,
   sentBeforeAt: nullable(instant('When the asker last sent it into this chat (touch of kind sent); null: never')),
-  viewedAt: nullable(instant('When this customer last looked at it; null: never, or no consent')),
+  viewedAt: nullable(instant('When this customer last looked at it, in the last 90 days; null: never, or no consent')),
 })
 export type CatalogueItem = Static<typeof CatalogueItem>
 
 /** GET /api/v1/catalogue. At most one of externalUserid and chatId. */
 export const CatalogueQuery = Type.Object(
   {
-    externalUserid: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
-    chatId: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
-    query: Type.Optional(Type.String({ maxLength: 64, description: 'In name, sku or category; blank: all' })),
-    cursor: Type.Optional(Type.String({ maxLength: 256 })),
+    externalUserid: Type.Optional(Type.String({ minLength: 1, maxLength: 128, format: 'text' })),
+    chatId: Type.Optional(Type.String({ minLength: 1, maxLength: 128, format: 'text' })),
+    query: Type.Optional(
+      Type.String({ maxLength: 64, format: 'text', description: 'In name, sku or category; blank: all' }),
+    ),
+    cursor: Type.Optional(Type.String({ maxLength: 4096 })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 50, default: 20 })),
   },
   { additionalProperties: false },
@@ -89,14 +94,26 @@ export const ShareRequest = Type.Object(
     target: Type.Object(
       {
         kind: Type.Enum(['product', 'enrol']),
-        ref: nullable(Type.String({ description: "The sku; null for enrol, which is the asker's store and code" })),
+        ref: nullable(
+          Type.String({
+            maxLength: 256,
+            format: 'text',
+            description: "The sku; null for enrol, which is the asker's store and code",
+          }),
+        ),
       },
       { additionalProperties: false },
     ),
     sentTo: nullable(
       Type.Union([
-        Type.Object({ externalUserid: Type.String({ maxLength: 128 }) }, { additionalProperties: false }),
-        Type.Object({ chatId: Type.String({ maxLength: 128 }) }, { additionalProperties: false }),
+        Type.Object(
+          { externalUserid: Type.String({ minLength: 1, maxLength: 128, format: 'text' }) },
+          { additionalProperties: false },
+        ),
+        Type.Object(
+          { chatId: Type.String({ minLength: 1, maxLength: 128, format: 'text' }) },
+          { additionalProperties: false },
+        ),
       ]),
     ),
     channel: Type.Enum(['single_chat', 'group_chat', 'other'], { description: 'other: the link is copied' }),

@@ -349,13 +349,15 @@ export async function insertOrderMarksOf(
 export async function selectMarkedBrands(db: Db): Promise<number[]> {
   const rows = await db<{ brandId: number }[]>`
     SELECT brand_id AS "brandId" FROM brands AS b
-    WHERE EXISTS (SELECT FROM reconcile_marks AS m WHERE m.brand_id = b.brand_id) ORDER BY 1`
+    WHERE EXISTS (SELECT FROM reconcile_marks AS m WHERE m.brand_id = b.brand_id)
+      OR EXISTS (SELECT FROM bonus_marks AS m WHERE m.brand_id = b.brand_id)
+    ORDER BY 1`
   return rows.map(row => row.brandId)
 }
 
 /** How much is not booked yet, and since when. */
 export async function selectBacklog(db: Db, { brandId, now }: Options & { now: Instant }) {
-  const [row] = await db<{ marks: number; jobs: number; oldest: Instant | null }[]>`
+  const [row] = await db<{ marks: number; jobs: number; months: number; oldest: Instant | null }[]>`
     SELECT
       (SELECT count(*) FROM (
         SELECT DISTINCT kind, key, order_no FROM reconcile_marks WHERE brand_id = ${brandId}) AS distinct_marks
@@ -365,9 +367,11 @@ export async function selectBacklog(db: Db, { brandId, now }: Options & { now: I
       LEAST(
         (SELECT min(marked_at) FROM reconcile_marks WHERE brand_id = ${brandId}),
         (SELECT min(created_at) FROM jobs
-          WHERE brand_id = ${brandId} AND books_ledger AND status IN ('waiting', 'running'))
-      ) AS oldest`
-  const pendingOrders = Number(row!.marks) + Number(row!.jobs)
+          WHERE brand_id = ${brandId} AND books_ledger AND status IN ('waiting', 'running')),
+        (SELECT min(marked_at) FROM bonus_marks WHERE brand_id = ${brandId})
+      ) AS oldest,
+      (SELECT count(*) FROM bonus_marks WHERE brand_id = ${brandId}) AS months`
+  const pendingOrders = Number(row!.marks) + Number(row!.jobs) + Number(row!.months)
   const oldestSeconds = row!.oldest === null ? 0 : Math.max(0, Math.floor((now - row!.oldest) / 1000))
   return { pendingOrders, oldestSeconds }
 }
@@ -441,12 +445,14 @@ export async function selectOrderList(
     storeCode: string | null
     associate: string | null
     memberNo: string | null
-    attributed: boolean | null
+    isAttributed: boolean | null
+    /** Who holds the role attributed. */
+    attributed: string | null
     after: { paidAt: string; source: string; orderNo: string } | null
     limit: number
   },
 ) {
-  const { scope, from, to, storeCode, associate, memberNo, attributed, after, limit } = options
+  const { scope, from, to, storeCode, associate, memberNo, isAttributed, attributed, after, limit } = options
   return await db<
     {
       source: string
@@ -481,7 +487,8 @@ export async function selectOrderList(
           ? db``
           : db`AND o.buyer = (SELECT last_member_no FROM members WHERE brand_id = ${scope.brandId} AND member_no = ${memberNo})`
       }
-      ${attributed === null ? db`` : db`AND o.is_unattributed = ${!attributed}`}
+      ${isAttributed === null ? db`` : db`AND o.is_unattributed = ${!isAttributed}`}
+      ${attributed === null ? db`` : db`AND o.roles ->> 'attributed' = ${attributed}`}
       ${after ? db`AND (o.paid_at, o.source, o.order_no) < (${after.paidAt}::text::timestamptz, ${after.source}, ${after.orderNo})` : db``}
     ORDER BY o.paid_at DESC, o.source DESC, o.order_no DESC LIMIT ${limit}`
 }
@@ -500,4 +507,21 @@ export async function selectOpenJobBrands(db: Db): Promise<number[]> {
   const rows = await db<{ brandId: number }[]>`
     SELECT DISTINCT brand_id AS "brandId" FROM jobs WHERE status IN ('waiting', 'running') ORDER BY 1`
   return rows.map(row => row.brandId)
+}
+
+/** The brand's time zone: days and months are counted in it. */
+export async function getZone(db: Db, brandId: number): Promise<string> {
+  const [row] = await db<{ timezone: string }[]>`SELECT timezone FROM brands WHERE brand_id = ${brandId}`
+  if (!row) throw new Error(`there is no brand ${brandId}`)
+  return row.timezone
+}
+
+/** The associates whose money somebody may see; null: all of the brand. */
+export async function selectVisibleAssociates(db: Db, scope: Scope): Promise<string[] | null> {
+  if (scope.reach === 'brand') return null
+  if (scope.reach === 'self') return [scope.associateId]
+  const rows = await db<{ associateId: string }[]>`
+    SELECT associate_id AS "associateId" FROM associates
+    WHERE brand_id = ${scope.brandId} AND store_code = ANY (${scope.storeCodes as string[]}::text[])`
+  return rows.map(row => row.associateId)
 }

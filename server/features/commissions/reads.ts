@@ -5,8 +5,12 @@ import { ListQuery } from '../../lib/list-query.ts'
 import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
+import { selectAssociatesOfMonth } from './bonuses/queries.ts'
+import { decideMonths } from './bonuses/service.ts'
+import { exactNumber } from '../../lib/money.ts'
+import { plansOf } from './service.ts'
 import { selectJob, takeJob, updateJob } from './jobs.ts'
-import { selectNamedThings, selectOrderList, selectPlanKeys, selectPlans } from './queries.ts'
+import { getZone, selectNamedThings, selectVisibleAssociates, selectOrderList, selectPlanKeys, selectPlans } from './queries.ts'
 
 /** Published plan versions, by code and version. */
 export async function listPlans(db: Db, brandId: number, query: { limit?: number; cursor?: string }) {
@@ -74,8 +78,10 @@ export const OrderQuery = Type.Object(
     associate: Type.Optional(Type.String({ minLength: 1, description: 'Holds a role on it.' })),
     memberNo: Type.Optional(Type.String({ minLength: 1, description: 'The buyer, under any of his numbers.' })),
     attributed: Type.Optional(
-      Type.Boolean({
-        description: 'false: in store without closer, or of a known member whom nobody has or shared to.',
+      Type.String({
+        minLength: 1,
+        description:
+          'false: in store without closer, or of a known member whom nobody has or shared to; true: all others; else the associate in the role attributed.',
       }),
     ),
   },
@@ -86,7 +92,7 @@ export const OrderQuery = Type.Object(
 export async function listOrders(db: Db, scope: Scope, query: Static<typeof OrderQuery>) {
   const limit = query.limit ?? PAGE_DEFAULT
   const after = cursorOf(query.cursor, 3)
-  const { storeCode = null, associate = null, memberNo = null } = query
+  const { storeCode = null, associate = null, memberNo = null, attributed = null } = query
   if (!(await selectNamedThings(db, { scope, storeCode, associate, memberNo }))) {
     throw new AppError('not_found', 'There is no such store, associate or member.')
   }
@@ -97,7 +103,8 @@ export async function listOrders(db: Db, scope: Scope, query: Static<typeof Orde
     storeCode,
     associate,
     memberNo,
-    attributed: query.attributed ?? null,
+    isAttributed: attributed === 'true' ? true : attributed === 'false' ? false : null,
+    attributed: attributed === 'true' || attributed === 'false' ? null : attributed,
     after: after && { paidAt: String(after[0]), source: String(after[1]), orderNo: String(after[2]) },
     limit: limit + 1,
   })
@@ -114,4 +121,52 @@ function cursorOf(cursor: string | undefined, length: number) {
   const position = decodeCursor(cursor, length)
   if (!position) throw new AppError('malformed_cursor', 'This is no cursor of this list.')
   return position
+}
+
+export const BonusQuery = Type.Object(
+  {
+    ...ListQuery,
+    month: Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])$', description: 'YYYY-MM' }),
+    associate: Type.Optional(Type.String({ minLength: 1 })),
+  },
+  { additionalProperties: false },
+)
+
+/** The monthly tiers of a month, by associate. @throws AppError not_found, malformed_cursor */
+export async function listBonuses(db: Db, scope: Scope, query: Static<typeof BonusQuery>) {
+  const { month, associate = null } = query
+  const { brandId } = scope
+  const limit = query.limit ?? PAGE_DEFAULT
+  const after = cursorOf(query.cursor, 1)
+  if (!(await selectNamedThings(db, { scope, storeCode: null, associate, memberNo: null }))) {
+    throw new AppError('not_found', 'There is no such associate.')
+  }
+  const associateIds = await selectAssociatesOfMonth(db, {
+    brandId,
+    month,
+    associate,
+    after: after && String(after[0]),
+    limit: limit + 1,
+    only: await selectVisibleAssociates(db, scope),
+  })
+  const decided = await decideMonths(db, {
+    brandId,
+    zone: await getZone(db, brandId),
+    plans: await plansOf(db, brandId),
+    months: associateIds.map(associateId => ({ associateId, month })),
+  })
+  const byAssociate = new Map(decided.map(row => [row.associateId, row]))
+  return pageOf(
+    associateIds.map(associateId => byAssociate.get(associateId)!),
+    limit,
+    row => [row.associateId],
+    row => ({
+      associateId: row.associateId,
+      month,
+      basisFen: exactNumber(row.basisFen),
+      amountFen: row.bonus?.amountFen ?? 0,
+      step: row.bonus?.step ?? null,
+      ...(row.bonus?.nextStepFromFen == null ? {} : { nextStepFromFen: row.bonus.nextStepFromFen }),
+    }),
+  )
 }

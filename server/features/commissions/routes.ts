@@ -8,7 +8,7 @@ import { ASSOCIATE_ROLES, STORE_ROLES } from '../attribution/domain.ts'
 import { OrderParams, OverrideBody } from '../orders/schema.ts'
 import { overrideRole } from '../orders/service.ts'
 import { explainOrder } from './explanation.ts'
-import { cancelJob, getJob, getPlan, listOrders, listPlans, OrderQuery } from './reads.ts'
+import { BonusQuery, cancelJob, getJob, getPlan, listBonuses, listOrders, listPlans, OrderQuery } from './reads.ts'
 import { PublishBody } from './schema.ts'
 import { preparePartitions, publishPlan, reconcile, reconcileHealth } from './service.ts'
 
@@ -83,6 +83,14 @@ export function commissionRoutes(
       schema: { tags: ['orders'], summary: 'Why an order pays what it pays', params: OrderParams },
     },
     request => explainOrder(pool, request.caller.scope, request.params as Static<typeof OrderParams>),
+  )
+  app.get(
+    '/bonuses',
+    {
+      onRequest: access.read,
+      schema: { tags: ['money'], summary: 'The monthly tiers of a month, by associate', querystring: BonusQuery },
+    },
+    request => listBonuses(pool, request.caller.scope, request.query as Static<typeof BonusQuery>),
   )
   app.post(
     '/overrides',

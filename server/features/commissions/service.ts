@@ -2,9 +2,11 @@ import type { Db, Pool, Tx } from '../../database.ts'
 import { transact } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { contentHash, withoutNulls } from '../../lib/items.ts'
-import { formatInstant, DAY_MS, type Instant } from '../../lib/time.ts'
+import { DAY_MS, formatInstant, monthOf, parseInstant, type Instant } from '../../lib/time.ts'
 import { loadEvidence, orderKeyText, type LoadedOrder } from '../attribution/service.ts'
+import { type OrderEvidence } from '../attribution/domain.ts'
 import { insertMarks, type BookingReason, type OrderKey } from '../evidence/service.ts'
+import { bonusStep, insertBonusMarks, insertBonusMarksOfSpan, reconcileBases } from './bonuses/service.ts'
 import { decide, differences, entitlementKey, planInForce, type Decision, type Plan } from './domain.ts'
 import { insertJob, selectOpenJobs, takeJob, updateJob } from './jobs.ts'
 import { faultsOfPlan, planOf, plainPlan, tierWarnings, type PlanWarning } from './plans.ts'
@@ -12,6 +14,7 @@ import {
   countOrdersPaid,
   deleteMarks,
   ensurePartition,
+  getZone,
   haveEnded,
   insertBookings,
   insertOrderMarksOf,
@@ -151,7 +154,7 @@ export async function preparePartitions(
 }
 
 /** How far an order's touches reach: the window of the plan in force when it was paid. */
-const reachOf = (plans: readonly Plan[]) => (paidAt: Instant) => ({
+export const reachOf = (plans: readonly Plan[]) => (paidAt: Instant) => ({
   from: paidAt - (planInForce(plans, paidAt)?.attribution.windowDays ?? 0) * DAY_MS,
   to: paidAt,
 })
@@ -167,7 +170,11 @@ export async function reconcile(
   const { brandId, reason, now } = options
   const orders = await lockOrdersForBooking(tx, { brandId, orders: options.orders })
   if (orders.length === 0) return
-  const [plans, booked] = await Promise.all([plansOf(tx, brandId), selectBooked(tx, { brandId, orders })])
+  const [plans, booked, zone] = await Promise.all([
+    plansOf(tx, brandId),
+    selectBooked(tx, { brandId, orders }),
+    getZone(tx, brandId),
+  ])
   const loaded = await loadEvidence(tx, { brandId, orders, reach: reachOf(plans), touchLimit: null, lock: true })
   const bookedOf = new Map<string, BookedRow[]>()
   for (const row of booked) {
@@ -178,10 +185,13 @@ export async function reconcile(
 
   const bookings: Booking[] = []
   const decided: DecidedRow[] = []
+  const decisions: { order: OrderEvidence['order']; plan: Plan | null; decision: Decision }[] = []
   for (const { evidence } of loaded.orders) {
     const { order } = evidence
     const key = { source: order.source, orderNo: order.orderNo }
-    const decision = decide(evidence, planInForce(plans, order.paidAt))
+    const plan = planInForce(plans, order.paidAt)
+    const decision = decide(evidence, plan)
+    decisions.push({ order, plan, decision })
     const owed = new Map(decision.entitlements.map(entry => [entitlementKey(entry), entry.amountFen]))
     for (const row of differences(bookedOf.get(orderKeyText(key)) ?? [], decision.entitlements)) {
       bookings.push({ ...key, paidAt: order.paidAt, row, owedFen: owed.get(entitlementKey(row)) ?? 0 })
@@ -190,6 +200,7 @@ export async function reconcile(
   }
   await insertBookings(tx, { brandId, bookings, reason, now })
   await updateDecided(tx, { brandId, rows: decided })
+  await reconcileBases(tx, { brandId, zone, decided: decisions, reason, now })
   if (booked.length > 0) {
     await updatePaidAt(tx, { brandId, orders: loaded.orders.map(({ evidence }) => evidence.order) })
   }
@@ -323,8 +334,34 @@ export async function rebookStep(pool: Pool, brandId: number, now: Instant): Pro
       total,
       now,
     })
+    if (isDone) {
+      // The tiers of a month are those of the plan in force at its end.
+      const zone = await getZone(tx, brandId)
+      const monthAt = (text: string) => monthOf(parseInstant(text)!, zone)
+      await insertBonusMarksOfSpan(tx, {
+        brandId,
+        fromMonth: monthAt(span.from),
+        toMonth: span.to === null ? null : monthAt(span.to),
+        reason: 'plan',
+        now,
+      })
+    }
   })
   return true
+}
+
+/** Says that associates' targets of months changed. In the transaction that changed them. */
+export async function markMonths(
+  tx: Tx,
+  options: { brandId: number; months: readonly { associateId: string; month: string }[]; now: Instant },
+): Promise<void> {
+  await insertBonusMarks(tx, { ...options, reason: 'evidence' })
+}
+
+/** Books the bonuses of months whose basis, target or plan changed. @returns whether there was something to do */
+export async function bookBonuses(pool: Pool, brandId: number, now: Instant): Promise<boolean> {
+  const zone = await getZone(pool, brandId)
+  return await bonusStep(pool, { brandId, zone, plansOf: db => plansOf(db, brandId), now })
 }
 
 /** What is not booked yet: 0 when every account holds what `decide` gives it. */

@@ -73,7 +73,8 @@ export const takeCouponEvents: Take<CouponEventItem> = async ({ tx, brandId, now
 }
 
 /** Targets of stores or associates, as last told. */
-export const takeTargets: Take<TargetItem> = async ({ tx, brandId, now }, items) => {
+export const takeTargets: Take<TargetItem> = async (context, items) => {
+  const { tx, brandId, now } = context
   const stores = await existingStores(
     tx,
     brandId,
@@ -117,6 +118,11 @@ export const takeTargets: Take<TargetItem> = async ({ tx, brandId, now }, items)
       netSalesFen: item.netSalesFen,
     })),
   })
+  for (const item of valid) {
+    if (item.associateId != null && upserted.has(fullKey(item))) {
+      context.month({ associateId: item.associateId, month: item.month })
+    }
+  }
   const results = resultsOf(valid, fullKey, upserted).map((result, i) => ({ ...result, key: keyOf(valid[i]!) }))
   return faults.map(fault => fault ?? results.shift()!)
 }

@@ -15,7 +15,7 @@ export type EarningsSpan = Static<typeof EarningsSpan>
 export const EarningsQuery = Type.Object(
   {
     span: EarningsSpan,
-    cursor: Type.Optional(Type.String({ maxLength: 256 })),
+    cursor: Type.Optional(Type.String({ maxLength: 4096 })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 50, default: 20 })),
   },
   { additionalProperties: false },

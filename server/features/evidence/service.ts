@@ -18,6 +18,8 @@ export interface TakeContext {
   publicUrl: string
   /** Evidence came that may change orders; written with the batch. */
   mark(mark: Mark): void
+  /** An associate's target of a month changed: his bonus may. */
+  month(key: { associateId: string; month: string }): void
   /** Orders to be booked before the answer. */
   reconcileNow(order: OrderKey): void
 }

@@ -7,7 +7,7 @@ import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { compileCheck, type ValueFault } from '../../lib/validate.ts'
 import type { Vault } from '../../lib/vault.ts'
-import { preparePartitions, reconcile } from '../commissions/service.ts'
+import { markMonths, preparePartitions, reconcile } from '../commissions/service.ts'
 import { takeCouponEvents, takeCoupons, takeGroups, takeProducts, takeTargets } from '../content/service.ts'
 import { CouponEventItem, CouponItem, GroupItem, ProductItem, TargetItem } from '../content/schema.ts'
 import { insertMarks, type BookingReason, type Mark, type OrderKey, type Take } from '../evidence/service.ts'
@@ -104,6 +104,7 @@ export async function ingest(
 
   return await transact(pool, async tx => {
     const marks: Mark[] = []
+    const months: { associateId: string; month: string }[] = []
     const toReconcile = new Map<string, OrderKey>()
     const taken =
       valid.length === 0
@@ -117,6 +118,7 @@ export async function ingest(
               vault,
               publicUrl,
               mark: mark => marks.push(mark),
+              month: key => months.push(key),
               reconcileNow: order => toReconcile.set(JSON.stringify([order.source, order.orderNo]), order),
             },
             valid,
@@ -127,6 +129,7 @@ export async function ingest(
       await reconcile(tx, { brandId, orders: [...toReconcile.values()], reason: definition.reason, now })
     }
     await insertMarks(tx, { brandId, marks, reason: definition.reason, now })
+    await markMonths(tx, { brandId, months, now })
     await insertRejects(tx, {
       brandId,
       now,

@@ -1,4 +1,5 @@
 import type { LinkTarget } from '../../../drizzle/schema/share-links.ts'
+import type { Tx } from '../../database.ts'
 import { randomCode } from '../../lib/ids.ts'
 import {
   canonicalJson,
@@ -11,7 +12,7 @@ import {
   updated,
   type ItemResult,
 } from '../../lib/items.ts'
-import { parseInstant } from '../../lib/time.ts'
+import { parseInstant, type Instant } from '../../lib/time.ts'
 import { takeTurns, type Take } from '../evidence/service.ts'
 import { existingStores, selectAssociates } from '../stores/service.ts'
 import { LINK_CODE_LENGTH, linkAddresses, plainWebUrl } from './domain.ts'
@@ -146,4 +147,23 @@ function changedField(link: LinkRow, item: ShareLinkItem): string | null {
     return 'revokedAt'
   }
   return null
+}
+
+/**
+ * Makes a link with a code of ours, which nobody can have named before: no evidence has to be looked at again. In the
+ * caller's transaction.
+ */
+export async function createLink(
+  tx: Tx,
+  options: { brandId: number; now: Instant; link: Omit<LinkRow, 'linkCode' | 'revokedAt'> },
+): Promise<LinkRow> {
+  const { brandId, now, link } = options
+  for (;;) {
+    const linkCode = randomCode(LINK_CODE_LENGTH)
+    const owners = await claimLinkCodes(tx, { brandId, linkCodes: [linkCode] })
+    if (owners.get(linkCode) !== brandId) continue // another brand has it: once in 2^69
+    const row: LinkRow = { ...link, linkCode, revokedAt: null }
+    await insertLinks(tx, { brandId, now, rows: [row] })
+    return row
+  }
 }

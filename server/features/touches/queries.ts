@@ -55,3 +55,9 @@ export async function selectTouchHashes(db: Db, options: { brandId: number; touc
     WHERE brand_id = ${options.brandId} AND touch_id = ANY (${options.touchIds as string[]}::text[])`
   return new Map(rows.map(row => [row.touchId, row.hash]))
 }
+
+export async function selectTouchAt(db: Db, options: { brandId: number; touchId: string }): Promise<Instant | null> {
+  const [row] = await db<{ at: Instant }[]>`
+    SELECT at FROM touch_keys WHERE brand_id = ${options.brandId} AND touch_id = ${options.touchId}`
+  return row?.at ?? null
+}

@@ -1,8 +1,8 @@
 import { conflict, contentHash, created, unchanged } from '../../lib/items.ts'
 import type { Tx } from '../../database.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
-import { createBareMembers, type Mark, type Take } from '../evidence/service.ts'
-import { insertTouches, selectTouchHashes, type TouchRow } from './queries.ts'
+import { createBareMembers, insertMarks, type Mark, type Take } from '../evidence/service.ts'
+import { insertTouches, selectTouchAt, selectTouchHashes, type TouchRow } from './queries.ts'
 import type { TouchItem } from './schema.ts'
 
 /** Touches: each touchId once; other content under one is a conflict. */
@@ -86,4 +86,33 @@ export async function recordClicks(
       return { ...row, byAssociate }
     }),
   })
+}
+
+/**
+ * The associate's own sending of a link, once per link however often it is told.
+ *
+ * @returns when it was first told
+ */
+export async function recordSending(
+  tx: Tx,
+  options: {
+    brandId: number
+    now: Instant
+    link: { linkCode: string; channel: string; sentToExternalUserid: string | null; sentToChatId: string | null }
+  },
+): Promise<Instant> {
+  const { brandId, now, link } = options
+  const row = rowOf({
+    touchId: `sent-${link.linkCode}`,
+    linkCode: link.linkCode,
+    at: formatInstant(now),
+    kind: 'sent',
+    channel: link.channel,
+    ...(link.sentToExternalUserid === null ? {} : { externalUserid: link.sentToExternalUserid }),
+    ...(link.sentToChatId === null ? {} : { chatId: link.sentToChatId }),
+  })
+  const isNew = await insertTouches(tx, { brandId, now, rows: [row] })
+  if (!isNew.has(row.touchId)) return (await selectTouchAt(tx, { brandId, touchId: row.touchId }))!
+  await insertMarks(tx, { brandId, marks: marksOf(row), reason: 'evidence', now })
+  return now
 }

@@ -1,0 +1,261 @@
+import type { Db } from '../../database.ts'
+import { valueInForce } from '../../lib/dated.ts'
+import { DAY_MS, formatInstant, type Instant } from '../../lib/time.ts'
+import type { Vault } from '../../lib/vault.ts'
+import type { Caller } from '../auth/domain.ts'
+import { planInForce } from '../commissions/domain.ts'
+import { plansOf } from '../commissions/service.ts'
+import { byKey, findCustomer, personOf, standingOf, viewsOf, type Customer } from '../customers/service.ts'
+import { readHistory, selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
+import { averageFen, maskedPhone, reasonOf, rolePay, thingsSeen } from './domain.ts'
+import { selectCategories, selectGroup, selectRecentOrders, selectSpend } from './queries.ts'
+import type {
+  CardChannel,
+  CardMember,
+  CardOwnership,
+  CardPerson,
+  CardStore,
+  CustomerCard,
+  GroupCard,
+} from './schema.ts'
+
+const ORDERS_SHOWN = 5
+const VIEWS_SHOWN = 10
+const TAGS_SHOWN = 20
+const CATEGORIES_SHOWN = 3
+const TRAIL_DAYS = 30
+
+/** Names of people and stores, as the asker reads them. */
+interface Names {
+  meId: string
+  now: Instant
+  associates: ReadonlyMap<string, AssociateRow>
+  stores: ReadonlyMap<string, StoreRow>
+}
+
+function cardPerson(associateId: string | null, { meId, associates, stores }: Names): CardPerson | null {
+  const row = associateId === null ? undefined : associates.get(associateId)
+  if (!row) return null
+  return {
+    associateId: row.associateId,
+    name: row.name,
+    storeName: (row.storeCode !== null && stores.get(row.storeCode)?.name) || null,
+    isMe: row.associateId === meId,
+  }
+}
+
+function cardStore(storeCode: string | null, { stores, now }: Names): CardStore | null {
+  const store = storeCode === null ? undefined : stores.get(storeCode)
+  return store ? { storeCode: store.storeCode, name: store.name, type: standingOf(store, now).type } : null
+}
+
+/**
+ * The card of the customer of a chat, in a fixed number of statements.
+ *
+ * Who may see him (customers/domain.ts) sees all of him. A colleague's customer is reduced to who he is and whose he
+ * is: name, level and states, who holds what, and what a sale would still pay; no card number, phone, points, orders,
+ * tags or trail (`spend` is null then, and `orders` says nothing). Anybody else looks like a stranger.
+ *
+ * `isFriend` and `friendSince` are null until WeCom's contacts are mirrored.
+ */
+export async function customerCard(
+  db: Db,
+  caller: Caller,
+  options: { externalUserid: string; now: Instant; vault: Vault },
+): Promise<CustomerCard> {
+  const { externalUserid, now, vault } = options
+  const { brandId } = caller
+  const [customer, plans] = await Promise.all([findCustomer(db, caller, options), plansOf(db, brandId)])
+  const plan = planInForce(plans, now)
+  const nobody: CustomerCard = {
+    asOf: formatInstant(now),
+    externalUserid,
+    relation: 'stranger',
+    name: null,
+    avatarUrl: null,
+    isFriend: null,
+    friendSince: null,
+    member: null,
+    spend: null,
+    orders: [],
+    ordersTotal: 0,
+    trail: { state: 'no_consent', views: [] },
+    planToday: plan && {
+      sharer: rolePay(plan, 'sharer'),
+      closer: rolePay(plan, 'closer'),
+      attributed: rolePay(plan, 'attributed'),
+    },
+  }
+  if (!customer) return nobody
+  const meId = personOf(caller).associateId
+  const shared: CustomerCard = {
+    ...nobody,
+    relation: !customer.attributed ? 'unattributed' : customer.attributed.associateId === meId ? 'mine' : 'colleague',
+    name: customer.record.name,
+    member: cardMember(customer, { meId, now, vault }),
+  }
+  if (customer.sight === 'reduced') return shared
+
+  const { memberNos } = customer.person
+  const [orders, spend, favouriteCategories, views] = await Promise.all([
+    selectRecentOrders(db, { brandId, memberNos, limit: ORDERS_SHOWN }),
+    selectSpend(db, { brandId, memberNos, now, zone: caller.zone }),
+    selectCategories(db, { brandId, memberNos, now, zone: caller.zone, limit: CATEGORIES_SHOWN }),
+    viewsOf(db, { brandId, customer, from: now - TRAIL_DAYS * DAY_MS }),
+  ])
+  const things = thingsSeen(views ?? []).slice(0, VIEWS_SHOWN)
+  const names = await namesOf(db, {
+    brandId,
+    now,
+    meId,
+    associateIds: [...orders.flatMap(order => [order.sharer, order.closer]), ...things.map(thing => thing.associateId)],
+    storeCodes: orders.map(order => order.sellingStore),
+  })
+  return {
+    ...shared,
+    spend: {
+      netFen: spend.netFen,
+      orderCount: spend.orderCount,
+      averageTicketFen: averageFen(spend.netFen, spend.orderCount),
+      lastPaidAt: spend.lastPaidAt === null ? null : formatInstant(spend.lastPaidAt),
+      favouriteCategories,
+    },
+    orders: orders.map(order => ({
+      source: order.source,
+      orderNo: order.orderNo,
+      paidAt: formatInstant(order.paidAt),
+      channel: order.channel,
+      storeName: cardStore(order.sellingStore, names)?.name ?? null,
+      title: order.title,
+      itemCount: order.itemCount,
+      paidFen: order.paidFen,
+      netFen: order.netFen,
+      refundedFen: order.cancelled ? 0 : order.paidFen - order.netFen,
+      isCancelled: order.cancelled,
+      sharer: cardPerson(order.sharer, names),
+      closer: cardPerson(order.closer, names),
+    })),
+    ordersTotal: spend.ordersTotal,
+    trail: {
+      state: views === null ? 'no_consent' : 'shown',
+      views: things.map(thing => ({
+        title: thing.title ?? thing.ref,
+        at: formatInstant(thing.at),
+        count: thing.count,
+        sharer: cardPerson(thing.associateId, names),
+        channel: thing.channel as CardChannel | null,
+      })),
+    },
+  }
+}
+
+/** The member of a card; what is not the asker's to see is null or empty. */
+function cardMember(
+  { record, sight, attributed, homeStore, isHomeStoreOpening, associates, stores }: Customer,
+  { meId, now, vault }: { meId: string; now: Instant; vault: Vault },
+): CardMember {
+  const names: Names = { meId, now, associates, stores }
+  const owner = attributed && cardPerson(attributed.associateId, names)
+  const isFull = sight === 'full'
+  const reason = reasonOf(attributed?.reason ?? null)
+  const ownership: CardOwnership = {
+    attributed:
+      attributed && owner
+        ? {
+            person: owner,
+            since: formatInstant(attributed.since),
+            reason: reason.reason,
+            reasonText: isFull ? reason.reasonText : null,
+          }
+        : null,
+    openingAssociate: cardPerson(record.openingAssociate, names),
+    openingStore: cardStore(record.openingStore, names),
+    homeStore: cardStore(homeStore, names),
+    homeStoreIsOpening: isHomeStoreOpening,
+  }
+  return {
+    memberNo: isFull ? record.memberNo : null,
+    name: record.name,
+    phoneMasked: isFull && record.phoneEncrypted !== null ? maskedPhone(vault.decrypt(record.phoneEncrypted)) : null,
+    level: valueInForce(readHistory(record.levels), now),
+    points: isFull ? record.points : null,
+    balanceFen: isFull ? record.balanceFen : null,
+    joinedAt: isFull && record.joinedAt !== null ? formatInstant(record.joinedAt) : null,
+    followsOfficialAccount: record.followsOfficialAccount,
+    miniProgramAuthorised: record.miniProgramAuthorised,
+    tags: isFull ? record.tags.slice(0, TAGS_SHOWN) : [],
+    ownership,
+  }
+}
+
+/** Everybody and every store of these, and the stores that these people work in. */
+async function namesOf(
+  db: Db,
+  options: {
+    brandId: number
+    now: Instant
+    meId: string
+    associateIds: readonly (string | null)[]
+    storeCodes: readonly (string | null)[]
+  },
+): Promise<Names> {
+  const { brandId, now, meId } = options
+  const given = (keys: readonly (string | null)[]) => [...new Set(keys.filter(key => key !== null))]
+  const associates = await selectAssociates(db, { brandId, associateIds: given(options.associateIds) })
+  const stores = await selectStores(db, {
+    brandId,
+    storeCodes: given([...options.storeCodes, ...associates.map(associate => associate.storeCode)]),
+  })
+  return {
+    meId,
+    now,
+    associates: byKey(associates, row => row.associateId),
+    stores: byKey(stores, row => row.storeCode),
+  }
+}
+
+/**
+ * The card of a customer group. Its owner, the people of its store and whoever sees that store see it; to anybody else
+ * it looks like a group that nobody told of. Who is in it is empty until WeCom's groups are mirrored.
+ */
+export async function groupCard(db: Db, caller: Caller, options: { chatId: string; now: Instant }): Promise<GroupCard> {
+  const { brandId, scope } = caller
+  const { chatId, now } = options
+  const me = personOf(caller)
+  const unknown: GroupCard = {
+    asOf: formatInstant(now),
+    chatId,
+    isKnown: false,
+    name: null,
+    store: null,
+    owner: null,
+    createdAt: null,
+    customerCount: null,
+    memberCount: null,
+    joinedLately: null,
+    leftLately: null,
+    members: [],
+  }
+  const group = await selectGroup(db, { brandId, chatId })
+  if (!group) return unknown
+  const mayBeSeen =
+    scope.reach === 'brand' ||
+    group.owner === me.associateId ||
+    group.storeCode === me.storeCode ||
+    (scope.reach === 'stores' && scope.storeCodes.includes(group.storeCode))
+  if (!mayBeSeen) return unknown
+  const names = await namesOf(db, {
+    brandId,
+    now,
+    meId: me.associateId,
+    associateIds: [group.owner],
+    storeCodes: [group.storeCode],
+  })
+  return {
+    ...unknown,
+    isKnown: true,
+    name: group.name,
+    store: cardStore(group.storeCode, names),
+    owner: cardPerson(group.owner, names),
+  }
+}

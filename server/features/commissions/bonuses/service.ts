@@ -1,0 +1,156 @@
+import { transact, type Db, type Pool, type Tx } from '../../../database.ts'
+import { DAY_MS, monthOf, monthStart, nextMonth, type Instant } from '../../../lib/time.ts'
+import { planInForce, type Decision, type Plan } from '../domain.ts'
+import type { BookingReason, OrderKey } from '../../evidence/service.ts'
+import { basesOf, monthlyBonus, type Bonus } from './domain.ts'
+import {
+  deleteBonusMarks,
+  insertBonusBookings,
+  insertBonusMarks,
+  lockMonths,
+  selectBases,
+  selectBonusEntitlements,
+  selectMonths,
+  takeBonusMarks,
+  writeBases,
+  type BasisRow,
+  type BonusBooking,
+  type BonusEntitlement,
+  type MonthKey,
+} from './queries.ts'
+
+export { insertBonusMarks, insertBonusMarksOfSpan } from './queries.ts'
+
+/** What the orders of a batch add to which months, brought to what was just decided; changed months are marked. */
+export async function reconcileBases(
+  tx: Tx,
+  options: {
+    brandId: number
+    zone: string
+    decided: readonly { order: OrderKey & { paidAt: Instant }; plan: Plan | null; decision: Decision }[]
+    reason: BookingReason
+    now: Instant
+  },
+): Promise<void> {
+  const { brandId, zone, decided, reason, now } = options
+  const keyOf = (row: OrderKey & { associateId: string }) => JSON.stringify([row.source, row.orderNo, row.associateId])
+  const before = new Map(
+    (await selectBases(tx, { brandId, orders: decided.map(({ order }) => order) })).map(row => [keyOf(row), row]),
+  )
+  const changed: BasisRow[] = []
+  const months: MonthKey[] = []
+  for (const { order, plan, decision } of decided) {
+    for (const [associateId, basisFen] of basesOf(decision, plan)) {
+      const row: BasisRow = {
+        source: order.source,
+        orderNo: order.orderNo,
+        associateId,
+        month: monthOf(order.paidAt, zone),
+        basisFen,
+      }
+      const was = before.get(keyOf(row))
+      before.delete(keyOf(row))
+      if (was?.month === row.month && was.basisFen === basisFen) continue
+      changed.push(row)
+      months.push(row, ...(was ? [was] : []))
+    }
+  }
+  for (const row of before.values()) {
+    changed.push({ ...row, basisFen: 0 })
+    months.push(row)
+  }
+  await writeBases(tx, { brandId, rows: changed })
+  await insertBonusMarks(tx, { brandId, months, reason, now })
+}
+
+/** What a month owes an associate, and under which plan. */
+export interface DecidedMonth extends MonthKey {
+  basisFen: bigint
+  /** null: no tiers are in force at the month's end, or there is no target to measure by. */
+  bonus: Bonus | null
+  owed: BonusEntitlement[]
+}
+
+/** Decides months from their bases: the tiers are those of the plan in force at the last instant of the month. */
+export async function decideMonths(
+  db: Db,
+  options: { brandId: number; zone: string; plans: readonly Plan[]; months: readonly MonthKey[] },
+): Promise<DecidedMonth[]> {
+  const { brandId, zone, plans, months } = options
+  const rows = await selectMonths(db, { brandId, months })
+  return rows.map(({ associateId, month, basisFen, targetFen }) => {
+    const end = monthStart(nextMonth(month), zone)
+    const plan = planInForce(plans, end - 1)
+    const basis = BigInt(basisFen)
+    const bonus = plan?.monthlyTiers ? monthlyBonus(basis, plan.monthlyTiers, targetFen) : null
+    const owed: BonusEntitlement[] =
+      plan && bonus && bonus.amountFen !== 0
+        ? [
+            {
+              associateId,
+              month,
+              bearerKind: 'headquarters',
+              bearer: 'headquarters',
+              planCode: plan.code,
+              planVersion: plan.version,
+              availableAt: end + plan.holdDays * DAY_MS,
+              amountFen: bonus.amountFen,
+            },
+          ]
+        : []
+    return { associateId, month, basisFen: basis, bonus, owed }
+  })
+}
+
+export const bonusKey = (row: BonusEntitlement) =>
+  JSON.stringify([
+    row.associateId,
+    row.month,
+    row.bearerKind,
+    row.bearer,
+    row.planCode,
+    row.planVersion,
+    row.availableAt,
+  ])
+
+/** How many months one transaction of the worker books. */
+const MONTHS_PER_STEP = 200
+
+/**
+ * Books the bonuses of marked months, by the difference alone.
+ *
+ * @returns whether there was something to do
+ */
+export async function bonusStep(
+  pool: Pool,
+  options: { brandId: number; zone: string; plansOf: (db: Db) => Promise<Plan[]>; now: Instant },
+): Promise<boolean> {
+  const { brandId, zone, now } = options
+  return await transact(pool, async tx => {
+    const marks = await takeBonusMarks(tx, { brandId, limit: MONTHS_PER_STEP })
+    if (marks.length === 0) return false
+    const plans = await options.plansOf(tx)
+    for (const reason of new Set(marks.map(mark => mark.reason))) {
+      const distinct = new Map(
+        marks.filter(mark => mark.reason === reason).map(mark => [JSON.stringify([mark.associateId, mark.month]), mark]),
+      )
+      const months = [...distinct.values()].map(({ associateId, month }) => ({ associateId, month }))
+      await lockMonths(tx, { brandId, months })
+      const booked = new Map(
+        (await selectBonusEntitlements(tx, { brandId, months })).map(row => [bonusKey(row), row]),
+      )
+      const bookings: BonusBooking[] = []
+      for (const row of (await decideMonths(tx, { brandId, zone, plans, months })).flatMap(month => month.owed)) {
+        const was = booked.get(bonusKey(row))?.amountFen ?? 0
+        booked.delete(bonusKey(row))
+        if (was !== row.amountFen) {
+          bookings.push({ row: { ...row, amountFen: row.amountFen - was }, owedFen: row.amountFen })
+        }
+      }
+      for (const row of booked.values()) bookings.push({ row: { ...row, amountFen: -row.amountFen }, owedFen: 0 })
+      await insertBonusBookings(tx, { brandId, bookings, reason, now })
+    }
+    await deleteBonusMarks(tx, { brandId, markIds: marks.map(mark => mark.markId) })
+    return true
+  })
+}

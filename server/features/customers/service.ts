@@ -1,0 +1,213 @@
+import type { Db } from '../../database.ts'
+import { valueInForce } from '../../lib/dated.ts'
+import { parseInstant, type Instant } from '../../lib/time.ts'
+import type { Caller, Person } from '../auth/domain.ts'
+import { assignmentInForce, type StoreType, type VisitorIds } from '../attribution/domain.ts'
+import { keepThoseOf, recognise, type KnownPerson } from '../attribution/service.ts'
+import { readHistory, selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
+import { sightOf, type HouseStore, type Sight } from './domain.ts'
+import { selectCustomerRecord, selectIsContact, selectViews, type CustomerRecord } from './queries.ts'
+
+export type { CustomerRecord } from './queries.ts'
+
+/** The assignment of an associate that is in force. */
+export interface AttributedTo {
+  associateId: string
+  since: Instant
+  /** As told with the assignment. */
+  reason: string | null
+}
+
+/** The member behind a contact, and what somebody who asks may know of him. */
+export interface Customer {
+  person: KnownPerson
+  record: CustomerRecord
+  sight: Exclude<Sight, 'hidden'>
+  /** null: nobody, or somebody who no longer works here, to whom an order would pay nothing. */
+  attributed: AttributedTo | null
+  homeStore: string | null
+  /** No home store was assigned: the opening store stands in. */
+  isHomeStoreOpening: boolean
+  /** Everybody and every store named above, by key. */
+  associates: ReadonlyMap<string, AssociateRow>
+  stores: ReadonlyMap<string, StoreRow>
+}
+
+/** Whoever asks in person; routes for keys have no business here. */
+export function personOf(caller: Caller): Person {
+  if (!caller.person) throw new Error('this is only asked in person')
+  return caller.person
+}
+
+/**
+ * The customer of a chat, found as the buyer of an order would be.
+ *
+ * @returns null where no member is linked to the contact, and where he is hidden from the asker: the two must look
+ *   alike. `sightOf` says who sees what.
+ */
+export async function findCustomer(
+  db: Db,
+  caller: Caller,
+  options: { externalUserid: string; now: Instant },
+): Promise<Customer | null> {
+  const { brandId, scope } = caller
+  const { externalUserid, now } = options
+  const asker = personOf(caller)
+  const [person, isContact] = await Promise.all([
+    recognise(db, { brandId, visitorIds: { external_userid: externalUserid } }),
+    selectIsContact(db, { brandId, associateId: asker.associateId, externalUserid }),
+  ])
+  const record = person && (await selectCustomerRecord(db, { brandId, memberNo: person.memberNo }))
+  if (!person || !record) return null
+
+  const assigned = assignmentInForce(person.assignments, 'attributedAssociate', now)
+  const assignedHome = assignmentInForce(person.assignments, 'homeStore', now)
+  const homeStore = assignedHome?.value ?? record.openingStore
+  const associates = byKey(
+    await selectAssociates(db, {
+      brandId,
+      associateIds: [asker.associateId, assigned?.value, record.openingAssociate].filter(id => id != null),
+    }),
+    row => row.associateId,
+  )
+  const stores = byKey(
+    await selectStores(db, {
+      brandId,
+      storeCodes: [
+        ...new Set(
+          [
+            homeStore,
+            record.openingStore,
+            asker.storeCode,
+            ...(scope.reach === 'stores' ? scope.storeCodes : []),
+            ...[...associates.values()].map(associate => associate.storeCode),
+          ].filter(code => code !== null),
+        ),
+      ],
+    }),
+    row => row.storeCode,
+  )
+  const houseStore = (storeCode: string | null | undefined): HouseStore | null => {
+    const store = storeCode == null ? undefined : stores.get(storeCode)
+    return store ? { storeCode: store.storeCode, ...standingOf(store, now) } : null
+  }
+  const attributedRow = assigned?.value == null ? undefined : associates.get(assigned.value)
+  const sight = sightOf(
+    {
+      scope,
+      associateId: asker.associateId,
+      stores: [asker.storeCode, ...(scope.reach === 'stores' ? scope.storeCodes : [])]
+        .map(houseStore)
+        .filter(store => store !== null),
+    },
+    {
+      attributedAssociate: assigned?.value ?? null,
+      openingAssociate: record.openingAssociate,
+      isContactOfAsker: isContact,
+      attributedStore: houseStore(attributedRow?.storeCode),
+      homeStore: houseStore(homeStore),
+      openingStore: houseStore(record.openingStore),
+    },
+  )
+  if (sight === 'hidden') return null
+  return {
+    person,
+    record,
+    sight,
+    attributed:
+      assigned && attributedRow && worksAt(attributedRow, now)
+        ? { associateId: attributedRow.associateId, since: assigned.from, reason: reasonOf(person, assigned) }
+        : null,
+    homeStore,
+    isHomeStoreOpening: homeStore !== null && assignedHome?.value == null,
+    associates,
+    stores,
+  }
+}
+
+/** What a store is at an instant. */
+export function standingOf(store: StoreRow, at: Instant): { type: StoreType; franchiseeId: string | null } {
+  return {
+    type: valueInForce(readHistory<StoreType>(store.types), at) ?? 'direct',
+    franchiseeId: valueInForce(readHistory<string>(store.franchisees), at),
+  }
+}
+
+function worksAt(associate: AssociateRow, at: Instant): boolean {
+  return associate.employments.some(({ activeFrom, activeTo }) => {
+    const to = activeTo === null ? null : parseInstant(activeTo)
+    return parseInstant(activeFrom)! <= at && (to === null || at < to)
+  })
+}
+
+/** The reason of the assignment in force: the one of several tellings of that instant that gave one. */
+function reasonOf(person: KnownPerson, inForce: { value: string | null; from: Instant }): string | null {
+  const told = person.assignments.filter(
+    entry => entry.from === inForce.from && entry.attributedAssociate === inForce.value,
+  )
+  return told.find(entry => entry.reason !== null)?.reason ?? null
+}
+
+/** Something that a customer did: looked at a page, opened a link. */
+export interface View {
+  at: Instant
+  /** What sort of thing: `product`, `live`, a page's own kind. */
+  kind: string
+  ref: string
+  title: string | null
+  /** Through whose share; null: none that is known. */
+  associateId: string | null
+  channel: string | null
+}
+
+/** The most touches that a person's views are made of; beyond them only counts would be larger. */
+const TOUCHES_MAX = 500
+
+/**
+ * What a customer looked at since then, the latest first.
+ *
+ * @returns null where he has not agreed to be followed, or is not the asker's to see
+ */
+export async function viewsOf(
+  db: Db,
+  options: { brandId: number; customer: Customer; from: Instant },
+): Promise<View[] | null> {
+  const { brandId, from } = options
+  const { person, record, sight } = options.customer
+  if (sight !== 'full' || record.consentTracking !== true) return null
+  const rows = await selectViews(db, {
+    brandId,
+    memberNos: person.memberNos,
+    ids: person.ids,
+    from,
+    limit: TOUCHES_MAX,
+  })
+  const seen = rows.map(row => ({
+    row,
+    ...(row.memberNo === null ? {} : { memberNo: row.memberNo }),
+    visitorIds: visitorIdsOf(row),
+  }))
+  const own = await keepThoseOf(db, { brandId, memberNo: person.memberNo, seen })
+  return own.flatMap(({ row: { at, kind, ref, title, associateId, channel } }) =>
+    kind === null || ref === null ? [] : [{ at, kind, ref, title, associateId, channel }],
+  )
+}
+
+function visitorIdsOf(row: {
+  unionid: string | null
+  openid: string | null
+  externalUserid: string | null
+  visitorId: string | null
+}): VisitorIds {
+  const { unionid, openid, externalUserid, visitorId } = row
+  return {
+    ...(unionid === null ? {} : { unionid }),
+    ...(openid === null ? {} : { openid }),
+    ...(externalUserid === null ? {} : { external_userid: externalUserid }),
+    ...(visitorId === null ? {} : { visitor: visitorId }),
+  }
+}
+
+/** Rows by their key. */
+export const byKey = <Row>(rows: readonly Row[], keyOf: (row: Row) => string): Map<string, Row> =>
+  new Map(rows.map(row => [keyOf(row), row]))
