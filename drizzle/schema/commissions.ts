@@ -157,5 +157,8 @@ export const reconcileMarks = pgTable(
     reason: textColumn('reason').notNull(),
     markedAt: instantColumn('marked_at').notNull(),
   },
-  mark => [primaryKey({ columns: [mark.brandId, mark.markId] })],
+  mark => [
+    primaryKey({ columns: [mark.brandId, mark.markId] }),
+    index('reconcile_marks_by_key').on(mark.brandId, mark.kind, mark.key, mark.orderNo), // one order's marks go together
+  ],
 )

@@ -2,7 +2,18 @@ import type { Pool } from '../../database.ts'
 import { formatInstant, parseInstant, DAY_MS, type Instant } from '../../lib/time.ts'
 import { loadEvidence, orderKeyText } from '../attribution/service.ts'
 import { decide, entitlementKey, planInForce, type Entitlement } from '../commissions/domain.ts'
-import { plansOf } from '../commissions/service.ts'
+import {
+  basesOf,
+  basesOfOrders,
+  bonusKey,
+  bonusLedger,
+  bookedBonuses,
+  decideMonths,
+  monthsToAudit,
+  plansOf,
+  zoneOf,
+  type BonusEntitlement,
+} from '../commissions/service.ts'
 import type { OrderKey } from '../evidence/service.ts'
 import { selectBookedSums, selectLedgerSums, selectOrdersToAudit } from './queries.ts'
 
@@ -23,9 +34,26 @@ export interface Difference {
   ledgerFen: number
 }
 
+/** What an order adds to an associate's month, where what is kept differs from what is decided. */
+export interface BasisDifference {
+  associateId: string
+  decidedFen: number
+  keptFen: number
+}
+
 export interface AuditedOrder extends OrderKey {
   paidAt: string
   differences: Difference[]
+  bases: BasisDifference[]
+}
+
+/** A bonus whose three accounts of it do not agree. */
+export interface AuditedMonth {
+  associateId: string
+  month: string
+  decidedFen: number
+  entitlementFen: number
+  ledgerFen: number
 }
 
 export interface AuditPosition extends OrderKey {
@@ -62,11 +90,21 @@ export async function auditBatch(
       from: paidAt - (planInForce(plans, paidAt)?.attribution.windowDays ?? 0) * DAY_MS,
       to: paidAt,
     })
-    const [loaded, booked, ledger] = await Promise.all([
+    const [loaded, booked, ledger, kept] = await Promise.all([
       loadEvidence(tx, { brandId, orders, reach, touchLimit: null, lock: false }),
       selectBookedSums(tx, { brandId, orders }),
       selectLedgerSums(tx, { brandId, orders }),
+      basesOfOrders(tx, { brandId, orders }),
     ])
+    const bases = new Map<string, Map<string, { decided: number; kept: number }>>()
+    const addBasis = (order: OrderKey, associateId: string, column: 'decided' | 'kept', basisFen: number) => {
+      const rows = bases.get(orderKeyText(order)) ?? new Map<string, { decided: number; kept: number }>()
+      bases.set(orderKeyText(order), rows)
+      const row = rows.get(associateId) ?? { decided: 0, kept: 0 }
+      row[column] += basisFen
+      rows.set(associateId, row)
+    }
+    for (const row of kept) addBasis(row, row.associateId, 'kept', row.basisFen)
     const sums = new Map<
       string,
       Map<string, { key: Entitlement; decided: number; entitlement: number; ledger: number }>
@@ -81,7 +119,11 @@ export async function auditBatch(
       rows.set(entitlementKey(entry), row)
     }
     for (const { evidence } of loaded.orders) {
-      const decision = decide(evidence, planInForce(plans, evidence.order.paidAt))
+      const plan = planInForce(plans, evidence.order.paidAt)
+      const decision = decide(evidence, plan)
+      for (const [associateId, basisFen] of basesOf(decision, plan)) {
+        addBasis(evidence.order, associateId, 'decided', basisFen)
+      }
       for (const entry of decision.entitlements) add(evidence.order, entry, 'decided')
     }
     for (const row of booked) add(row, row, 'entitlement')
@@ -106,12 +148,16 @@ export async function auditBatch(
           entitlementFen: entitlement,
           ledgerFen: booked,
         }))
-      if (differences.length > 0) {
+      const wrongBases = [...(bases.get(orderKeyText(order)) ?? [])]
+        .filter(([, row]) => row.decided !== row.kept)
+        .map(([associateId, row]) => ({ associateId, decidedFen: row.decided, keptFen: row.kept }))
+      if (differences.length > 0 || wrongBases.length > 0) {
         differing.push({
           source: order.source,
           orderNo: order.orderNo,
           paidAt: order.paidAt === null ? '' : formatInstant(order.paidAt),
           differences,
+          bases: wrongBases,
         })
       }
     }
@@ -131,6 +177,41 @@ export async function auditBatch(
   })) as AuditBatch
 }
 
+const MONTHS_PER_BATCH = 500
+
+/** Decides a batch of months again and holds the bonuses against what is kept and what the ledger adds up to. */
+export async function auditMonthsBatch(
+  pool: Pool,
+  options: { brandId: number; after: { associateId: string; month: string } | null },
+): Promise<{ checkedMonths: number; differing: AuditedMonth[]; next: { associateId: string; month: string } | null }> {
+  const { brandId } = options
+  return (await pool.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async tx => {
+    const months = await monthsToAudit(tx, { ...options, limit: MONTHS_PER_BATCH })
+    const sums = new Map<string, AuditedMonth & { key: string }>()
+    const add = (row: BonusEntitlement, column: 'decidedFen' | 'entitlementFen' | 'ledgerFen') => {
+      const key = bonusKey(row)
+      const { associateId, month } = row
+      const sum = sums.get(key) ?? { key, associateId, month, decidedFen: 0, entitlementFen: 0, ledgerFen: 0 }
+      sum[column] += row.amountFen
+      sums.set(key, sum)
+    }
+    if (months.length > 0) {
+      const zone = await zoneOf(tx, brandId)
+      const decided = await decideMonths(tx, { brandId, zone, plans: await plansOf(tx, brandId), months })
+      for (const row of decided.flatMap(month => month.owed)) add(row, 'decidedFen')
+      for (const row of await bookedBonuses(tx, { brandId, months })) add(row, 'entitlementFen')
+      for (const row of await bonusLedger(tx, { brandId, months })) add(row, 'ledgerFen')
+    }
+    return {
+      checkedMonths: months.length,
+      differing: [...sums.values()]
+        .filter(sum => sum.decidedFen !== sum.entitlementFen || sum.decidedFen !== sum.ledgerFen)
+        .map(({ key: _, ...sum }) => sum),
+      next: months.length < MONTHS_PER_BATCH ? null : months.at(-1)!,
+    }
+  })) as Awaited<ReturnType<typeof auditMonthsBatch>>
+}
+
 /** How long one call may recompute before it hands out a cursor. */
 const CALL_MS = 20_000
 
@@ -145,10 +226,10 @@ export async function auditRange(
     limit: number
     clock: () => number
   },
-): Promise<{ items: AuditedOrder[]; checkedOrders: number; next: AuditPosition | null }> {
+): Promise<{ items: (AuditedOrder | AuditedMonth)[]; checkedOrders: number; next: AuditPosition | null }> {
   const from = options.from === null ? null : parseInstant(options.from)
   const to = options.to === null ? null : parseInstant(options.to)
-  const items: AuditedOrder[] = []
+  const items: (AuditedOrder | AuditedMonth)[] = []
   let checkedOrders = 0
   let after = options.after
   const until = options.clock() + CALL_MS
@@ -157,8 +238,22 @@ export async function auditRange(
     items.push(...batch.differing)
     checkedOrders += batch.checkedOrders
     after = batch.next
-    if (after === null || items.length >= options.limit || options.clock() >= until) {
-      return { items, checkedOrders, next: after }
+    if (after === null) {
+      items.push(...(await auditMonths(pool, options.brandId)))
+      return { items, checkedOrders, next: null }
     }
+    if (items.length >= options.limit || options.clock() >= until) return { items, checkedOrders, next: after }
   }
+}
+
+/** Every bonus that does not agree; there are far fewer months than orders. */
+async function auditMonths(pool: Pool, brandId: number): Promise<AuditedMonth[]> {
+  const differing: AuditedMonth[] = []
+  let after: { associateId: string; month: string } | null = null
+  do {
+    const batch: Awaited<ReturnType<typeof auditMonthsBatch>> = await auditMonthsBatch(pool, { brandId, after })
+    differing.push(...batch.differing)
+    after = batch.next
+  } while (after)
+  return differing
 }

@@ -1,7 +1,7 @@
 import { maskPhone } from '../members/domain.ts'
 import type { AssociateRole } from '../attribution/domain.ts'
 import type { Plan } from '../commissions/domain.ts'
-import type { View } from '../customers/service.ts'
+import type { View } from '../customers/domain.ts'
 import type { AttributionReason, RolePay } from './schema.ts'
 
 /** What a card makes of plain values. */

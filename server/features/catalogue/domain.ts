@@ -8,7 +8,7 @@ import {
   type OrderEvidence,
   type ShareLink,
 } from '../attribution/domain.ts'
-import { decide, type Decision, type Plan } from '../commissions/domain.ts'
+import { decide, owedTo, type Decision, type Plan } from '../commissions/domain.ts'
 import type { EarnEstimate, EarnPart } from './schema.ts'
 
 /** What a sale would earn, said by the very function that books it, and how a share is handed to WeCom. */
@@ -90,14 +90,14 @@ export function estimate(evidence: OrderEvidence, plan: Plan | null, sharer: Sha
     },
     plan,
   )
-  const earnFen = earnedBy(online, sharer.associateId)
+  const earnFen = owedTo(online, sharer.associateId)
   const own = (online.lines[0]?.roles ?? []).filter(
     role => role.payeeKind === 'associate' && role.payee === sharer.associateId,
   )
   const uncappedFen = sumFen(own.map(role => role.afterSameAssociateFen))
   return {
     earnFen,
-    earnInStoreFen: earnedBy(inStore, sharer.associateId),
+    earnInStoreFen: owedTo(inStore, sharer.associateId),
     parts: own.flatMap((role): EarnPart[] =>
       role.ruleId === null || role.afterCapFen === 0 || !isAssociateRole(role.role)
         ? []
@@ -125,15 +125,6 @@ function lineOf({ sku, category, priceFen, listFen }: Product): Order['lines'][n
     paidFen: priceFen,
     ...(listFen === null ? {} : { listFen }),
   }
-}
-
-/** What an order pays one associate. */
-export function earnedBy(decision: Decision, associateId: string): Fen {
-  return sumFen(
-    decision.entitlements
-      .filter(entry => entry.payeeKind === 'associate' && entry.payee === associateId)
-      .map(entry => entry.amountFen),
-  )
 }
 
 function whyNothing(decision: Decision, plan: Plan | null, associateId: string): EarnEstimate['nothingBecause'] {

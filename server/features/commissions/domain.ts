@@ -243,6 +243,15 @@ export function decide(evidence: OrderEvidence, plan: Plan | null): Decision {
   }
 }
 
+/** What an order pays one associate, over all his roles and its lines. */
+export function owedTo(decision: Decision, associateId: string): Fen {
+  return sumFen(
+    decision.entitlements
+      .filter(entry => entry.payeeKind === 'associate' && entry.payee === associateId)
+      .map(entry => entry.amountFen),
+  )
+}
+
 interface Net {
   refundedFen: Fen
   netFen: Fen

@@ -215,10 +215,21 @@ export async function takeMarks(db: Db, { brandId, markIds }: Options & { markId
     ORDER BY mark_id FOR UPDATE SKIP LOCKED`
 }
 
+/**
+ * Takes the oldest orders to book, with all their marks: evidence that came in a heap is booked once. Locked before the
+ * evidence is loaded, so whatever they speak of is seen.
+ */
 export async function takeOrderMarks(db: Db, { brandId, limit }: Options & { limit: number }) {
-  return await db<{ markId: string; source: string; orderNo: string; reason: BookingReason }[]>`
-    SELECT mark_id AS "markId", key AS source, order_no AS "orderNo", reason FROM reconcile_marks
+  const oldest = await db<OrderKey[]>`
+    SELECT key AS source, order_no AS "orderNo" FROM reconcile_marks
     WHERE brand_id = ${brandId} AND kind = 'order' ORDER BY mark_id LIMIT ${limit} FOR UPDATE SKIP LOCKED`
+  if (oldest.length === 0) return []
+  return await db<(OrderKey & { markId: string; reason: BookingReason })[]>`
+    SELECT mark_id AS "markId", m.key AS source, m.order_no AS "orderNo", m.reason FROM reconcile_marks AS m
+    WHERE m.brand_id = ${brandId} AND m.kind = 'order' AND (m.key, m.order_no) IN (
+      SELECT source, "orderNo" FROM jsonb_to_recordset(${JSON.stringify(oldest)}::text::jsonb)
+        AS key (source text, "orderNo" text))
+    FOR UPDATE SKIP LOCKED`
 }
 
 export async function deleteMarks(db: Db, { brandId, markIds }: Options & { markIds: readonly string[] }) {

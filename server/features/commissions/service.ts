@@ -37,6 +37,17 @@ import {
 } from './queries.ts'
 import type { PlanContent, PublishBody } from './schema.ts'
 
+export { basesOf } from './bonuses/domain.ts'
+export { bonusKey, decideMonths } from './bonuses/service.ts'
+export {
+  selectBases as basesOfOrders,
+  selectBonusEntitlements as bookedBonuses,
+  selectBonusLedger as bonusLedger,
+  selectMonthsToAudit as monthsToAudit,
+  type BonusEntitlement,
+} from './bonuses/queries.ts'
+export { getZone as zoneOf } from './queries.ts'
+
 // -------------------------------------------------------------------------------------------------- plans
 
 /** Published versions never change, so what was parsed once stays right: kept by content. */
@@ -285,8 +296,12 @@ export async function reconcileStep(pool: Pool, brandId: number, now: Instant): 
   await preparePartitions(pool, 'ledger_rows', [now])
   const booked = await transact(pool, async tx => {
     const taken = await takeOrderMarks(tx, { brandId, limit: ORDERS_PER_STEP })
-    for (const reason of new Set(taken.map(mark => mark.reason))) {
-      await reconcile(tx, { brandId, orders: taken.filter(mark => mark.reason === reason), reason, now })
+    // An order with several reasons is booked once, for the first of them.
+    const reasons = new Map(taken.map(mark => [orderKeyText(mark), mark.reason]))
+    const orders = new Map(taken.map(({ source, orderNo }) => [orderKeyText({ source, orderNo }), { source, orderNo }]))
+    for (const reason of new Set(reasons.values())) {
+      const own = [...orders].filter(([key]) => reasons.get(key) === reason).map(([, order]) => order)
+      await reconcile(tx, { brandId, orders: own, reason, now })
     }
     await deleteMarks(tx, { brandId, markIds: taken.map(mark => mark.markId) })
     return taken.length

@@ -1,3 +1,4 @@
+import type { Instant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
 
 /** Who may see how much of a customer, over plain values. */
@@ -58,4 +59,16 @@ export function sightOf(asker: Asker, holders: Holders): Sight {
   if (stores.length === 0) return 'reduced'
   const ownHouses = asker.stores.length === 0 ? ['headquarters'] : asker.stores.map(houseOf)
   return stores.some(store => ownHouses.includes(houseOf(store))) ? 'reduced' : 'hidden'
+}
+
+/** Something that a customer did: looked at a page, opened a link. */
+export interface View {
+  at: Instant
+  /** What sort of thing: `product`, `live`, a page's own kind. */
+  kind: string
+  ref: string
+  title: string | null
+  /** Through whose share; null: none that is known. */
+  associateId: string | null
+  channel: string | null
 }

@@ -5,9 +5,10 @@ import type { Caller, Person } from '../auth/domain.ts'
 import { assignmentInForce, type StoreType, type VisitorIds } from '../attribution/domain.ts'
 import { keepThoseOf, recognise, type KnownPerson } from '../attribution/service.ts'
 import { readHistory, selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
-import { sightOf, type HouseStore, type Sight } from './domain.ts'
+import { sightOf, type HouseStore, type Sight, type View } from './domain.ts'
 import { selectCustomerRecord, selectIsContact, selectViews, type CustomerRecord } from './queries.ts'
 
+export type { View } from './domain.ts'
 export type { CustomerRecord } from './queries.ts'
 
 /** The assignment of an associate that is in force. */
@@ -146,18 +147,6 @@ function reasonOf(person: KnownPerson, inForce: { value: string | null; from: In
     entry => entry.from === inForce.from && entry.attributedAssociate === inForce.value,
   )
   return told.find(entry => entry.reason !== null)?.reason ?? null
-}
-
-/** Something that a customer did: looked at a page, opened a link. */
-export interface View {
-  at: Instant
-  /** What sort of thing: `product`, `live`, a page's own kind. */
-  kind: string
-  ref: string
-  title: string | null
-  /** Through whose share; null: none that is known. */
-  associateId: string | null
-  channel: string | null
 }
 
 /** The most touches that a person's views are made of; beyond them only counts would be larger. */

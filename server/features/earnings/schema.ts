@@ -105,7 +105,9 @@ export type HeldRole = Static<typeof HeldRole>
 export const LosingTouch = Type.Object({
   associateName: nullable(Type.String({ description: 'null: the link is unknown' })),
   isMe: Type.Boolean(),
-  touchKind: TouchKind,
+  touchKind: Type.Enum(['click', 'visit', 'scan', 'live_enter', 'coupon_claim', 'sent', 'share_code'], {
+    description: "share_code: the order's own",
+  }),
   at: instant(),
   linkChannel: nullable(ShareChannel),
   reason: Type.Enum([

@@ -29,6 +29,7 @@ export interface Bonus {
   stepRateBps: number
   /** Where the next step begins; null where the last is reached. */
   nextStepFromFen: Fen | null
+  nextStepRateBps: number | null
 }
 
 /**
@@ -65,6 +66,7 @@ export function monthlyBonus(basisFen: bigint, tiers: MonthlyTiers, targetFen: F
     step,
     stepRateBps: tiers.steps[step]!.rateBps,
     nextStepFromFen: next === undefined ? null : exactNumber(next),
+    nextStepRateBps: tiers.steps[step + 1]?.rateBps ?? null,
   }
 }
 

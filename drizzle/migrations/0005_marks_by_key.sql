@@ -1,0 +1,1 @@
+CREATE INDEX "reconcile_marks_by_key" ON "reconcile_marks" USING btree ("brand_id","kind","key","order_no");
