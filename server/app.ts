@@ -4,8 +4,11 @@ import type { Pool } from './database.ts'
 import { accountRoutes } from './features/accounts/routes.ts'
 import { auditRoutes } from './features/audit/routes.ts'
 import { DEFAULT_BRAND_ID } from './features/auth/service.ts'
+import { cardRoutes } from './features/cards/routes.ts'
+import { catalogueRoutes } from './features/catalogue/routes.ts'
 import { commissionRoutes } from './features/commissions/routes.ts'
 import { preparePartitions } from './features/commissions/service.ts'
+import { earningsRoutes } from './features/earnings/routes.ts'
 import { ingestRoutes } from './features/ingest/routes.ts'
 import { sessionRoutes, signInRoutes } from './features/session/routes.ts'
 import { buildClickBuffer, buildPublicLinks } from './features/touches/clicks.ts'
@@ -21,6 +24,13 @@ import { problemDetails } from './plugins/problem-details.ts'
 import { security } from './plugins/security.ts'
 import { web } from './plugins/web.ts'
 import type { Settings } from './settings.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route, as `GET /api/v1/orders`: a test holds them against the table of who may call what. */
+    routeList: string[]
+  }
+}
 
 export interface AppDependencies {
   settings: Settings
@@ -39,6 +49,11 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
     requestTimeout: 60_000,
     routerOptions: { maxParamLength: 512 },
     forceCloseConnections: 'idle',
+  })
+  const routeList: string[] = []
+  app.decorate('routeList', routeList)
+  app.addHook('onRoute', route => {
+    for (const method of [route.method].flat()) routeList.push(`${method} ${route.url}`)
   })
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? exact : fromText).compile(schema))
   problemDetails(app)
@@ -61,6 +76,15 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
       commissionRoutes(api, { pool, access, now })
       accountRoutes(api, { pool, access, now })
       auditRoutes(api, { pool, access, clock: now })
+      cardRoutes(api, { pool, vault, access, now })
+      catalogueRoutes(api, {
+        pool,
+        access,
+        publicUrl: settings.publicUrl,
+        miniProgramAppId: settings.miniProgram.appId,
+        now,
+      })
+      earningsRoutes(api, { pool, access, now })
       done()
     },
     { prefix: '/api/v1' },

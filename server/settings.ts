@@ -210,6 +210,7 @@ function readVerifyFile(text: string | null, faults: string[]): { name: string; 
 /** A secret that is made on the first start and kept beside the embedded database. */
 function keptSecret(dataDir: string, name: string): string {
   const file = join(dataDir, 'keys', name)
+  mkdirSync(dataDir, { recursive: true }) // not closed: as root, the embedded database runs as a user who must enter it
   mkdirSync(join(dataDir, 'keys'), { recursive: true, mode: 0o700 })
   try {
     writeFileSync(file, randomBytes(32).toString('base64'), { flag: 'wx', mode: 0o600 })

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
-import { PAGE_CSS, renderPage } from '../features/pages/page.ts'
+import { PAGE_CSS, renderPage } from '../features/pages/service.ts'
 import type { Settings } from '../settings.ts'
 
 /** The built apps, beside the sources or inside dist/. */

@@ -68,3 +68,4 @@ async function callerOf(db: Db, brandId: number, actor: string, scopes: readonly
 }
 
 export { selectBrand } from './queries.ts'
+export { csrfTokenOf, endSession, refreshSession, signIn } from './sessions.ts'

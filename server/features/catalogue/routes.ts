@@ -5,7 +5,7 @@ import type { Instant } from '../../lib/time.ts'
 import type { Access } from '../../plugins/access.ts'
 import { sharePicture } from './picture.ts'
 import { Catalogue, CatalogueQuery, Share, ShareRequest, ShareSent } from './schema.ts'
-import { readCatalogue, shareSent, shareTarget } from './service.ts'
+import { readCatalogue, shareSent, shareTarget, standingShare } from './service.ts'
 
 const LinkParams = Type.Object({ linkCode: Type.String({ minLength: 1, maxLength: 128, format: 'text' }) })
 const Nothing = Type.Object({}, { additionalProperties: false })
@@ -52,6 +52,22 @@ export function catalogueRoutes(
         publicUrl,
         miniProgramAppId,
       })
+      return await reply.code(isNew ? 201 : 200).send(share)
+    },
+  )
+  app.post(
+    '/share/standing',
+    {
+      onRequest: access.personWrites,
+      schema: {
+        tags: ['sidebar'],
+        summary: 'The link that I have for good',
+        body: Nothing,
+        response: { 200: Share, 201: Share },
+      },
+    },
+    async (request, reply) => {
+      const { share, isNew } = await standingShare(pool, request.caller, { now: now(), publicUrl, miniProgramAppId })
       return await reply.code(isNew ? 201 : 200).send(share)
     },
   )

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Db, Pool } from '../../database.ts'
 import { transact } from '../../database.ts'
 import { AppError } from '../../errors.ts'
@@ -202,6 +203,31 @@ export async function shareTarget(
     return { link, isNew: true }
   })
   return { share: await handOut(pool, brandId, link, options), isNew }
+}
+
+/**
+ * The link that an associate has for good, for his card, his poster or his signature: one each, made when it is first
+ * asked for, to the enrolment page with his code.
+ */
+export async function standingShare(
+  pool: Pool,
+  caller: Caller,
+  options: { now: Instant } & ShareOptions,
+): Promise<{ share: Share; isNew: boolean }> {
+  const { associateId } = personOf(caller)
+  const request = {
+    shareId: standingShareId(associateId),
+    target: { kind: 'enrol', ref: null },
+    sentTo: null,
+    channel: 'other',
+  } as const
+  return await shareTarget(pool, caller, { ...options, request })
+}
+
+/** Always the same for one associate, in the form of a UUID (version 8: its bits are our own). */
+function standingShareId(associateId: string): string {
+  const hex = createHash('sha256').update(`standing share of ${associateId}`).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 /** What a link to this leads to, as it is now: a link stays as it was made. @throws AppError share.unknown_target */

@@ -5,7 +5,7 @@ import { ledgerOfOrder } from '../accounts/service.ts'
 import type { Scope } from '../auth/domain.ts'
 import { ROLES } from '../attribution/domain.ts'
 import type { OrderKey } from '../evidence/service.ts'
-import { selectOrderVisible } from './queries.ts'
+import { selectOrderVisible, selectVisibleAssociates } from './queries.ts'
 import { decideOrder } from './service.ts'
 
 /**
@@ -21,6 +21,7 @@ export async function explainOrder(db: Db, scope: Scope, order: OrderKey) {
   const { decision, loaded, plan } = decided
   const { attribution } = decision
   const { evidence } = loaded
+  const isVisible = await visiblePayees(db, scope)
   return {
     source: order.source,
     orderNo: order.orderNo,
@@ -42,12 +43,22 @@ export async function explainOrder(db: Db, scope: Scope, order: OrderKey) {
     candidates: attribution.candidates.map(candidate => ({ ...candidate, at: formatInstant(candidate.at) })),
     lines: decision.lines.map(line => {
       const closer = attribution.closers.get(line.lineNo)!
-      return { ...line, closer: { holder: closer.holder, because: closer.because } }
+      const roles = line.roles.filter(isVisible)
+      return { ...line, roles, closer: { holder: closer.holder, because: closer.because } }
     }),
     refunds: evidence.refunds.map(refund => ({ ...refund, refundedAt: formatInstant(refund.refundedAt) })),
     overrides: evidence.overrides.map(override => ({ ...override, at: formatInstant(override.at) })),
-    entitlements: decision.entitlements.map(entry => ({ ...entry, availableAt: formatInstant(entry.availableAt) })),
+    entitlements: decision.entitlements.filter(isVisible).map(entry => ({ ...entry, availableAt: formatInstant(entry.availableAt) })),
     booked: await ledgerOfOrder(db, scope, order),
     anomalies: decision.anomalies,
   }
+}
+
+/** Whose pay somebody may see: who holds a role is told to all who see the order, what he earns is his. */
+async function visiblePayees(db: Db, scope: Scope): Promise<(row: { payeeKind: string; payee: string }) => boolean> {
+  if (scope.reach === 'brand') return () => true
+  const associates = new Set(await selectVisibleAssociates(db, scope))
+  const stores = new Set(scope.reach === 'stores' ? scope.storeCodes : [])
+  return ({ payeeKind, payee }) =>
+    (payeeKind === 'associate' && associates.has(payee)) || (payeeKind === 'store' && stores.has(payee))
 }

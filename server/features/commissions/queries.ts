@@ -425,6 +425,21 @@ function visibleOrders(db: Db, scope: Scope) {
   return db`(o.selling_store = ANY (${storeCodes}::text[]) OR o.roles ->> 'home_store' = ANY (${storeCodes}::text[]))`
 }
 
+/** What of an order's commission somebody may see: others' pay is theirs. */
+function visibleCommission(db: Db, scope: Scope) {
+  if (scope.reach === 'brand') return db`o.commission_fen`
+  const payees =
+    scope.reach === 'self'
+      ? db`(e.payee_kind = 'associate' AND e.payee = ${scope.associateId})`
+      : db`((e.payee_kind = 'store' AND e.payee = ANY (${scope.storeCodes as string[]}::text[]))
+          OR (e.payee_kind = 'associate' AND e.payee IN (
+            SELECT associate_id FROM associates
+            WHERE brand_id = ${scope.brandId} AND store_code = ANY (${scope.storeCodes as string[]}::text[]))))`
+  return db`(
+    SELECT COALESCE(sum(e.amount_fen), 0)::bigint FROM entitlements AS e
+    WHERE e.brand_id = ${scope.brandId} AND e.source = o.source AND e.order_no = o.order_no AND ${payees})`
+}
+
 /** Whether what a filter names is there, and within what may be seen. */
 export async function selectNamedThings(
   db: Db,
@@ -442,7 +457,14 @@ export async function selectNamedThings(
           AND (${stores}::text[] IS NULL OR store_code = ANY (${stores}::text[]))
           AND (${self}::text IS NULL OR associate_id = ${self})))
       AND (${memberNo}::text IS NULL OR EXISTS (
-        SELECT FROM members WHERE brand_id = ${scope.brandId} AND member_no = ${memberNo})) AS there`
+        SELECT FROM members AS m WHERE m.brand_id = ${scope.brandId} AND m.member_no = ${memberNo}
+          AND ${
+            scope.reach === 'brand'
+              ? db`true`
+              : db`EXISTS (
+                  SELECT FROM orders AS o
+                  WHERE o.brand_id = ${scope.brandId} AND o.buyer = m.last_member_no AND ${visibleOrders(db, scope)})`
+          })) AS there`
   return row!.there
 }
 
@@ -485,7 +507,7 @@ export async function selectOrderList(
   >`
     SELECT o.source, o.order_no AS "orderNo", o.revision, o.channel, o.paid_at AS "paidAt", o.cancelled,
       o.selling_store AS "sellingStore", o.buyer AS "memberNo", o.net_fen AS "netFen",
-      o.commission_fen AS "commissionFen", o.relation, NOT o.is_unattributed AS attributed,
+      ${visibleCommission(db, scope)} AS "commissionFen", o.relation, NOT o.is_unattributed AS attributed,
       NOT o.is_unplanned AS planned, o.is_first_order AS "firstOrder", o.roles
     FROM orders AS o
     WHERE o.brand_id = ${scope.brandId} AND o.revision IS NOT NULL AND ${visibleOrders(db, scope)}

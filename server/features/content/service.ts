@@ -22,6 +22,8 @@ import {
 } from './queries.ts'
 import type { CouponEventItem, CouponItem, GroupItem, ProductItem, TargetItem } from './schema.ts'
 
+export { CouponEventItem, CouponItem, GroupItem, ProductItem, TargetItem } from './schema.ts'
+
 /** Of several items with one key the last stands; each is told what it did in turn. */
 function resultsOf<Item>(
   items: readonly Item[],

@@ -8,19 +8,33 @@ import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { compileCheck, type ValueFault } from '../../lib/validate.ts'
 import type { Vault } from '../../lib/vault.ts'
 import { markMonths, preparePartitions, reconcile } from '../commissions/service.ts'
-import { takeCouponEvents, takeCoupons, takeGroups, takeProducts, takeTargets } from '../content/service.ts'
-import { CouponEventItem, CouponItem, GroupItem, ProductItem, TargetItem } from '../content/schema.ts'
+import {
+  takeCouponEvents,
+  takeCoupons,
+  takeGroups,
+  takeProducts,
+  takeTargets,
+  CouponEventItem,
+  CouponItem,
+  GroupItem,
+  ProductItem,
+  TargetItem,
+} from '../content/service.ts'
 import { insertMarks, type BookingReason, type Mark, type OrderKey, type Take } from '../evidence/service.ts'
-import { takeIdentities, takeMemberAssignments, takeMemberMerges, takeMembers } from '../members/service.ts'
-import { IdentityItem, MemberAssignmentItem, MemberItem, MemberMergeItem } from '../members/schema.ts'
-import { takeOrders, takeRefunds } from '../orders/service.ts'
-import { OrderItem, RefundItem } from '../orders/schema.ts'
-import { takeShareLinks } from '../share-links/service.ts'
-import { ShareLinkItem } from '../share-links/schema.ts'
-import { takeAssociates, takeStores } from '../stores/service.ts'
-import { AssociateItem, StoreItem } from '../stores/schema.ts'
-import { takeTouches } from '../touches/service.ts'
-import { TouchItem } from '../touches/schema.ts'
+import {
+  takeIdentities,
+  takeMemberAssignments,
+  takeMemberMerges,
+  takeMembers,
+  IdentityItem,
+  MemberAssignmentItem,
+  MemberItem,
+  MemberMergeItem,
+} from '../members/service.ts'
+import { takeOrders, takeRefunds, OrderItem, RefundItem } from '../orders/service.ts'
+import { takeShareLinks, ShareLinkItem } from '../share-links/service.ts'
+import { takeAssociates, takeStores, AssociateItem, StoreItem } from '../stores/service.ts'
+import { takeTouches, TouchItem } from '../touches/service.ts'
 import { maskItem } from './domain.ts'
 import { insertRejects, selectRejects } from './queries.ts'
 

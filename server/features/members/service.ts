@@ -31,6 +31,8 @@ import {
 } from './queries.ts'
 import type { IdentityItem, MemberAssignmentItem, MemberItem, MemberMergeItem } from './schema.ts'
 
+export { IdentityItem, MemberAssignmentItem, MemberItem, MemberMergeItem } from './schema.ts'
+
 /** Members as told, in whole or in part. */
 export const takeMembers: Take<MemberItem> = async (context, items) => {
   const { tx, brandId, now, vault } = context

@@ -31,6 +31,8 @@ import {
 } from './queries.ts'
 import type { OrderItem, OverrideBody, RefundItem } from './schema.ts'
 
+export { OrderItem, OrderParams, OverrideBody, RefundItem } from './schema.ts'
+
 const orderKey = (order: OrderKey) => JSON.stringify([order.source, order.orderNo])
 
 /** Orders: each revision once; the highest counts, and its commission is booked before the answer. */

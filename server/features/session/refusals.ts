@@ -1,4 +1,4 @@
-import type { PlainPage } from '../pages/page.ts'
+import type { PlainPage } from '../pages/service.ts'
 import type { SignInRefusal } from './schema.ts'
 
 export type Refusal = SignInRefusal | 'wecom_not_configured'

@@ -19,6 +19,7 @@ import { LINK_CODE_LENGTH, linkAddresses, plainWebUrl } from './domain.ts'
 import { announceLinks, claimLinkCodes, insertLinks, revokeLinks, selectLinks, type LinkRow } from './queries.ts'
 import type { ShareLinkItem } from './schema.ts'
 
+export { ShareLinkItem } from './schema.ts'
 export { selectLinks, selectPublicLink, type LinkRow, type PublicLink } from './queries.ts'
 
 /** A link's result also says how it is handed out. */

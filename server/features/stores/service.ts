@@ -20,6 +20,7 @@ import {
 } from './queries.ts'
 import type { AssociateItem, StoreItem } from './schema.ts'
 
+export { AssociateItem, StoreItem } from './schema.ts'
 export { readHistory } from './domain.ts'
 export { selectAssociates, selectStores, type AssociateRow, type StoreRow } from './queries.ts'
 

@@ -5,6 +5,8 @@ import { createBareMembers, insertMarks, type Mark, type Take } from '../evidenc
 import { insertTouches, selectTouchAt, selectTouchHashes, type TouchRow } from './queries.ts'
 import type { TouchItem } from './schema.ts'
 
+export { TouchItem } from './schema.ts'
+
 /** Touches: each touchId once; other content under one is a conflict. */
 export const takeTouches: Take<TouchItem> = async (context, items) => {
   const { tx, brandId, now } = context

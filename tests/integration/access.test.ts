@@ -1,0 +1,271 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createKey } from '../../server/features/auth/service.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+import { openBrowser, signedIn, startTestWecom, type Browser, type TestWecom } from '../support/wecom.ts'
+
+/**
+ * Who may call what. One row is one route; what each caller gets is written out, for his own things and for those of
+ * another store, another franchisee and another brand. A route without a row fails the last test.
+ *
+ * Two direct stores S1 and S3, a franchise store S2 of F1 and S4 of F2. Each has an associate and an order of his.
+ */
+
+const CALLERS = ['nobody', 'ingest', 'read', 'admin', 'associate', 'manager', 'franchisee', 'headquarters', 'auditor'] as const
+type CallerName = (typeof CALLERS)[number]
+
+/** nobody, keys: ingest read admin, people: associate of S1, manager of S1, franchisee F1 (S2), headquarters, auditor. */
+type Statuses = readonly [number, number, number, number, number, number, number, number, number]
+
+interface Row {
+  route: string
+  /** What is asked for, where it is not plain from the route. */
+  what?: string
+  url?: string
+  body?: unknown
+  expected: Statuses
+}
+
+const ANYBODY: Statuses = [200, 200, 200, 200, 200, 200, 200, 200, 200]
+const INGEST: Statuses = [401, 200, 403, 403, 401, 401, 401, 401, 401]
+/** Keys with read; people within what they may see. */
+const READ: Statuses = [401, 403, 200, 403, 200, 200, 200, 200, 200]
+const BRAND: Statuses = [401, 403, 200, 403, 404, 404, 404, 200, 200]
+const PERSON: Statuses = [401, 401, 401, 401, 200, 200, 200, 200, 200]
+
+const ingestRow = (kind: string, item: object): Row => ({
+  route: `POST /api/v1/${kind}`,
+  body: [item],
+  expected: INGEST,
+})
+
+/** Items of existing things, so that a call that is let in changes nothing. */
+const SINCE = '2025-01-01T00:00:00+08:00'
+const PAID = '2026-05-01T12:00:00+08:00'
+const UUID = '018f0000-0000-7000-8000-000000000001'
+
+const rows: Row[] = [
+  ingestRow('stores', { storeCode: 'S1' }),
+  ingestRow('associates', { associateId: 'a1' }),
+  ingestRow('members', { memberNo: 'm1' }),
+  ingestRow('member-merges', { memberNo: 'mx', into: 'my', at: SINCE }),
+  ingestRow('products', { sku: 'k1', name: '大衣', priceFen: 10_000 }),
+  ingestRow('coupons', { couponCode: 'c1', name: '券', kind: 'gift' }),
+  ingestRow('coupon-events', { eventId: 'e1', couponCode: 'c1', kind: 'issued', memberNo: 'm1', at: SINCE }),
+  ingestRow('targets', { month: '2026-05', storeCode: 'S1', netSalesFen: 1 }),
+  ingestRow('groups', { chatId: 'g1', name: '群', storeCode: 'S1' }),
+  ingestRow('identities', { kind: 'visitor', value: 'v1', memberNo: 'm1', at: SINCE }),
+  ingestRow('member-assignments', { memberNo: 'm1', from: SINCE, attributedAssociate: 'a1', homeStore: 'S1' }),
+  ingestRow('share-links', { linkCode: 'L1' }),
+  ingestRow('touches', { touchId: 't1', linkCode: 'L1', at: PAID, kind: 'click', visitorId: 'v9' }),
+  ingestRow('orders', { source: 'x', orderNo: '1', channel: 'online', paidAt: PAID, lines: [] }),
+  ingestRow('refunds', { source: 'x', refundNo: 'r1', orderNo: '1', refundedAt: PAID }),
+
+  { route: 'GET /api/v1/orders', expected: READ },
+  { route: 'GET /api/v1/orders', what: 'own store', url: '?storeCode=S1', expected: [401, 403, 200, 403, 404, 200, 404, 200, 200] },
+  { route: 'GET /api/v1/orders', what: 'another direct store', url: '?storeCode=S3', expected: [401, 403, 200, 403, 404, 404, 404, 200, 200] },
+  { route: 'GET /api/v1/orders', what: 'a franchise store of F1', url: '?storeCode=S2', expected: [401, 403, 200, 403, 404, 404, 200, 200, 200] },
+  { route: 'GET /api/v1/orders', what: 'a franchise store of F2', url: '?storeCode=S4', expected: [401, 403, 200, 403, 404, 404, 404, 200, 200] },
+  { route: 'GET /api/v1/orders', what: 'of the other brand', url: '?storeCode=B1', expected: [401, 403, 404, 403, 404, 404, 404, 404, 404] },
+  { route: 'GET /api/v1/orders', what: 'own associate', url: '?associate=a1', expected: [401, 403, 200, 403, 200, 200, 404, 200, 200] },
+  { route: 'GET /api/v1/orders', what: 'another store’s associate', url: '?associate=a3', expected: [401, 403, 200, 403, 404, 404, 404, 200, 200] },
+  { route: 'GET /api/v1/orders', what: 'own customer', url: '?memberNo=m1', expected: [401, 403, 200, 403, 200, 200, 404, 200, 200] },
+  { route: 'GET /api/v1/orders', what: 'another store’s customer', url: '?memberNo=m3', expected: [401, 403, 200, 403, 404, 404, 404, 200, 200] },
+  { route: 'GET /api/v1/orders/:source/:orderNo/commission', what: 'own order', url: '/api/v1/orders/pos/S1/commission', expected: READ.map((s, i) => (i === 6 ? 404 : s)) as unknown as Statuses },
+  { route: 'GET /api/v1/orders/:source/:orderNo/commission', what: 'another store’s', url: '/api/v1/orders/pos/S3/commission', expected: BRAND },
+  { route: 'GET /api/v1/orders/:source/:orderNo/commission', what: 'of F1’s store', url: '/api/v1/orders/pos/S2/commission', expected: [401, 403, 200, 403, 404, 404, 200, 200, 200] },
+  { route: 'GET /api/v1/orders/:source/:orderNo/commission', what: 'of F2’s store', url: '/api/v1/orders/pos/S4/commission', expected: BRAND },
+  { route: 'GET /api/v1/orders/:source/:orderNo/commission', what: 'of the other brand', url: '/api/v1/orders/pos/B1/commission', expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses },
+  { route: 'GET /api/v1/entitlements', expected: READ },
+  { route: 'GET /api/v1/entitlements', what: 'own account', url: '?payee=a1', expected: [401, 403, 200, 403, 200, 200, 404, 200, 200] },
+  { route: 'GET /api/v1/entitlements', what: 'another associate’s', url: '?payee=a3', expected: BRAND },
+  { route: 'GET /api/v1/entitlements', what: 'F1’s store', url: '?payeeKind=store&payee=S2', expected: [401, 403, 200, 403, 404, 404, 200, 200, 200] },
+  { route: 'GET /api/v1/entitlements', what: 'headquarters', url: '?payee=headquarters', expected: BRAND },
+  { route: 'GET /api/v1/ledger', expected: READ },
+  { route: 'GET /api/v1/ledger', what: 'own account', url: '?payee=a1', expected: [401, 403, 200, 403, 200, 200, 404, 200, 200] },
+  { route: 'GET /api/v1/ledger', what: 'another associate’s', url: '?payee=a3', expected: BRAND },
+  { route: 'GET /api/v1/ledger', what: 'F2’s store', url: '?payee=S4', expected: BRAND },
+  { route: 'GET /api/v1/balances', expected: READ },
+  { route: 'GET /api/v1/balances', what: 'own account', url: '?payee=a1', expected: [401, 403, 200, 403, 200, 200, 404, 200, 200] },
+  { route: 'GET /api/v1/balances', what: 'another associate’s', url: '?payee=a3', expected: BRAND },
+  { route: 'GET /api/v1/balances', what: 'of the other brand', url: '?payee=b1', expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses },
+  { route: 'GET /api/v1/bonuses', url: '?month=2026-05', expected: READ },
+  { route: 'GET /api/v1/bonuses', what: 'another associate’s', url: '?month=2026-05&associate=a3', expected: BRAND },
+  { route: 'GET /api/v1/audit', expected: BRAND },
+  { route: 'GET /api/v1/rejected-items', expected: BRAND },
+  { route: 'GET /api/v1/plans', expected: BRAND },
+  { route: 'GET /api/v1/plans/:code/versions/:version', url: '/api/v1/plans/p/versions/1', expected: BRAND },
+  { route: 'GET /api/v1/jobs/:jobId', url: `/api/v1/jobs/${UUID}`, expected: [401, 403, 404, 403, 404, 404, 404, 404, 404] },
+  { route: 'DELETE /api/v1/jobs/:jobId', url: `/api/v1/jobs/${UUID}`, expected: [401, 403, 403, 404, 403, 403, 403, 404, 403] },
+  { route: 'POST /api/v1/plans', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'POST /api/v1/overrides', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'GET /api/v1/health/reconcile', expected: [401, 200, 200, 200, 200, 200, 200, 200, 200] },
+
+  { route: 'GET /api/v1/session', expected: PERSON },
+  { route: 'POST /api/v1/wecom/signature', body: { url: 'http://127.0.0.1:8686/sidebar/', kind: 'config' }, expected: PERSON },
+  { route: 'GET /api/v1/cards/customer', url: '?externalUserid=wmNobody', expected: PERSON },
+  { route: 'GET /api/v1/cards/group', url: '?chatId=wrNobody', expected: PERSON },
+  { route: 'GET /api/v1/catalogue', expected: PERSON },
+  { route: 'POST /api/v1/share', body: {}, expected: [401, 401, 401, 401, 422, 422, 422, 422, 403] },
+  { route: 'POST /api/v1/share/:linkCode/sent', url: '/api/v1/share/L3/sent', body: {}, expected: [401, 401, 401, 401, 404, 404, 404, 404, 403] },
+  { route: 'POST /api/v1/share/standing', body: {}, expected: [401, 401, 401, 401, 201, 201, 201, 201, 403] },
+  { route: 'POST /api/v1/share/standing', what: 'again', body: {}, expected: [401, 401, 401, 401, 200, 200, 200, 200, 403] },
+  { route: 'GET /api/v1/share/picture.png', expected: ANYBODY },
+  { route: 'GET /api/v1/earnings', url: '?span=month', expected: PERSON },
+
+  { route: 'GET /', expected: ANYBODY.map(() => 302) as unknown as Statuses },
+  { route: 'GET /healthz', expected: ANYBODY },
+  { route: 'GET /readyz', expected: ANYBODY },
+  { route: 'GET /metrics', expected: ANYBODY },
+  { route: 'GET /pages.css', expected: ANYBODY },
+  { route: 'GET /api/openapi.json', expected: ANYBODY },
+  { route: 'GET /s/:linkCode', url: '/s/unknown', expected: ANYBODY.map(() => 404) as unknown as Statuses },
+  { route: 'GET /auth/wecom/login', expected: ANYBODY.map(() => 302) as unknown as Statuses },
+  { route: 'GET /auth/wecom/callback', expected: ANYBODY.map(() => 400) as unknown as Statuses },
+  // Last, since they end what the callers came with.
+  { route: 'POST /auth/refresh', expected: [401, 401, 401, 401, 204, 204, 204, 204, 204] },
+  { route: 'POST /auth/logout', expected: ANYBODY.map(() => 204) as unknown as Statuses },
+]
+
+/** Files that anybody may have: the built pages, and the documentation's own. */
+const PUBLIC_FILES = /^GET \/(assets\/|sidebar|console|simulator\/|api\/docs|share-|favicon)/
+
+describe('who may call what', () => {
+  let wecom: TestWecom
+  let service: TestService
+  const browsers = new Map<CallerName, { browser: Browser; headers: Record<string, string> }>()
+
+  beforeAll(async () => {
+    wecom = await startTestWecom({ staff: ['a1', 'boss1', 'f1', 'hq', 'aud'] })
+    service = await startTestService({ env: wecom.env })
+    const stores = [
+      { storeCode: 'S1', name: '一店', type: 'direct' },
+      { storeCode: 'S2', name: '二店', type: 'franchise', franchiseeId: 'F1' },
+      { storeCode: 'S3', name: '三店', type: 'direct' },
+      { storeCode: 'S4', name: '四店', type: 'franchise', franchiseeId: 'F2' },
+    ]
+    await service.ingest('stores', stores)
+    await service.ingest('associates', [
+      ...[1, 2, 3, 4].map(n => ({ associateId: `a${n}`, name: `导购${n}`, storeCode: `S${n}`, activeFrom: SINCE })),
+      { associateId: 'boss1', name: '店长', storeCode: 'S1', role: 'manager', activeFrom: SINCE },
+      { associateId: 'f1', name: '加盟商', kind: 'office', role: 'franchisee', franchiseeId: 'F1', activeFrom: SINCE },
+      { associateId: 'hq', name: '总部', kind: 'office', role: 'headquarters', activeFrom: SINCE },
+      { associateId: 'aud', name: '审计', kind: 'office', role: 'auditor', activeFrom: SINCE },
+    ])
+    const plan = {
+      code: 'p',
+      version: 1,
+      effectiveFrom: '2026-01-01T00:00:00+08:00',
+      attribution: { model: 'last_touch', windowDays: 15 },
+      holdDays: 7,
+      rules: [{ id: 'till', role: 'closer', rateBps: 300, bearer: 'headquarters' }],
+      retroactive: true,
+    }
+    expect((await service.post('/plans', plan)).status).toBe(201)
+    await service.ingest(
+      'share-links',
+      [1, 3].map(n => ({
+        linkCode: `L${n}`,
+        associateId: `a${n}`,
+        target: { kind: 'product', ref: 'k1' },
+        channel: 'other',
+      })),
+    )
+    await service.ingest(
+      'orders',
+      [1, 2, 3, 4].map(n => ({
+        source: 'pos',
+        orderNo: `S${n}`,
+        channel: 'in_store',
+        sellingStore: `S${n}`,
+        closer: `a${n}`,
+        memberNo: `m${n}`,
+        paidAt: PAID,
+        lines: [{ lineNo: 1, sku: 'k1', quantity: 1, paidFen: 10_000 }],
+      })),
+    )
+    await otherBrand(service)
+    await service.settled()
+    for (const name of CALLERS) {
+      if (name === 'nobody') browsers.set(name, { browser: openBrowser(service), headers: {} })
+      else if (name === 'ingest' || name === 'read' || name === 'admin') {
+        const key = await createKey(service.pool, { brandId: 1, name, scopes: [name], now: Date.now() })
+        browsers.set(name, { browser: openBrowser(service), headers: { authorization: `Bearer ${key}` } })
+      } else {
+        const userid = { associate: 'a1', manager: 'boss1', franchisee: 'f1', headquarters: 'hq', auditor: 'aud' }[name]
+        const { browser, csrf } = await signedIn(service, userid)
+        browsers.set(name, { browser, headers: csrf })
+      }
+    }
+  })
+  afterAll(async () => {
+    await service.close()
+    await wecom.close()
+  })
+
+  test.each(rows.map(row => [`${row.route}${row.what ? ` (${row.what})` : ''}`, row] as const))('%s', async (_, row) => {
+    const [method, path] = row.route.split(' ') as ['GET', string]
+    const url = row.url === undefined ? path : row.url.startsWith('?') ? path + row.url : row.url
+    const statuses: Record<string, number> = {}
+    for (const name of CALLERS) {
+      const { browser, headers } = browsers.get(name)!
+      const answer = await browser.call(method, url, { headers, ...(row.body === undefined ? {} : { body: row.body }) })
+      statuses[name] = answer.status
+    }
+    expect(statuses).toEqual(Object.fromEntries(CALLERS.map((name, i) => [name, row.expected[i]])))
+  })
+
+  test('what is seen is within the scope, also without a filter', async () => {
+    const { browser } = await signedIn(service, 'a1')
+    const list = async (path: string) => ((await browser.call('GET', `/api/v1${path}`)).json() as { items: Record<string, string>[] }).items
+    expect((await list('/orders')).map(order => order['orderNo'])).toEqual(['S1'])
+    expect(new Set((await list('/entitlements')).map(row => row['payee']))).toEqual(new Set(['a1']))
+    expect(new Set((await list('/ledger')).map(row => row['payee']))).toEqual(new Set(['a1']))
+    const franchisee = (await signedIn(service, 'f1')).browser
+    const orders = (await franchisee.call('GET', '/api/v1/orders')).json() as { items: { orderNo: string }[] }
+    expect(orders.items.map(order => order.orderNo)).toEqual(['S2'])
+  })
+
+  test('a write without the page’s token, or from another site’s page, is refused', async () => {
+    const { browser, csrf } = await signedIn(service, 'hq')
+    expect((await browser.call('POST', '/api/v1/overrides', { body: {} })).status).toBe(403)
+    const wrong = { 'x-daogou-csrf': 'wrong' }
+    expect((await browser.call('POST', '/api/v1/overrides', { body: {}, headers: wrong })).status).toBe(403)
+    const foreign = { ...csrf, origin: 'https://evil.example' }
+    expect((await browser.call('POST', '/api/v1/overrides', { body: {}, headers: foreign })).status).toBe(403)
+    expect((await browser.call('POST', '/api/v1/overrides', { body: {}, headers: csrf })).status).toBe(422)
+  })
+
+  test('every route has a row', () => {
+    const known = new Set(rows.map(row => row.route))
+    const routes = service.app.routeList.filter(route => !/^(HEAD|OPTIONS) /.test(route) && !PUBLIC_FILES.test(route))
+    expect(routes.filter(route => !known.has(route.replace(/(?<=.)\/$/, '')) && !known.has(route))).toEqual([])
+  })
+})
+
+/** A second brand in the same service, with a store, an associate and an order of its own. */
+async function otherBrand(service: TestService): Promise<void> {
+  const now = Date.now()
+  await service.pool`
+    INSERT INTO brands (brand_id, slug, name, timezone, created_at) VALUES (2, 'other', 'Other', 'Asia/Shanghai', ${now})`
+  const key = await createKey(service.pool, { brandId: 2, name: 'other', scopes: ['ingest', 'read', 'admin'], now })
+  const send = async (kind: string, item: object) => {
+    const answer = await service.app.inject({
+      method: 'POST',
+      url: `/api/v1/${kind}`,
+      headers: { authorization: `Bearer ${key}` },
+      payload: [item],
+    })
+    expect(answer.json()).toMatchObject([{ status: 'created' }])
+  }
+  await send('stores', { storeCode: 'B1', name: '别家', type: 'direct' })
+  await send('associates', { associateId: 'b1', name: '别家导购', storeCode: 'B1', activeFrom: SINCE })
+  await send('orders', {
+    source: 'pos',
+    orderNo: 'B1',
+    channel: 'in_store',
+    sellingStore: 'B1',
+    closer: 'b1',
+    paidAt: PAID,
+    lines: [{ lineNo: 1, sku: 'k1', quantity: 1, paidFen: 10_000 }],
+  })
+}
