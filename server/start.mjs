@@ -1,6 +1,9 @@
 /**
  * `npm start`: the built service. It runs in this process, so that signals reach it and its exit code is ours. What is
  * not built yet is built first; after an update, `npm run build` comes before.
+ *
+ * The script in package.json begins with `exec`, since a shell between npm and us would die of the SIGTERM that npm hands
+ * on, and leave us running; the second half is for Windows, whose shell has no `exec`.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'

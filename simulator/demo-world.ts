@@ -86,7 +86,11 @@ export function castOf(brand: Brand): DemoCast {
 }
 
 /** The simulated corporation around the cast. */
-export function describeWorld(brand: Brand, cast: DemoCast, options: { trustedHosts: readonly string[]; now: number }): WorldDescription {
+export function describeWorld(
+  brand: Brand,
+  cast: DemoCast,
+  options: { trustedHosts: readonly string[]; now: number },
+): WorldDescription {
   const { now } = options
   const storeNames = new Map(brand.stores.map(store => [store.storeCode, store.name]))
   const departments = [
@@ -156,9 +160,24 @@ export function describeWorld(brand: Brand, cast: DemoCast, options: { trustedHo
       },
     ],
     messages: [
-      { chat: { userid: cast.associate, customer: cast.goldMember.name }, from: cast.goldMember.name, text: '你好，最近有新到的大衣吗？', at: minutes(12) },
-      { chat: { userid: cast.associate, customer: stranger }, from: stranger, text: '朋友推荐加的，先看看～', at: minutes(60 * 25) },
-      { chat: { userid: cast.associate, customer: cast.colleaguesCustomer.name }, from: cast.colleaguesCustomer.name, text: '上次那双鞋还有 38 码吗？', at: minutes(95) },
+      {
+        chat: { userid: cast.associate, customer: cast.goldMember.name },
+        from: cast.goldMember.name,
+        text: '你好，最近有新到的大衣吗？',
+        at: minutes(12),
+      },
+      {
+        chat: { userid: cast.associate, customer: stranger },
+        from: stranger,
+        text: '朋友推荐加的，先看看～',
+        at: minutes(60 * 25),
+      },
+      {
+        chat: { userid: cast.associate, customer: cast.colleaguesCustomer.name },
+        from: cast.colleaguesCustomer.name,
+        text: '上次那双鞋还有 38 码吗？',
+        at: minutes(95),
+      },
     ],
     miniPrograms: [DEMO_MINI_PROGRAM],
   }

@@ -65,9 +65,7 @@ function checkRequest(world: World, query: Query, agentId: string | undefined): 
   const redirectUri = query['redirect_uri'] ?? ''
   const host = URL.canParse(redirectUri) ? new URL(redirectUri) : null
   const isTrusted =
-    host !== null &&
-    /^https?:$/.test(host.protocol) &&
-    agents.some(agent => agent.trustedDomains.includes(host.host))
+    host !== null && /^https?:$/.test(host.protocol) && agents.some(agent => agent.trustedDomains.includes(host.host))
   if (!isTrusted) return faults.redirect
   const state = query['state'] ?? ''
   if (!/^[A-Za-z0-9]{0,128}$/.test(state)) return faults.state
@@ -142,7 +140,7 @@ function renderPicker(world: World, request: FastifyRequest, page: 'authorize' |
   const english = page === 'scan' ? 'Scan sign-in: who holds the phone?' : 'Who opens this page?'
   const entry = (who: string, name: string, note: string) =>
     `<li><a href="${escape(`${request.url}&as=${encodeURIComponent(who)}`)}"><i aria-hidden="true">${escape(
-      [...name].at(-1) ?? '',
+      faceOf(name),
     )}</i><span><b>${escape(name)}</b><small>${escape(note)}</small></span></a></li>`
   const staff = [...world.staff.values()].map(person => {
     const places = person.departments.map(id => world.departments.find(each => each.id === id)?.name ?? String(id))
@@ -163,8 +161,10 @@ ${page === 'scan' ? `<p><a class="cancel" href="${escape(`${request.url}&as=`)}"
   )
 }
 
-const escape = (text: string) =>
-  text.replaceAll(/[&<>"']/g, character => `&#${character.codePointAt(0)};`)
+/** The last character of a name, without what stands behind it in brackets. */
+const faceOf = (name: string) => [...name.replace(/[（(].*$/, '')].at(-1) ?? ''
+
+const escape = (text: string) => text.replaceAll(/[&<>"']/g, character => `&#${character.codePointAt(0)};`)
 
 /** Inline style is harmless here: this is the simulator's own origin, and no page of the product. */
 function renderPage(title: string, content: string): string {

@@ -174,9 +174,7 @@ export function buildWecomApi(world: World): FastifyInstance {
     ({ body }) => {
       const filter = body['owner_filter']
       const owners = isRecord(filter) ? readTexts(filter, 'userid_list') : []
-      const groups = [...world.groupChats.values()].filter(
-        group => owners.length === 0 || owners.includes(group.owner),
-      )
+      const groups = [...world.groupChats.values()].filter(group => owners.length === 0 || owners.includes(group.owner))
       const { items, nextCursor } = pageOf(groups, readText(body, 'cursor'), readLimit(body, undefined, 1000))
       return { group_chat_list: items.map(({ chatId }) => ({ chat_id: chatId, status: 0 })), next_cursor: nextCursor }
     },
@@ -317,8 +315,7 @@ function readBody(text: unknown): Body {
   throw new WecomRefusal(40058, 'Warning: wrong json format.')
 }
 
-const isRecord = (value: unknown): value is Body =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Body => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function readText(body: Body, name: string): string | undefined {
   const value = body[name]

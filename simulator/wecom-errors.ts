@@ -53,7 +53,10 @@ export const moreInfo = (errcode: number) => `https://open.work.weixin.qq.com/de
 /** WeCom's error body: the hint names the call for its support, the address is the caller's. */
 export function toErrorBody({ errcode, detail }: WecomRefusal, { at, from }: { at: number; from: string }) {
   const trace = createHash('sha256').update(`${at}/${errcode}`).digest('hex')
-  const hint = `${Math.floor(at / 1000)}${BigInt(`0x${trace.slice(0, 12)}`).toString().padStart(15, '0').slice(0, 15)}`
+  const hint = `${Math.floor(at / 1000)}${BigInt(`0x${trace.slice(0, 12)}`)
+    .toString()
+    .padStart(15, '0')
+    .slice(0, 15)}`
   const text = words[errcode] ?? 'unknown error'
   return {
     errcode,

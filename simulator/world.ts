@@ -42,6 +42,8 @@ export interface StaffDescription {
   status?: 1 | 2 | 4 | 5
   /** A line for the page where one picks who to be. */
   hint?: string
+  /** Listed before the others there. */
+  isFeatured?: boolean
 }
 
 export interface CustomerDescription {
@@ -162,12 +164,7 @@ export interface Message {
 }
 
 export type Entry =
-  | 'contact_profile'
-  | 'single_chat_tools'
-  | 'group_chat_tools'
-  | 'chat_attachment'
-  | 'single_kf_tools'
-  | 'normal'
+  'contact_profile' | 'single_chat_tools' | 'group_chat_tools' | 'chat_attachment' | 'single_kf_tools' | 'normal'
 
 /** How the simulated client behaves; each is a way in which real ones differ. */
 export interface ClientOptions {
@@ -190,6 +187,8 @@ export interface Seat {
   externalUserid: string | null
   chatId: string | null
   client: ClientOptions
+  /** Counts up with each sign-in at this client. */
+  signIns: number
   /** What each loaded page has registered, by the page's own id. */
   pages: Map<string, PageRegistration>
   /** The latest calls of the bridge, newest last. */
@@ -229,8 +228,8 @@ export type WorldEvent =
   | { kind: 'notice'; seatId: string; what: 'clipboard' | 'mini_program' | 'close'; detail: string }
   | { kind: 'call'; seatId: string; call: BridgeCallRecord }
 
-/** WeCom's own life spans. */
-export const lifeMs = { token: 7_200_000, ticket: 7_200_000, code: 300_000 }
+/** WeCom's own life spans: of tokens and tickets, of a ticket that has just been followed by another, of a code. */
+export const lifeMs = { period: 7_200_000, grace: 300_000, code: 300_000 }
 
 export interface WorldOptions {
   now?: () => number
@@ -243,16 +242,6 @@ export interface WorldOptions {
  */
 export function createWorld(description: WorldDescription, { now = Date.now }: WorldOptions = {}): World {
   return new World(description, now)
-}
-
-interface Token {
-  agentId: string
-  expiresAt: number
-}
-
-interface Ticket {
-  ticket: string
-  expiresAt: number
 }
 
 interface Code {
@@ -290,11 +279,12 @@ export class World {
   signedInAs: string | null = null
 
   readonly #seed: string
-  readonly #tokens = new Map<string, Token>()
-  readonly #tickets = new Map<string, Ticket[]>()
+  readonly #expiredTokens = new Set<string>()
+  readonly #fixedTickets = new Map<string, string>()
   readonly #codes = new Map<string, Code>()
   readonly #confirmations = new Map<string, (isConfirmed: boolean) => void>()
   readonly #listeners = new Set<(event: WorldEvent) => void>()
+  #generation = 0
   #made = 0
 
   constructor(description: WorldDescription, now: () => number) {
@@ -311,10 +301,12 @@ export class World {
       ]),
     )
     this.staff = new Map(
-      description.staff.map(person => [
-        person.userid,
-        { position: '', isLeader: false, status: 1, hint: '', ...person, departments: [...person.departments] },
-      ]),
+      [...description.staff]
+        .sort((a, b) => Number(b.isFeatured ?? false) - Number(a.isFeatured ?? false))
+        .map(({ isFeatured: _, ...person }) => [
+          person.userid,
+          { position: '', isLeader: false, status: 1, hint: '', ...person, departments: [...person.departments] },
+        ]),
     )
     const beforeMs = now() - 90 * 86_400_000
     this.tagGroups = (description.tagGroups ?? []).map(({ name, tags }) => ({
@@ -384,49 +376,49 @@ export class World {
 
   // Tokens, tickets, codes
 
-  /** The app's access token: the same one until it expires, as WeCom gives it. */
+  /**
+   * The app's access token. As tickets do, it changes every two hours and is the same within them, also after the
+   * simulator was started anew: the service keeps what it was given in its database.
+   */
   issueToken(agentId: string): { token: string; expiresInSeconds: number } {
-    for (const [token, held] of this.#tokens) {
-      if (held.agentId === agentId && held.expiresAt > this.now()) {
-        return { token, expiresInSeconds: Math.round((held.expiresAt - this.now()) / 1000) }
-      }
-    }
-    const token = this.#make('token', 64)
-    this.#tokens.set(token, { agentId, expiresAt: this.now() + lifeMs.token })
-    return { token, expiresInSeconds: lifeMs.token / 1000 }
+    return { token: this.#tokenOf(agentId, this.#period()), expiresInSeconds: this.#secondsLeft() }
   }
 
   checkToken(token: string): { agentId: string } | 'unknown' | 'expired' {
-    const held = this.#tokens.get(token)
-    if (!held) return 'unknown'
-    return held.expiresAt > this.now() ? { agentId: held.agentId } : 'expired'
+    for (const agentId of this.agents.keys()) {
+      if (this.#tokenOf(agentId, this.#period()) === token) return { agentId }
+      for (let ago = 1; ago <= 12; ago += 1)
+        if (this.#tokenOf(agentId, this.#period() - ago) === token) return 'expired'
+    }
+    return this.#expiredTokens.has(token) ? 'expired' : 'unknown'
   }
 
   /** As WeCom may do at any time: tokens out there are `expired` (42001) or not known any more (40014). */
   dropTokens(how: 'expired' | 'unknown'): void {
-    if (how === 'unknown') return this.#tokens.clear()
-    for (const held of this.#tokens.values()) held.expiresAt = this.now()
+    if (how === 'expired') {
+      for (const agentId of this.agents.keys()) this.#expiredTokens.add(this.#tokenOf(agentId, this.#period()))
+    }
+    this.#generation += 1
   }
 
   /** @param owner `corp`, or an agentId: tickets are not interchangeable */
   issueTicket(owner: string): { ticket: string; expiresInSeconds: number } {
-    const held = this.#liveTickets(owner).at(-1)
-    if (held) return { ticket: held.ticket, expiresInSeconds: Math.round((held.expiresAt - this.now()) / 1000) }
-    const ticket = this.#make(`ticket-${owner}`, 86)
-    this.#tickets.set(owner, [{ ticket, expiresAt: this.now() + lifeMs.ticket }])
-    return { ticket, expiresInSeconds: lifeMs.ticket / 1000 }
+    return { ticket: this.#ticketOf(owner, this.#period()), expiresInSeconds: this.#secondsLeft() }
   }
 
-  /** Every ticket that would still verify, with whose it is. */
+  /** Every ticket that would still verify, with whose it is: this period's, and for a while the one's before. */
   liveTickets(): { owner: string; ticket: string }[] {
-    return [...this.#tickets.keys()].flatMap(owner =>
-      this.#liveTickets(owner).map(({ ticket }) => ({ owner, ticket })),
-    )
+    const period = this.#period()
+    const isJustOver = lifeMs.period - this.#secondsLeft() * 1000 < lifeMs.grace
+    return ['corp', ...this.agents.keys()].flatMap(owner => [
+      { owner, ticket: this.#ticketOf(owner, period) },
+      ...(isJustOver ? [{ owner, ticket: this.#ticketOf(owner, period - 1) }] : []),
+    ])
   }
 
   /** Gives a ticket a known text, as a test vector needs. */
   setTicket(owner: string, ticket: string): void {
-    this.#tickets.set(owner, [{ ticket, expiresAt: this.now() + lifeMs.ticket }])
+    this.#fixedTickets.set(owner, ticket)
   }
 
   issueCode(who: string, agentId: string | null): string {
@@ -475,6 +467,7 @@ export class World {
       externalUserid: null,
       chatId: null,
       client: { ...defaultClient, missingApis: [] },
+      signIns: 0,
       pages: new Map(),
       calls: [],
     }
@@ -485,16 +478,13 @@ export class World {
   /** Signs somebody else in at this client, who begins at the workbench. */
   sit(seatId: string, userid: string): Seat {
     const seat = this.seat(seatId)
-    Object.assign(seat, { userid, entry: 'normal', externalUserid: null, chatId: null })
+    Object.assign(seat, { userid, entry: 'normal', externalUserid: null, chatId: null, signIns: seat.signIns + 1 })
     this.emit({ kind: 'seat', seatId })
     return seat
   }
 
   /** Opens the sidebar of that client beside a customer, a group, or in the workbench. */
-  open(
-    seatId: string,
-    place: { externalUserid: string; entry?: Entry } | { chatId: string } | { entry: Entry },
-  ): Seat {
+  open(seatId: string, place: { externalUserid: string; entry?: Entry } | { chatId: string } | { entry: Entry }): Seat {
     const seat = this.seat(seatId)
     seat.externalUserid = 'externalUserid' in place ? place.externalUserid : null
     seat.chatId = 'chatId' in place ? place.chatId : null
@@ -507,8 +497,7 @@ export class World {
   /** Asks the member at that client; what is not answered within a minute is no. */
   async confirm(seatId: string, body: MessageBody, timeoutMs = 60_000): Promise<boolean> {
     const confirmId = this.#make('confirm')
-    this.emit({ kind: 'confirm', seatId, confirmId, body })
-    return await new Promise(resolve => {
+    const answer = new Promise<boolean>(resolve => {
       const timer = setTimeout(() => settle(false), timeoutMs)
       timer.unref()
       const settle = (isConfirmed: boolean) => {
@@ -518,6 +507,9 @@ export class World {
       }
       this.#confirmations.set(confirmId, settle)
     })
+    // Whoever listens may answer at once.
+    this.emit({ kind: 'confirm', seatId, confirmId, body })
+    return await answer
   }
 
   /** @returns false where nobody waits for this answer any more */
@@ -550,7 +542,11 @@ export class World {
   /** A text that nobody else has, the same in each run. */
   #make(purpose: string, length = 16): string {
     this.#made += 1
-    return `${this.#digest(`${purpose}/${this.#made}`)}${this.#digest(`${this.#made}/${purpose}`)}`.slice(0, length)
+    return this.#long(`${purpose}/${this.#made}`, length)
+  }
+
+  #long(text: string, length: number): string {
+    return `${this.#digest(text)}${this.#digest(`${text}/more`)}`.slice(0, length)
   }
 
   #digest(text: string): string {
@@ -558,11 +554,25 @@ export class World {
   }
 
   #idOf(prefix: string, name: string): string {
-    return `${prefix}${this.#digest(name).replaceAll(/[^A-Za-z0-9]/g, '').slice(0, 30)}`
+    return `${prefix}${this.#digest(name)
+      .replaceAll(/[^A-Za-z0-9]/g, '')
+      .slice(0, 30)}`
   }
 
-  #liveTickets(owner: string): Ticket[] {
-    return (this.#tickets.get(owner) ?? []).filter(held => held.expiresAt > this.now())
+  #period(): number {
+    return Math.floor(this.now() / lifeMs.period)
+  }
+
+  #secondsLeft(): number {
+    return Math.ceil(((this.#period() + 1) * lifeMs.period - this.now()) / 1000)
+  }
+
+  #tokenOf(agentId: string, period: number): string {
+    return this.#long(`token/${agentId}/${period}/${this.#generation}`, 64)
+  }
+
+  #ticketOf(owner: string, period: number): string {
+    return this.#fixedTickets.get(owner) ?? this.#long(`ticket/${owner}/${period}`, 86)
   }
 
   #addCustomer(customer: CustomerDescription, beforeMs: number): void {
@@ -640,6 +650,9 @@ export class World {
     return tag.tagId
   }
 }
+
+/** The seat of a shell that names none, and of `/sidebar/?sim=1`. */
+export const mainSeatId = 'main'
 
 export const singleKey = (userid: string, externalUserid: string) => `single:${userid}:${externalUserid}`
 export const groupKey = (chatId: string) => `group:${chatId}`

@@ -171,9 +171,9 @@ export async function shareTarget(
   const { now } = options
   const { brandId } = caller
   const { shareId: givenId, ...request } = options.request
-  const shareId = givenId.toLowerCase()
   const asker = personOf(caller)
-  const hash = contentHash({ ...request, associateId: asker.associateId })
+  const shareId = ownId(asker.associateId, givenId.toLowerCase())
+  const hash = contentHash(request)
 
   const { link, isNew } = await transact(pool, async tx => {
     const before = await selectShare(tx, { brandId, shareId })
@@ -214,9 +214,8 @@ export async function standingShare(
   caller: Caller,
   options: { now: Instant } & ShareOptions,
 ): Promise<{ share: Share; isNew: boolean }> {
-  const { associateId } = personOf(caller)
   const request = {
-    shareId: standingShareId(associateId),
+    shareId: 'standing', // no UUID, so nobody asks for another share by it
     target: { kind: 'enrol', ref: null },
     sentTo: null,
     channel: 'other',
@@ -224,9 +223,14 @@ export async function standingShare(
   return await shareTarget(pool, caller, { ...options, request })
 }
 
-/** Always the same for one associate, in the form of a UUID (version 8: its bits are our own). */
-function standingShareId(associateId: string): string {
-  const hex = createHash('sha256').update(`standing share of ${associateId}`).digest('hex')
+/**
+ * An id as it is kept: each associate has ids of his own, so that nobody can take one that another will ask with. In the
+ * form of a UUID (version 8: its bits are our own).
+ */
+function ownId(associateId: string, id: string): string {
+  const hex = createHash('sha256')
+    .update(JSON.stringify([associateId, id]))
+    .digest('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 

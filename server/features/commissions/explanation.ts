@@ -48,7 +48,9 @@ export async function explainOrder(db: Db, scope: Scope, order: OrderKey) {
     }),
     refunds: evidence.refunds.map(refund => ({ ...refund, refundedAt: formatInstant(refund.refundedAt) })),
     overrides: evidence.overrides.map(override => ({ ...override, at: formatInstant(override.at) })),
-    entitlements: decision.entitlements.filter(isVisible).map(entry => ({ ...entry, availableAt: formatInstant(entry.availableAt) })),
+    entitlements: decision.entitlements
+      .filter(isVisible)
+      .map(entry => ({ ...entry, availableAt: formatInstant(entry.availableAt) })),
     booked: await ledgerOfOrder(db, scope, order),
     anomalies: decision.anomalies,
   }

@@ -38,10 +38,10 @@ export async function selectJob(db: Db, options: { brandId: number; jobId: strin
   return row ?? null
 }
 
-/** The oldest unfinished jobs, and the transactions that were under way when they were seen. */
+/** The oldest unfinished jobs, and a transaction number above all that were under way when they were seen. */
 export async function selectOpenJobs(db: Db, options: { brandId: number }) {
   return await db<{ jobId: string; underWay: string }[]>`
-    SELECT job_id AS "jobId", pg_snapshot_xmax(pg_current_snapshot())::text AS "underWay" FROM jobs
+    SELECT job_id AS "jobId", pg_current_xact_id()::text AS "underWay" FROM jobs
     WHERE brand_id = ${options.brandId} AND status IN ('waiting', 'running') ORDER BY job_id LIMIT 10`
 }
 

@@ -193,17 +193,20 @@ export interface MarkRow {
   kind: string
 }
 
-/** The oldest marks that still name evidence, not orders, and the transactions that were under way when they were seen. */
+/**
+ * The oldest marks that still name evidence, not orders, and a transaction number that is above all that were under way
+ * when they were seen. (A snapshot's own bound is not: it ends at the last transaction that is over.)
+ */
 export async function selectEvidenceMarks(db: Db, { brandId, limit }: Options & { limit: number }) {
   return await db<(MarkRow & { underWay: string })[]>`
-    SELECT mark_id AS "markId", kind, pg_snapshot_xmax(pg_current_snapshot())::text AS "underWay"
+    SELECT mark_id AS "markId", kind, pg_current_xact_id()::text AS "underWay"
     FROM reconcile_marks WHERE brand_id = ${brandId} AND kind <> 'order' ORDER BY mark_id LIMIT ${limit}`
 }
 
-/** Whether every transaction that was under way then has ended. */
+/** Whether every transaction below this number has ended. */
 export async function haveEnded(db: Db, underWay: string): Promise<boolean> {
   const [row] = await db<{ ended: boolean }[]>`
-    SELECT pg_snapshot_xmin(pg_current_snapshot()) >= ${underWay}::xid8 AS ended`
+    SELECT pg_snapshot_xmin(pg_current_snapshot()) > ${underWay}::xid8 AS ended`
   return row!.ended
 }
 
@@ -257,6 +260,11 @@ export async function insertOrderMarksOf(
   db: Db,
   { brandId, marks, now }: Options & { marks: readonly EvidenceMark[]; now: Instant },
 ) {
+  /** An id that was linked anew may take its touches from whom they had by another id. */
+  const touchesUnder = (kind: string, column: string) => db`
+    SELECT t.member_no, t.unionid, t.openid, t.external_userid, t.visitor_id, t.at, mark.reason
+    FROM mark JOIN touches AS t ON t.brand_id = ${brandId} AND t.${db(column)} = mark.key AND t.link_code IS NOT NULL
+    WHERE mark.kind = ${kind} AND mark.paid_from IS NULL`
   await db`
     WITH mark AS MATERIALIZED (
       SELECT kind, key, "paidFrom" AS paid_from, reason FROM jsonb_to_recordset(${JSON.stringify(marks)}::text::jsonb)
@@ -278,6 +286,8 @@ export async function insertOrderMarksOf(
     ), touch AS (
       SELECT t.member_no, t.unionid, t.openid, t.external_userid, t.visitor_id, t.at, link.reason
       FROM link JOIN touches AS t ON t.brand_id = ${brandId} AND t.link_code = link.link_code
+      UNION ${touchesUnder('unionid', 'unionid')} UNION ${touchesUnder('openid', 'openid')}
+      UNION ${touchesUnder('external_userid', 'external_userid')} UNION ${touchesUnder('visitor', 'visitor_id')}
     ), id AS (
       SELECT kind, key AS value, paid_from, reason FROM mark
       WHERE kind IN ('unionid', 'openid', 'external_userid', 'visitor')

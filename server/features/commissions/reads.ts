@@ -10,7 +10,14 @@ import { decideMonths } from './bonuses/service.ts'
 import { exactNumber } from '../../lib/money.ts'
 import { plansOf } from './service.ts'
 import { selectJob, takeJob, updateJob } from './jobs.ts'
-import { getZone, selectNamedThings, selectVisibleAssociates, selectOrderList, selectPlanKeys, selectPlans } from './queries.ts'
+import {
+  getZone,
+  selectNamedThings,
+  selectVisibleAssociates,
+  selectOrderList,
+  selectPlanKeys,
+  selectPlans,
+} from './queries.ts'
 
 /** Published plan versions, by code and version. */
 export async function listPlans(db: Db, brandId: number, query: { limit?: number; cursor?: string }) {

@@ -159,10 +159,20 @@ export async function preparePartitions(
   for (const instant of instants) {
     const key = `${table} ${formatInstant(instant).slice(0, 7)}`
     if (instant < earliest || instant > latest || made.has(key)) continue // far off: the default partition
-    await ensurePartition(pool, table, instant)
+    try {
+      await ensurePartition(pool, table, instant)
+    } catch (error) {
+      if (!isMonthKept(error)) throw error
+    }
     made.add(key)
   }
 }
+
+/**
+ * Another process made the partition at the same moment (42P07), or rows of that month are in the default partition
+ * since it was far off when they came (23514): rows of the month can be written all the same.
+ */
+const isMonthKept = (error: unknown) => ['42P07', '23514'].includes(String((error as { code?: unknown }).code))
 
 /** How far an order's touches reach: the window of the plan in force when it was paid. */
 export const reachOf = (plans: readonly Plan[]) => (paidAt: Instant) => ({
@@ -263,6 +273,7 @@ function summaryOf(decision: Decision, isCancelled: boolean, channel: string): O
 /** How many orders one transaction of the worker books: small, so that nobody waits long for their locks. */
 const ORDERS_PER_STEP = 100
 const MARKS_PER_STEP = 500
+const MARK_BATCHES_PER_STEP = 10
 
 /**
  * Works on what was marked: first finds the orders that evidence speaks of, then books them.
@@ -273,26 +284,9 @@ const MARKS_PER_STEP = 500
  * @returns whether there was something to do, so that the caller comes again at once
  */
 export async function reconcileStep(pool: Pool, brandId: number, now: Instant): Promise<boolean> {
-  const marks = await selectEvidenceMarks(pool, { brandId, limit: MARKS_PER_STEP })
-  let didSomething = false
-  if (marks.length > 0 && (await haveEnded(pool, marks[0]!.underWay))) {
-    await transact(pool, async tx => {
-      const taken = await takeMarks(tx, { brandId, markIds: marks.map(mark => mark.markId) })
-      if (taken.length === 0) return
-      await insertOrderMarksOf(tx, {
-        brandId,
-        marks: taken.map(({ kind, key, paidFrom, reason }) => ({
-          kind,
-          key,
-          reason,
-          paidFrom: paidFrom === null ? null : formatInstant(paidFrom),
-        })),
-        now,
-      })
-      await deleteMarks(tx, { brandId, markIds: taken.map(mark => mark.markId) })
-      didSomething = true
-    })
-  }
+  let expanded = 0
+  // Evidence first, as far as it goes quickly: what comes in a heap speaks of the same orders, which are booked once.
+  while (expanded < MARK_BATCHES_PER_STEP && (await expandMarks(pool, brandId, now))) expanded++
   await preparePartitions(pool, 'ledger_rows', [now])
   const booked = await transact(pool, async tx => {
     const taken = await takeOrderMarks(tx, { brandId, limit: ORDERS_PER_STEP })
@@ -306,7 +300,63 @@ export async function reconcileStep(pool: Pool, brandId: number, now: Instant): 
     await deleteMarks(tx, { brandId, markIds: taken.map(mark => mark.markId) })
     return taken.length
   })
-  return didSomething || booked > 0 || marks.length > 0
+  return expanded > 0 || booked > 0
+}
+
+/** Finds the orders that the oldest marks speak of. @returns whether there were such marks, ready to be looked at */
+async function expandMarks(pool: Pool, brandId: number, now: Instant): Promise<boolean> {
+  const waves = wavesByPool.get(pool) ?? new Map<number, Wave>()
+  wavesByPool.set(pool, waves)
+  const wave = waves.get(brandId) ?? (await nextWave(pool, brandId))
+  if (!wave) return false
+  waves.set(brandId, wave)
+  if (!(await haveEnded(pool, wave.underWay))) return false
+  const isTaken = await transact(pool, async tx => {
+    const taken = await takeMarks(tx, { brandId, markIds: wave.markIds })
+    if (taken.length === 0) return false
+    await insertOrderMarksOf(tx, {
+      brandId,
+      marks: taken.map(({ kind, key, paidFrom, reason }) => ({
+        kind,
+        key,
+        reason,
+        paidFrom: paidFrom === null ? null : formatInstant(paidFrom),
+      })),
+      now,
+    })
+    await deleteMarks(tx, { brandId, markIds: taken.map(mark => mark.markId) })
+    return true
+  })
+  waves.delete(brandId)
+  return isTaken
+}
+
+/**
+ * Marks of a brand that wait for the transactions that were under way when they were first seen. Kept until those have
+ * ended: looked at anew each time, on a busy database there would always be others.
+ */
+interface Wave {
+  markIds: string[]
+  underWay: string
+}
+
+const wavesByPool = new WeakMap<object, Map<number, Wave>>()
+
+async function nextWave(pool: Pool, brandId: number): Promise<Wave | null> {
+  const marks = await selectEvidenceMarks(pool, { brandId, limit: MARKS_PER_STEP })
+  return marks.length === 0 ? null : { markIds: marks.map(mark => mark.markId), underWay: marks[0]!.underWay }
+}
+
+/** By job: what was under way when it was first seen; null once that has ended. */
+const jobsSeen = new WeakMap<object, Map<string, string | null>>()
+
+async function mayBegin(pool: Pool, job: { jobId: string; underWay: string }): Promise<boolean> {
+  const seen = jobsSeen.get(pool) ?? new Map<string, string | null>()
+  jobsSeen.set(pool, seen)
+  const underWay = seen.has(job.jobId) ? seen.get(job.jobId)! : job.underWay
+  const hasBegun = underWay === null || (await haveEnded(pool, underWay))
+  seen.set(job.jobId, hasBegun ? null : underWay)
+  return hasBegun
 }
 
 const ORDERS_PER_REBOOK = 100
@@ -323,9 +373,9 @@ interface RebookCursor extends OrderKey {
  * @returns whether there was something to do
  */
 export async function rebookStep(pool: Pool, brandId: number, now: Instant): Promise<boolean> {
-  const open = await selectOpenJobs(pool, { brandId })
-  const next = open[0]
-  if (!next || !(await haveEnded(pool, next.underWay))) return open.length > 0
+  const [next] = await selectOpenJobs(pool, { brandId })
+  if (!next) return false
+  if (!(await mayBegin(pool, next))) return true
   await preparePartitions(pool, 'ledger_rows', [now])
   await transact(pool, async tx => {
     const job = await takeJob(tx, { brandId, jobId: next.jobId })

@@ -114,6 +114,17 @@ export async function updateLastNumbers(
       AND members.last_member_no <> row."lastMemberNo"`
 }
 
+/** Phones that these numbers have, and ids that were ever linked to them. */
+export async function selectTraces(db: Db, options: { brandId: number; memberNos: readonly string[] }) {
+  const memberNos = options.memberNos as string[]
+  return await db<{ kind: 'unionid' | 'openid' | 'external_userid' | 'visitor' | 'phone'; key: string }[]>`
+    SELECT 'phone' AS kind, phone_hash AS key FROM members
+    WHERE brand_id = ${options.brandId} AND member_no = ANY (${memberNos}::text[]) AND phone_hash IS NOT NULL
+    UNION
+    SELECT kind, value FROM identities
+    WHERE brand_id = ${options.brandId} AND member_no = ANY (${memberNos}::text[])`
+}
+
 /** @returns the keys that were not there before */
 export async function insertIdentities(
   db: Db,

@@ -23,6 +23,7 @@ import {
   lockMembers,
   selectAssignmentsAt,
   selectMergesAround,
+  selectTraces,
   updateLastNumbers,
   updateMembers,
   type AssignmentRow,
@@ -162,6 +163,8 @@ export const takeMemberMerges: Take<MemberMergeItem> = async (context, items) =>
     ) {
       return rejected(key, 'merge_circle', 'The numbers would be merged in a circle.', 'into')
     }
+    // Whom he was until now: a merge that is corrected takes its orders and touches away again.
+    context.mark({ kind: 'member', key: endOf(item.memberNo, latestMerges(merges)) })
     merges.push(merge)
     added.push(merge)
     context.mark({ kind: 'member', key: item.memberNo })
@@ -171,6 +174,10 @@ export const takeMemberMerges: Take<MemberMergeItem> = async (context, items) =>
   await insertMerges(tx, { brandId, now, rows: added })
   const counting = latestMerges(merges)
   const everybody = new Set([...named, ...merges.flatMap(merge => [merge.memberNo, merge.into])])
+  if (added.length > 0) {
+    // Two who share a phone are now one, or one is two; another may win a tie of identities.
+    for (const trace of await selectTraces(tx, { brandId, memberNos: [...everybody] })) context.mark(trace)
+  }
   await updateLastNumbers(tx, {
     brandId,
     rows: [...everybody].sort(compareBytes).map(memberNo => ({ memberNo, lastMemberNo: endOf(memberNo, counting) })),

@@ -1,0 +1,141 @@
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from '../server/app.ts'
+import { openData } from '../server/open.ts'
+import { readSettings } from '../server/settings.ts'
+import { startReconcileWorker } from '../server/workers/reconcile.ts'
+import type { Brand } from './brand/generate.ts'
+import { renderPicture } from './brand/pictures.ts'
+import { sendBrand, type SendProgress } from './brand/send.ts'
+import { shellDir } from './build.ts'
+import { castOf, DEMO_APP, DEMO_MINI_PROGRAM, describeShop, describeWorld, type DemoCast } from './demo-world.ts'
+import { startSimulator } from './listen.ts'
+import { simulatorPlugin } from './plugin.ts'
+import { createWorld, type World } from './world.ts'
+
+/** Not a secret: the demo listens on this machine alone. */
+export const DEMO_KEY = 'demo-key'
+
+export interface Stage {
+  app: FastifyInstance
+  world: World
+  cast: DemoCast
+  url: string
+  close(): Promise<void>
+}
+
+/**
+ * The whole product on one machine: the service with its worker, a simulated WeCom on the next port, the chat shell on
+ * the service's own, and the brand in the database. Demo, dev and browser tests stand on it.
+ */
+export async function setStage(options: {
+  brand: Brand
+  port: number
+  /** What the settings do not say themselves: DATABASE_URL, DATA_DIR, … */
+  env: Record<string, string | undefined>
+  say: (text: string) => void
+  onProgress?: (progress: SendProgress) => void
+}): Promise<Stage> {
+  const { brand, port, say } = options
+  const url = `http://127.0.0.1:${port}`
+  const publicUrl = options.env['PUBLIC_URL'] ?? url
+  const wecomPort = Number(options.env['DEMO_WECOM_PORT'] ?? port + 1)
+  const wecomUrl = `http://127.0.0.1:${wecomPort}`
+  const settings = readSettings({
+    BRAND_NAME: brand.name,
+    LOG_LEVEL: 'warn',
+    BOOTSTRAP_API_KEY: DEMO_KEY,
+    WECOM_CORP_ID: DEMO_APP.corpId,
+    WECOM_AGENT_ID: DEMO_APP.agentId,
+    WECOM_SECRET: DEMO_APP.secret,
+    MINIPROGRAM_APP_ID: DEMO_MINI_PROGRAM.appId,
+    ...options.env,
+    PORT: String(port),
+    PUBLIC_URL: publicUrl,
+    WECOM_API_URL: wecomUrl,
+    WECOM_AUTHORIZE_URL: `${wecomUrl}/connect/oauth2/authorize`,
+    WECOM_SCAN_LOGIN_URL: `${wecomUrl}/wwlogin/sso/login`,
+  })
+  say('启动数据库 Starting the database')
+  const data = await openData(settings, { log: () => {} })
+  const cast = castOf(brand)
+  const trustedHosts = [new URL(publicUrl).host, new URL(url).host]
+  const world = createWorld(describeWorld(brand, cast, { trustedHosts, now: Date.now() }))
+  world.sit('main', brand.people.associate)
+  world.open('main', { externalUserid: cast.goldMember.externalUserid })
+  const wecom = await startSimulator({ world, port: wecomPort })
+  const app = await buildApp({
+    settings,
+    pool: data.pool,
+    vault: data.vault,
+    now: Date.now,
+    logger: { level: settings.logLevel },
+  })
+  await simulatorPlugin(app, {
+    world,
+    service: { url, apiKey: DEMO_KEY },
+    wecomUrl,
+    shop: describeShop(brand),
+    shellDir,
+    renderPicture,
+  })
+  const worker = startReconcileWorker({
+    pool: data.pool,
+    now: Date.now,
+    onError: error => app.log.warn({ err: error }, 'reconcile worker failed, will try again'),
+  })
+  await app.listen({ port, host: settings.host })
+  await loadBrand(brand, { url, onProgress: options.onProgress ?? (() => {}) })
+  say('计算提成 Booking what follows')
+  await settled(url)
+  return {
+    app,
+    world,
+    cast,
+    url,
+    async close() {
+      await app.close()
+      await worker.stop()
+      await wecom.close()
+      await data.close()
+    },
+  }
+}
+
+/** Sends the brand through the door that malls and tills use, where it is not there yet. */
+async function loadBrand(
+  brand: Brand,
+  options: { url: string; onProgress: (progress: SendProgress) => void },
+): Promise<void> {
+  const door = { url: options.url, apiKey: DEMO_KEY, onProgress: options.onProgress }
+  const last = brand.orders.at(-1)
+  if (last && (await isThere(options.url, last))) return
+  const { orders, refunds, lateIdentities, overrides } = brand
+  const before = { ...brand, orders: [], refunds: [], lateIdentities: [], overrides: [] }
+  await sendBrand(before, door)
+  // Touches that are worked on before the first order comes need not be looked at again for each one.
+  await settled(options.url)
+  await sendBrand({ ...emptied(before), orders, refunds, lateIdentities, overrides }, door)
+}
+
+/** The brand without items. */
+const emptied = (brand: Brand): Brand =>
+  Object.fromEntries(
+    Object.entries(brand).map(([name, value]) => [name, Array.isArray(value) ? [] : value]),
+  ) as unknown as Brand
+
+const headers = { authorization: `Bearer ${DEMO_KEY}` }
+
+async function isThere(url: string, order: { source: string; orderNo: string }): Promise<boolean> {
+  const answer = await fetch(`${url}/api/v1/orders/${order.source}/${order.orderNo}/commission`, { headers })
+  return answer.status === 200
+}
+
+/** Waits until everything that was sent is booked. */
+export async function settled(url: string): Promise<void> {
+  for (;;) {
+    const answer = await fetch(`${url}/api/v1/health/reconcile`, { headers })
+    const { pendingOrders } = (await answer.json()) as { pendingOrders: number }
+    if (pendingOrders === 0) return
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+}
