@@ -326,6 +326,8 @@ async function act(shop: Shop, externalUserid: string, action: PhoneAction): Pro
   switch (action.kind) {
     case 'open':
       return await shop.open(externalUserid, action.messageId)
+    case 'look':
+      return await shop.look(externalUserid, action.sku)
     case 'buy_online':
       return { steps: await shop.buyOnline(externalUserid, action) }
     case 'buy_in_store':

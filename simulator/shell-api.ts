@@ -61,6 +61,7 @@ export interface PhoneAnswer {
 
 export type PhoneAction =
   | { kind: 'open'; messageId: string }
+  | { kind: 'look'; sku: string }
   | { kind: 'buy_online'; sku: string; quantity: number; shareCode: string | null }
   | {
       kind: 'buy_in_store'

@@ -120,6 +120,13 @@ export class Shop {
     return await this.#openLink(customer, message, url, body.kind === 'link' ? body.title : '')
   }
 
+  /** Opens a product in the mall without anybody's share: a view that earns nobody anything. */
+  async look(externalUserid: string, sku: string): Promise<{ page: PhonePage; steps: Step[] }> {
+    const page: PhonePage = { kind: 'product', sku, shareCode: null, sharedBy: null }
+    const steps = await this.#reportTouch(this.#world.customerOf(externalUserid), page, { kind: 'visit' })
+    return { page, steps }
+  }
+
   async buyOnline(
     externalUserid: string,
     { sku, quantity, shareCode }: { sku: string; quantity: number; shareCode: string | null },
@@ -224,7 +231,13 @@ export class Shop {
     const parameters = new URLSearchParams(query)
     const shareCode = parameters.get('dg') ?? parameters.get('scene')
     const shown = this.#pageOf(page, title, shareCode, senderOf(message))
-    return { page: shown, steps: await this.#reportVisit(customer, message, shown, 'click') }
+    const isGroup = message.chatKey.startsWith('group:')
+    const touch = {
+      kind: 'click' as const,
+      channel: isGroup ? 'group_chat' : 'single_chat',
+      ...(isGroup ? { chatId: message.chatKey.slice('group:'.length) } : {}),
+    }
+    return { page: shown, steps: await this.#reportTouch(customer, shown, touch) }
   }
 
   /** A browser opens the link: the service counts the click itself and says where to go. */
@@ -274,20 +287,22 @@ export class Shop {
     return { kind: 'home', shareCode, sharedBy }
   }
 
-  async #reportVisit(customer: Customer, message: Message, page: PhonePage, kind: 'click' | 'visit'): Promise<Step[]> {
+  /** What the mini program reports when a page of it is shown. */
+  async #reportTouch(
+    customer: Customer,
+    page: PhonePage,
+    touch: { kind: 'click' | 'visit'; channel?: string; chatId?: string },
+  ): Promise<Step[]> {
     const { memberNo } = this.#phone(customer.externalUserid)
     const product = page.kind === 'product' ? this.description.products.find(each => each.sku === page.sku) : undefined
-    const isGroup = message.chatKey.startsWith('group:')
     const step = await this.#send('touches', {
       touchId: this.#number('SIM-T'),
       ...('shareCode' in page && page.shareCode ? { linkCode: page.shareCode } : {}),
       at: this.#instant(),
-      kind,
+      ...touch,
       unionid: customer.unionid,
       openid: customer.openid,
       ...(memberNo ? { memberNo } : {}),
-      channel: isGroup ? 'group_chat' : 'single_chat',
-      ...(isGroup ? { chatId: message.chatKey.slice('group:'.length) } : {}),
       ...(product ? { page: { kind: 'product', ref: product.sku, title: product.name } } : {}),
     })
     return [step, ...(await this.#reportIdentities(customer))]

@@ -36,8 +36,8 @@ async function runAll() {
   await runScript('lint')
   await runScript('build')
   const env = await chromiumEnvironment()
-  await runVitest('unit, integration, scenarios, simulator', [], env)
-  await runVitest('sidebar and browser', ['--config', 'vite.config.ts', 'tests/sidebar', 'tests/browser'], env)
+  await runVitest('unit, integration, scenarios, simulator', ['--project', 'server'], env)
+  await runVitest('sidebar and browser', ['--project', 'sidebar', '--project', 'browser'], env)
 }
 
 async function runLong() {
@@ -52,7 +52,7 @@ async function runLong() {
     return
   }
   try {
-    const args = ['tests/integration', 'tests/scenarios']
+    const args = ['--project', 'server', 'tests/integration', 'tests/scenarios']
     await runVitest('integration on PostgreSQL 15', args, { ...env, TEST_DATABASE_URL: server.url })
   } finally {
     await server.stop()

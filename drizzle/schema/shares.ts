@@ -9,9 +9,10 @@ export const shares = pgTable(
   'shares',
   {
     brandId: brandIdColumn(),
+    /** Made of the associate and the id that he gave: ids are each one's own. */
     shareId: uuidColumn('share_id').notNull(),
     linkCode: textColumn('link_code').notNull(),
-    /** Who asked for what, for whom: the same id with other content is refused. */
+    /** Of what was asked for, and for whom: the same id with other content is refused. */
     contentHash: bytesColumn('content_hash').notNull(),
   },
   share => [primaryKey({ columns: [share.brandId, share.shareId] })],

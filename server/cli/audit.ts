@@ -1,15 +1,23 @@
 /**
- * `npm run audit`: decides every order again and holds the result against entitlements and ledger. Batch by batch, so
- * memory stays the same however long the history is; each batch sees one instant, so it may run while the service works.
+ * `npm run audit`: decides every order and every monthly bonus again and holds the result against entitlements and
+ * ledger. Batch by batch, so memory stays the same however long the history is; each batch sees one instant, so it may
+ * run while the service works.
  */
-import { auditBatch, type AuditedOrder, type AuditPosition } from '../features/audit/service.ts'
+import {
+  auditBatch,
+  auditMonthsBatch,
+  type AuditedMonth,
+  type AuditedOrder,
+  type AuditPosition,
+} from '../features/audit/service.ts'
 import { DEFAULT_BRAND_ID } from '../features/auth/service.ts'
+import { reconcileHealth } from '../features/commissions/service.ts'
 import { parseInstant, type Instant } from '../lib/time.ts'
 import { readArguments, runCommand, say, withData, wrongArguments, type CommandContext } from './command.ts'
 
 const usage = `npm run audit [-- --from INSTANT --to INSTANT]
 
-  --from, --to   only orders paid from the one until before the other; RFC 3339 with offset, such as
+  --from, --to   only orders paid from the one until before the other, and no bonuses; RFC 3339 with offset, such as
                  2026-03-01T00:00:00+08:00
 
 Exit code 0: everything agrees. 1: something differs, each key on a line of its own, or the audit ended early.
@@ -30,6 +38,8 @@ function readInstant(option: string, text: string | undefined): Instant | null {
 }
 
 async function audit({ pool, signal }: CommandContext, from: Instant | null, to: Instant | null): Promise<number> {
+  const { pendingOrders } = await reconcileHealth(pool, DEFAULT_BRAND_ID, Date.now())
+  if (pendingOrders > 0) say(`${pendingOrders} orders are still to be booked; they may show as different until then.`)
   const progress = createProgressLine()
   let checkedOrders = 0
   let differingOrders = 0
@@ -45,22 +55,52 @@ async function audit({ pool, signal }: CommandContext, from: Instant | null, to:
   } while (after !== null && !signal.aborted)
   progress.end()
   process.stdout.write(`${checkedOrders} orders checked, ${differingOrders} differ\n`)
-  if (after !== null) say(`Ended early; go on with --from ${after.paidAt}`)
-  return differingOrders === 0 && after === null ? 0 : 1
+  if (after !== null) {
+    say(`Ended early; go on with --from ${after.paidAt}`)
+    return 1
+  }
+  const differingMonths = from === null && to === null ? await auditMonths(pool) : 0
+  return differingOrders + differingMonths === 0 ? 0 : 1
+}
+
+/** @returns how many bonuses differ */
+async function auditMonths(pool: CommandContext['pool']): Promise<number> {
+  let checkedMonths = 0
+  let differing = 0
+  let after: { associateId: string; month: string } | null = null
+  do {
+    const batch: Awaited<ReturnType<typeof auditMonthsBatch>> = await auditMonthsBatch(pool, {
+      brandId: DEFAULT_BRAND_ID,
+      after,
+    })
+    checkedMonths += batch.checkedMonths
+    differing += batch.differing.length
+    for (const month of batch.differing) process.stdout.write(describeMonth(month))
+    after = batch.next
+  } while (after !== null)
+  if (checkedMonths > 0) process.stdout.write(`${checkedMonths} monthly bonuses checked, ${differing} differ\n`)
+  return differing
 }
 
 /** One line for each key whose three sums do not agree. */
-function describeOrder({ source, orderNo, differences }: AuditedOrder): string {
-  return differences
-    .map(
+function describeOrder({ source, orderNo, differences, bases }: AuditedOrder): string {
+  const lines = [
+    ...differences.map(
       row =>
         `${source}/${orderNo} line ${row.lineNo} ${row.role} ${row.payeeKind} ${row.payee} ` +
         `from ${row.bearerKind} ${row.bearer}, rule ${row.ruleId} of ${row.planCode}/${row.planVersion}, ` +
         `available ${row.availableAt}: decided ${row.decidedFen}, entitlement ${row.entitlementFen}, ` +
         `ledger ${row.ledgerFen} fen\n`,
-    )
-    .join('')
+    ),
+    ...bases.map(
+      row => `${source}/${orderNo} basis of ${row.associateId}: decided ${row.decidedFen}, kept ${row.keptFen} fen\n`,
+    ),
+  ]
+  return lines.join('')
 }
+
+const describeMonth = ({ associateId, month, decidedFen, entitlementFen, ledgerFen }: AuditedMonth) =>
+  `bonus of ${associateId} for ${month}: decided ${decidedFen}, entitlement ${entitlementFen}, ledger ${ledgerFen} fen\n`
 
 /** On a terminal one line that changes; in a log one every few seconds. */
 function createProgressLine(): { show(text: string): void; end(): void } {

@@ -178,9 +178,12 @@ export function evidenceOf(parts: EvidenceParts = {}): OrderEvidence {
       ),
     ),
     stores: new Map(
-      [aStore('S1'), aStore('S2', { types: [{ value: 'franchise', from: null }] }), aStore('S3'), ...(parts.stores ?? [])].map(
-        store => [store.storeCode, store] as const,
-      ),
+      [
+        aStore('S1'),
+        aStore('S2', { types: [{ value: 'franchise', from: null }] }),
+        aStore('S3'),
+        ...(parts.stores ?? []),
+      ].map(store => [store.storeCode, store] as const),
     ),
     hasEarlierOrder: parts.hasEarlierOrder ?? false,
   }

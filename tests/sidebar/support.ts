@@ -1,10 +1,9 @@
 /// <reference lib="dom" />
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { bridgePath, startMockServer, type MockServer } from './mock-server.ts'
 
 export const artifacts = fileURLToPath(new URL('../../artifacts/sidebar/', import.meta.url))
@@ -22,12 +21,7 @@ export async function buildSidebar(): Promise<void> {
   })
 }
 
-export async function launchBrowser(): Promise<Browser> {
-  const candidates = [process.env['CHROME_PATH'], '/usr/bin/chromium', '/usr/bin/google-chrome']
-  const executablePath = candidates.find(path => path && existsSync(path))
-  if (!executablePath) throw new Error('No Chromium: set CHROME_PATH')
-  return chromium.launch({ executablePath, args: ['--no-sandbox'] })
-}
+export { launchChromium as launchBrowser } from '../support/chromium.ts'
 
 export interface OpenOptions {
   width?: number

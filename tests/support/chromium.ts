@@ -1,7 +1,9 @@
 import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { chromium, type Browser } from 'playwright-core'
 
 const run = promisify(execFile)
 
@@ -46,6 +48,17 @@ export async function findChromium(say: (message: string) => void = () => {}): P
   throw new Error(
     `No Chromium: set CHROME_PATH to one, or install one.\n${tried.map(line => `  - ${line}`).join('\n')}`,
   )
+}
+
+/** A browser for a test file; it runs as root too, where there is no sandbox to be had. */
+export async function launchChromium(): Promise<Browser> {
+  const { path, env } = await findChromium()
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== undefined))
+  return await chromium.launch({
+    executablePath: path,
+    args: ['--no-sandbox'],
+    env: { ...(inherited as Record<string, string>), ...env },
+  })
 }
 
 async function findInstalled(tried: string[]): Promise<FoundChromium | null> {
@@ -108,15 +121,20 @@ async function findPackaged(say: (message: string) => void, tried: string[]): Pr
   const script = `
     const { default: chromium } = await import('@sparticuz/chromium')
     const path = await chromium.executablePath()
-    console.log(JSON.stringify({ path, libraries: process.env.LD_LIBRARY_PATH ?? '' }))`
+    console.log(JSON.stringify({ path, libraries: process.env.LD_LIBRARY_PATH, fonts: process.env.FONTCONFIG_PATH }))`
   say('unpacking the Chromium of an npm package')
   try {
     const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], {
       env: { ...process.env, ...PACKAGED_ENV },
       timeout: 120_000,
     })
-    const { path, libraries } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { path: string; libraries: string }
-    const found = { path, env: libraries === '' ? {} : { LD_LIBRARY_PATH: libraries } }
+    const { path, libraries, fonts } = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, string>
+    const found: FoundChromium = { path: path!, env: {} }
+    if (libraries) found.env['LD_LIBRARY_PATH'] = libraries
+    if (fonts && !existsSync('/etc/fonts/fonts.conf')) {
+      found.env['FONTCONFIG_PATH'] = fonts
+      say('this machine has no fonts: Chinese will be blank on pictures')
+    }
     const fault = await faultOf(found)
     if (fault === null) return found
     tried.push(`the one of @sparticuz/chromium does not start: ${fault}`)

@@ -35,7 +35,10 @@ const isInstalled = () =>
 
 async function installByApt(): Promise<boolean> {
   if (process.getuid?.() !== 0) return false
-  for (const args of [['update', '-q'], ['install', '-y', '-q', '--no-install-recommends', 'postgresql-15']]) {
+  for (const args of [
+    ['update', '-q'],
+    ['install', '-y', '-q', '--no-install-recommends', 'postgresql-15'],
+  ]) {
     const child = spawn('apt-get', args, {
       stdio: ['ignore', 2, 2],
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },

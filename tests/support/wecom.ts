@@ -21,7 +21,12 @@ export async function startTestWecom(options: {
   const world = createWorld({
     corp: { corpId: TEST_APP.corpId, name: '测试企业' },
     agents: [
-      { agentId: TEST_APP.agentId, secret: TEST_APP.secret, name: '导购助手', trustedDomains: [new URL(PUBLIC_URL).host] },
+      {
+        agentId: TEST_APP.agentId,
+        secret: TEST_APP.secret,
+        name: '导购助手',
+        trustedDomains: [new URL(PUBLIC_URL).host],
+      },
     ],
     departments: [{ id: 1, name: '测试企业' }],
     staff: options.staff.map(userid => ({ userid, name: userid, departments: [1] })),

@@ -104,6 +104,18 @@ export interface RefundRow {
   contentHashHex: string
 }
 
+/** Lets one transaction at a time speak of a refund: two revisions of it may name different orders. */
+export async function lockRefunds(
+  db: Db,
+  options: { brandId: number; refunds: readonly { source: string; refundNo: string }[] },
+) {
+  await db`
+    SELECT pg_advisory_xact_lock(key) FROM (
+      SELECT DISTINCT hashtextextended('refund ' || key::text, ${options.brandId}) AS key
+      FROM jsonb_array_elements(${JSON.stringify(options.refunds)}::text::jsonb) AS key ORDER BY 1
+    ) AS keys`
+}
+
 export async function selectRefundRevisions(
   db: Db,
   options: { brandId: number; refunds: readonly { source: string; refundNo: string }[] },

@@ -22,6 +22,7 @@ import {
   insertRevisions,
   lockOrder,
   lockOrders,
+  lockRefunds,
   selectRefundRevisions,
   selectRevisionHashes,
   updateCountedRevisions,
@@ -148,6 +149,7 @@ export const takeRefunds: Take<RefundItem> = async (context, items) => {
   const { tx, brandId, now } = context
   // Also the orders that earlier revisions named: a refund that moves leaves its old order.
   const refunds = items.map(({ source, refundNo }) => ({ source, refundNo }))
+  await lockRefunds(tx, { brandId, refunds })
   const before = await selectRefundRevisions(tx, { brandId, refunds })
   await lockOrders(tx, {
     brandId,
