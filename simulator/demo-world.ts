@@ -138,11 +138,12 @@ export function describeWorld(
           name: item.name,
           departments: [departmentOf.get(item.storeCode ?? '') ?? 1],
           isLeader: item.role === 'manager',
+          isFeatured: hints[item.associateId] !== undefined,
           ...(hints[item.associateId] === undefined
             ? { hint: storeNames.get(item.storeCode ?? '') ?? '' }
             : { hint: `${hints[item.associateId]}` }),
         })),
-      { userid: 'demo-unknown', name: '演示未登记', departments: [1], hint: hints['demo-unknown']! },
+      { userid: 'demo-unknown', name: '演示未登记', departments: [1], isFeatured: true, hint: hints['demo-unknown']! },
     ],
     customers: [
       customer(cast.goldMember, '金卡会员，是你的客户', [cast.associate]),
@@ -187,6 +188,8 @@ export function describeWorld(
 export function describeShop(brand: Brand): ShopDescription {
   return {
     miniProgram: DEMO_MINI_PROGRAM,
+    // As if the brand's own system knew the WeCom id of who joins; the service does not mirror WeCom's customers yet.
+    knowsExternalUserids: true,
     products: brand.products,
     stores: brand.stores.map(store => ({
       storeCode: store.storeCode,

@@ -45,13 +45,16 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value)
 }
 
+/** No item is deeper; what is, is refused by its shape, and must not overflow the stack before. */
+const DEPTH_MAX = 16
+
 /** The value without fields that are null, at every level: where null equals absent. */
-export function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls)
-  if (value === null || typeof value !== 'object') return value
+export function withoutNulls(value: unknown, depth = 0): unknown {
+  if (value === null || typeof value !== 'object' || depth > DEPTH_MAX) return value
+  if (Array.isArray(value)) return value.map(entry => withoutNulls(entry, depth + 1))
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, field]) => field !== null)
-      .map(([key, field]) => [key, withoutNulls(field)]),
+      .map(([key, field]) => [key, withoutNulls(field, depth + 1)]),
   )
 }

@@ -1,3 +1,6 @@
+import { isStorableText } from './text.ts'
+import { parseInstant } from './time.ts'
+
 /** How many rows a list gives where nobody says, and the most that it gives. */
 export const PAGE_DEFAULT = 50
 export const PAGE_MAX = 500
@@ -7,14 +10,28 @@ export function encodeCursor(position: readonly (string | number | null)[]): str
   return Buffer.from(JSON.stringify(position)).toString('base64url')
 }
 
-/** @returns null where the text is no cursor of `length` parts */
-export function decodeCursor(cursor: string, length: number): (string | number | null)[] | null {
+/** What a part of a cursor is: it goes into a statement, which must not stumble over it. */
+export type CursorPart = 'text' | 'integer' | 'instant' | 'uuid'
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+const IS_PART: Record<CursorPart, (part: unknown) => boolean> = {
+  text: part => typeof part === 'string' && isStorableText(part),
+  integer: part => Number.isInteger(part) && Math.abs(part as number) < 2 ** 31,
+  instant: part => typeof part === 'string' && parseInstant(part) !== null,
+  uuid: part => typeof part === 'string' && UUID.test(part),
+}
+
+/** @returns null where the text is no cursor of these parts; of a mere number of parts each may be text, whole or null */
+export function decodeCursor(cursor: string, parts: number | readonly CursorPart[]): (string | number | null)[] | null {
+  const isPart = (part: unknown, i: number) =>
+    typeof parts === 'number'
+      ? part === null || IS_PART.text(part) || Number.isSafeInteger(part)
+      : IS_PART[parts[i]!](part)
   try {
     const position: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
-    const isRight =
-      Array.isArray(position) &&
-      position.length === length &&
-      position.every(part => part === null || typeof part === 'string' || Number.isSafeInteger(part))
+    const length = typeof parts === 'number' ? parts : parts.length
+    const isRight = Array.isArray(position) && position.length === length && position.every(isPart)
     return isRight ? (position as (string | number | null)[]) : null
   } catch {
     return null

@@ -39,6 +39,9 @@ export function parseInstant(text: string): Instant | null {
   return instant >= EARLIEST && instant <= LATEST ? instant : null
 }
 
+/** The instant, or where it lies beyond all that can be written the last that can: a hold may lead past year 9999. */
+export const boundInstant = (instant: Instant): Instant => Math.min(Math.max(instant, EARLIEST), LATEST)
+
 /** RFC 3339 in UTC with milliseconds, as every answer writes it. */
 export function formatInstant(instant: Instant): string {
   return new Date(instant).toISOString()

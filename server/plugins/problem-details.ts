@@ -58,6 +58,9 @@ function problemOf(error: FastifyError): Problem {
       retryAfter: RETRY_AFTER_SECONDS,
     }
   }
+  // A NUL in a path or query: no text of ours holds one, so nothing can be named by it.
+  if (error.code === '22021')
+    return { status: 400, code: 'bad_request', detail: 'It holds characters that cannot be kept.' }
   if (error.validation) {
     const status = error.validationContext === 'body' ? 422 : 400
     return {

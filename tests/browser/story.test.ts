@@ -63,7 +63,10 @@ describe('an associate shares, the customer buys, the commission appears with it
     await database?.drop()
   })
 
-  const open = async (width: number, height: number): Promise<{ page: Page; sidebar: FrameLocator; faults: string[] }> => {
+  const open = async (
+    width: number,
+    height: number,
+  ): Promise<{ page: Page; sidebar: FrameLocator; faults: string[] }> => {
     const page = await browser.newPage({ viewport: { width, height } })
     const faults: string[] = []
     page.on('pageerror', error => faults.push(error.message))
@@ -112,7 +115,10 @@ describe('an associate shares, the customer buys, the commission appears with it
     await sidebar.getByText(shown).first().waitFor()
     await page.screenshot({ path: `${ARTIFACTS}/4-earnings.png` })
     // The newest order is open, and says why.
-    await sidebar.getByText(/因为这一单直接带着你分享的|顾客点开了你的分享/).first().waitFor()
+    await sidebar
+      .getByText(/因为这一单直接带着你分享的|顾客点开了你的分享/)
+      .first()
+      .waitFor()
     await page.screenshot({ path: `${ARTIFACTS}/5-why.png`, fullPage: true })
     expect(faults).toEqual([])
     await page.close()

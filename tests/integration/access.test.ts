@@ -10,7 +10,17 @@ import { openBrowser, signedIn, startTestWecom, type Browser, type TestWecom } f
  * Two direct stores S1 and S3, a franchise store S2 of F1 and S4 of F2. Each has an associate and an order of his.
  */
 
-const CALLERS = ['nobody', 'ingest', 'read', 'admin', 'associate', 'manager', 'franchisee', 'headquarters', 'auditor'] as const
+const CALLERS = [
+  'nobody',
+  'ingest',
+  'read',
+  'admin',
+  'associate',
+  'manager',
+  'franchisee',
+  'headquarters',
+  'auditor',
+] as const
 type CallerName = (typeof CALLERS)[number]
 
 /** nobody, keys: ingest read admin, people: associate of S1, manager of S1, franchisee F1 (S2), headquarters, auditor. */
@@ -61,54 +71,171 @@ const rows: Row[] = [
   ingestRow('refunds', { source: 'x', refundNo: 'r1', orderNo: '1', refundedAt: PAID }),
 
   { route: 'GET /api/v1/orders', expected: READ },
-  { route: 'GET /api/v1/orders', what: 'own store', url: '?storeCode=S1', expected: [401, 403, 200, 403, 404, 200, 404, 200, 200] },
-  { route: 'GET /api/v1/orders', what: 'another direct store', url: '?storeCode=S3', expected: [401, 403, 200, 403, 404, 404, 404, 200, 200] },
-  { route: 'GET /api/v1/orders', what: 'a franchise store of F1', url: '?storeCode=S2', expected: [401, 403, 200, 403, 404, 404, 200, 200, 200] },
-  { route: 'GET /api/v1/orders', what: 'a franchise store of F2', url: '?storeCode=S4', expected: [401, 403, 200, 403, 404, 404, 404, 200, 200] },
-  { route: 'GET /api/v1/orders', what: 'of the other brand', url: '?storeCode=B1', expected: [401, 403, 404, 403, 404, 404, 404, 404, 404] },
-  { route: 'GET /api/v1/orders', what: 'own associate', url: '?associate=a1', expected: [401, 403, 200, 403, 200, 200, 404, 200, 200] },
-  { route: 'GET /api/v1/orders', what: 'another store’s associate', url: '?associate=a3', expected: [401, 403, 200, 403, 404, 404, 404, 200, 200] },
-  { route: 'GET /api/v1/orders', what: 'own customer', url: '?memberNo=m1', expected: [401, 403, 200, 403, 200, 200, 404, 200, 200] },
-  { route: 'GET /api/v1/orders', what: 'another store’s customer', url: '?memberNo=m3', expected: [401, 403, 200, 403, 404, 404, 404, 200, 200] },
-  { route: 'GET /api/v1/orders/:source/:orderNo/commission', what: 'own order', url: '/api/v1/orders/pos/S1/commission', expected: READ.map((s, i) => (i === 6 ? 404 : s)) as unknown as Statuses },
-  { route: 'GET /api/v1/orders/:source/:orderNo/commission', what: 'another store’s', url: '/api/v1/orders/pos/S3/commission', expected: BRAND },
-  { route: 'GET /api/v1/orders/:source/:orderNo/commission', what: 'of F1’s store', url: '/api/v1/orders/pos/S2/commission', expected: [401, 403, 200, 403, 404, 404, 200, 200, 200] },
-  { route: 'GET /api/v1/orders/:source/:orderNo/commission', what: 'of F2’s store', url: '/api/v1/orders/pos/S4/commission', expected: BRAND },
-  { route: 'GET /api/v1/orders/:source/:orderNo/commission', what: 'of the other brand', url: '/api/v1/orders/pos/B1/commission', expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses },
+  {
+    route: 'GET /api/v1/orders',
+    what: 'own store',
+    url: '?storeCode=S1',
+    expected: [401, 403, 200, 403, 404, 200, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/orders',
+    what: 'another direct store',
+    url: '?storeCode=S3',
+    expected: [401, 403, 200, 403, 404, 404, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/orders',
+    what: 'a franchise store of F1',
+    url: '?storeCode=S2',
+    expected: [401, 403, 200, 403, 404, 404, 200, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/orders',
+    what: 'a franchise store of F2',
+    url: '?storeCode=S4',
+    expected: [401, 403, 200, 403, 404, 404, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/orders',
+    what: 'of the other brand',
+    url: '?storeCode=B1',
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  },
+  {
+    route: 'GET /api/v1/orders',
+    what: 'own associate',
+    url: '?associate=a1',
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/orders',
+    what: 'another store’s associate',
+    url: '?associate=a3',
+    expected: [401, 403, 200, 403, 404, 404, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/orders',
+    what: 'own customer',
+    url: '?memberNo=m1',
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/orders',
+    what: 'another store’s customer',
+    url: '?memberNo=m3',
+    expected: [401, 403, 200, 403, 404, 404, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/orders/:source/:orderNo/commission',
+    what: 'own order',
+    url: '/api/v1/orders/pos/S1/commission',
+    expected: READ.map((s, i) => (i === 6 ? 404 : s)) as unknown as Statuses,
+  },
+  {
+    route: 'GET /api/v1/orders/:source/:orderNo/commission',
+    what: 'another store’s',
+    url: '/api/v1/orders/pos/S3/commission',
+    expected: BRAND,
+  },
+  {
+    route: 'GET /api/v1/orders/:source/:orderNo/commission',
+    what: 'of F1’s store',
+    url: '/api/v1/orders/pos/S2/commission',
+    expected: [401, 403, 200, 403, 404, 404, 200, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/orders/:source/:orderNo/commission',
+    what: 'of F2’s store',
+    url: '/api/v1/orders/pos/S4/commission',
+    expected: BRAND,
+  },
+  {
+    route: 'GET /api/v1/orders/:source/:orderNo/commission',
+    what: 'of the other brand',
+    url: '/api/v1/orders/pos/B1/commission',
+    expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses,
+  },
   { route: 'GET /api/v1/entitlements', expected: READ },
-  { route: 'GET /api/v1/entitlements', what: 'own account', url: '?payee=a1', expected: [401, 403, 200, 403, 200, 200, 404, 200, 200] },
+  {
+    route: 'GET /api/v1/entitlements',
+    what: 'own account',
+    url: '?payee=a1',
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
   { route: 'GET /api/v1/entitlements', what: 'another associate’s', url: '?payee=a3', expected: BRAND },
-  { route: 'GET /api/v1/entitlements', what: 'F1’s store', url: '?payeeKind=store&payee=S2', expected: [401, 403, 200, 403, 404, 404, 200, 200, 200] },
+  {
+    route: 'GET /api/v1/entitlements',
+    what: 'F1’s store',
+    url: '?payeeKind=store&payee=S2',
+    expected: [401, 403, 200, 403, 404, 404, 200, 200, 200],
+  },
   { route: 'GET /api/v1/entitlements', what: 'headquarters', url: '?payee=headquarters', expected: BRAND },
   { route: 'GET /api/v1/ledger', expected: READ },
-  { route: 'GET /api/v1/ledger', what: 'own account', url: '?payee=a1', expected: [401, 403, 200, 403, 200, 200, 404, 200, 200] },
+  {
+    route: 'GET /api/v1/ledger',
+    what: 'own account',
+    url: '?payee=a1',
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
   { route: 'GET /api/v1/ledger', what: 'another associate’s', url: '?payee=a3', expected: BRAND },
   { route: 'GET /api/v1/ledger', what: 'F2’s store', url: '?payee=S4', expected: BRAND },
   { route: 'GET /api/v1/balances', expected: READ },
-  { route: 'GET /api/v1/balances', what: 'own account', url: '?payee=a1', expected: [401, 403, 200, 403, 200, 200, 404, 200, 200] },
+  {
+    route: 'GET /api/v1/balances',
+    what: 'own account',
+    url: '?payee=a1',
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
   { route: 'GET /api/v1/balances', what: 'another associate’s', url: '?payee=a3', expected: BRAND },
-  { route: 'GET /api/v1/balances', what: 'of the other brand', url: '?payee=b1', expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses },
+  {
+    route: 'GET /api/v1/balances',
+    what: 'of the other brand',
+    url: '?payee=b1',
+    expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses,
+  },
   { route: 'GET /api/v1/bonuses', url: '?month=2026-05', expected: READ },
   { route: 'GET /api/v1/bonuses', what: 'another associate’s', url: '?month=2026-05&associate=a3', expected: BRAND },
   { route: 'GET /api/v1/audit', expected: BRAND },
   { route: 'GET /api/v1/rejected-items', expected: BRAND },
   { route: 'GET /api/v1/plans', expected: BRAND },
   { route: 'GET /api/v1/plans/:code/versions/:version', url: '/api/v1/plans/p/versions/1', expected: BRAND },
-  { route: 'GET /api/v1/jobs/:jobId', url: `/api/v1/jobs/${UUID}`, expected: [401, 403, 404, 403, 404, 404, 404, 404, 404] },
-  { route: 'DELETE /api/v1/jobs/:jobId', url: `/api/v1/jobs/${UUID}`, expected: [401, 403, 403, 404, 403, 403, 403, 404, 403] },
+  {
+    route: 'GET /api/v1/jobs/:jobId',
+    url: `/api/v1/jobs/${UUID}`,
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  },
+  {
+    route: 'DELETE /api/v1/jobs/:jobId',
+    url: `/api/v1/jobs/${UUID}`,
+    expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
+  },
   { route: 'POST /api/v1/plans', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'POST /api/v1/overrides', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'GET /api/v1/health/reconcile', expected: [401, 200, 200, 200, 200, 200, 200, 200, 200] },
 
   { route: 'GET /api/v1/session', expected: PERSON },
-  { route: 'POST /api/v1/wecom/signature', body: { url: 'http://127.0.0.1:8686/sidebar/', kind: 'config' }, expected: PERSON },
+  {
+    route: 'POST /api/v1/wecom/signature',
+    body: { url: 'http://127.0.0.1:8686/sidebar/', kind: 'config' },
+    expected: PERSON,
+  },
   { route: 'GET /api/v1/cards/customer', url: '?externalUserid=wmNobody', expected: PERSON },
   { route: 'GET /api/v1/cards/group', url: '?chatId=wrNobody', expected: PERSON },
   { route: 'GET /api/v1/catalogue', expected: PERSON },
   { route: 'POST /api/v1/share', body: {}, expected: [401, 401, 401, 401, 422, 422, 422, 422, 403] },
-  { route: 'POST /api/v1/share/:linkCode/sent', url: '/api/v1/share/L3/sent', body: {}, expected: [401, 401, 401, 401, 404, 404, 404, 404, 403] },
+  {
+    route: 'POST /api/v1/share/:linkCode/sent',
+    url: '/api/v1/share/L3/sent',
+    body: {},
+    expected: [401, 401, 401, 401, 404, 404, 404, 404, 403],
+  },
   { route: 'POST /api/v1/share/standing', body: {}, expected: [401, 401, 401, 401, 201, 201, 201, 201, 403] },
-  { route: 'POST /api/v1/share/standing', what: 'again', body: {}, expected: [401, 401, 401, 401, 200, 200, 200, 200, 403] },
+  {
+    route: 'POST /api/v1/share/standing',
+    what: 'again',
+    body: {},
+    expected: [401, 401, 401, 401, 200, 200, 200, 200, 403],
+  },
   { route: 'GET /api/v1/share/picture.png', expected: ANYBODY },
   { route: 'GET /api/v1/earnings', url: '?span=month', expected: PERSON },
 
@@ -202,21 +329,28 @@ describe('who may call what', () => {
     await wecom.close()
   })
 
-  test.each(rows.map(row => [`${row.route}${row.what ? ` (${row.what})` : ''}`, row] as const))('%s', async (_, row) => {
-    const [method, path] = row.route.split(' ') as ['GET', string]
-    const url = row.url === undefined ? path : row.url.startsWith('?') ? path + row.url : row.url
-    const statuses: Record<string, number> = {}
-    for (const name of CALLERS) {
-      const { browser, headers } = browsers.get(name)!
-      const answer = await browser.call(method, url, { headers, ...(row.body === undefined ? {} : { body: row.body }) })
-      statuses[name] = answer.status
-    }
-    expect(statuses).toEqual(Object.fromEntries(CALLERS.map((name, i) => [name, row.expected[i]])))
-  })
+  test.each(rows.map(row => [`${row.route}${row.what ? ` (${row.what})` : ''}`, row] as const))(
+    '%s',
+    async (_, row) => {
+      const [method, path] = row.route.split(' ') as ['GET', string]
+      const url = row.url === undefined ? path : row.url.startsWith('?') ? path + row.url : row.url
+      const statuses: Record<string, number> = {}
+      for (const name of CALLERS) {
+        const { browser, headers } = browsers.get(name)!
+        const answer = await browser.call(method, url, {
+          headers,
+          ...(row.body === undefined ? {} : { body: row.body }),
+        })
+        statuses[name] = answer.status
+      }
+      expect(statuses).toEqual(Object.fromEntries(CALLERS.map((name, i) => [name, row.expected[i]])))
+    },
+  )
 
   test('what is seen is within the scope, also without a filter', async () => {
     const { browser } = await signedIn(service, 'a1')
-    const list = async (path: string) => ((await browser.call('GET', `/api/v1${path}`)).json() as { items: Record<string, string>[] }).items
+    const list = async (path: string) =>
+      ((await browser.call('GET', `/api/v1${path}`)).json() as { items: Record<string, string>[] }).items
     expect((await list('/orders')).map(order => order['orderNo'])).toEqual(['S1'])
     expect(new Set((await list('/entitlements')).map(row => row['payee']))).toEqual(new Set(['a1']))
     expect(new Set((await list('/ledger')).map(row => row['payee']))).toEqual(new Set(['a1']))

@@ -78,7 +78,8 @@ describe('worked histories come out to the fen through HTTP', () => {
       bonuses.push(...(await all<History['bonuses'][number]>(service, `/bonuses?month=${month}`)))
     }
     const own = bonuses.filter(row => associates.has(row.associateId) && row.amountFen !== 0)
-    const named = (rows: History['bonuses']) => rows.map(row => `${row.associateId} ${row.month} ${row.amountFen}`).sort()
+    const named = (rows: History['bonuses']) =>
+      rows.map(row => `${row.associateId} ${row.month} ${row.amountFen}`).sort()
     expect(named(own)).toEqual(named(history.bonuses))
     for (const associateId of associates) {
       const { bonusFen } = await service.get<{ bonusFen: number }>(`/balances?payeeKind=associate&payee=${associateId}`)

@@ -150,7 +150,10 @@ describe('sign-in through WeCom', () => {
   })
 
   test.each([
-    ['no algorithm', (token: string) => `${Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')}.${token.split('.')[1]}.`],
+    [
+      'no algorithm',
+      (token: string) => `${Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')}.${token.split('.')[1]}.`,
+    ],
     ['another signature', (token: string) => `${token.split('.').slice(0, 2).join('.')}.${'A'.repeat(43)}`],
     ['no token at all', () => 'nonsense'],
   ])('an access token with %s is none', async (_what, forge) => {
@@ -189,7 +192,9 @@ describe('sign-in through WeCom', () => {
       const answer = await browser.call('POST', '/api/v1/wecom/signature', { body: { url: foreign, kind: 'config' } })
       expect(answer.status).toBe(422)
     }
-    expect((await openBrowser(service).call('POST', '/api/v1/wecom/signature', { body: { url, kind: 'config' } })).status).toBe(401)
+    expect(
+      (await openBrowser(service).call('POST', '/api/v1/wecom/signature', { body: { url, kind: 'config' } })).status,
+    ).toBe(401)
   })
 
   test('cookies are out of reach of scripts and other sites', async () => {

@@ -179,7 +179,12 @@ describe('short links', () => {
     const owed = () => service.get<{ items: { amountFen: number }[] }>('/entitlements?orderNo=story-1')
     expect((await owed()).items).toEqual([])
     await service.ingest('identities', [
-      { kind: 'visitor', value: browser.cookies.get('daogou_visitor'), memberNo: 'm-story', at: new Date().toISOString() },
+      {
+        kind: 'visitor',
+        value: browser.cookies.get('daogou_visitor'),
+        memberNo: 'm-story',
+        at: new Date().toISOString(),
+      },
     ])
     await service.settled()
     expect((await owed()).items).toMatchObject([{ role: 'sharer', payee: 'a1', amountFen: 400 }])

@@ -1,7 +1,7 @@
 import type { Db } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { exactNumber } from '../../lib/money.ts'
-import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
+import { decodeCursor, PAGE_DEFAULT, pageOf, type CursorPart } from '../../lib/paging.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
 import { selectAccountExists, selectBalance, selectEntitlements, selectLedgerRows, type LedgerRow } from './queries.ts'
@@ -9,10 +9,15 @@ import type { Balance, BalanceQuery, EntitlementQuery, LedgerQuery } from './sch
 
 const instantOf = (text: string | undefined): Instant | null => (text === undefined ? null : parseInstant(text))
 
+const ENTITLEMENT_KEY: readonly CursorPart[] = [
+  ...(['text', 'text', 'integer', 'text', 'text', 'text', 'text', 'text', 'text', 'text'] as const),
+  ...(['integer', 'instant'] as const),
+]
+
 /** A position in a list. @throws AppError malformed_cursor */
-function positionOf(cursor: string | undefined, length: number) {
+function positionOf(cursor: string | undefined, parts: readonly CursorPart[]) {
   if (cursor === undefined) return null
-  const position = decodeCursor(cursor, length)
+  const position = decodeCursor(cursor, parts)
   if (!position) throw new AppError('malformed_cursor', 'This is no cursor of this list.')
   return position
 }
@@ -29,7 +34,7 @@ async function accountOf(db: Db, scope: Scope, query: { payeeKind?: string; paye
 /** What is owed now, per order, line and role. @throws AppError not_found, malformed_cursor */
 export async function listEntitlements(db: Db, scope: Scope, query: EntitlementQuery) {
   const limit = query.limit ?? PAGE_DEFAULT
-  const after = positionOf(query.cursor, 12)
+  const after = positionOf(query.cursor, ENTITLEMENT_KEY)
   const rows = await selectEntitlements(db, {
     ...(await accountOf(db, scope, query)),
     source: query.source ?? null,
@@ -69,7 +74,7 @@ export const shownLedgerRow = (row: LedgerRow) => ({
 /** The ledger's rows, oldest first. @throws AppError not_found, malformed_cursor */
 export async function listLedger(db: Db, scope: Scope, query: LedgerQuery) {
   const limit = query.limit ?? PAGE_DEFAULT
-  const after = positionOf(query.cursor, 2)
+  const after = positionOf(query.cursor, ['instant', 'uuid'])
   const rows = await selectLedgerRows(db, {
     ...(await accountOf(db, scope, query)),
     from: instantOf(query.from),

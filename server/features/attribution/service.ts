@@ -1,6 +1,6 @@
 import type { Db } from '../../database.ts'
 import { compareBytes } from '../../lib/text.ts'
-import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import { boundInstant, formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import type { OrderKey } from '../evidence/service.ts'
 import { readHistory, selectStores } from '../stores/service.ts'
 import { selectLinks } from '../share-links/service.ts'
@@ -445,8 +445,8 @@ function touchProbes(
     probes.set(JSON.stringify([kind, value, buyer]), {
       kind,
       value,
-      from: formatInstant(span.from),
-      to: formatInstant(span.to),
+      from: formatInstant(boundInstant(span.from)),
+      to: formatInstant(boundInstant(span.to)),
     })
   }
   const buyerOf = new Map(persons.map(person => [person.memberNo, person.lastMemberNo]))

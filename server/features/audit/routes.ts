@@ -29,7 +29,7 @@ export function auditRoutes(app: FastifyInstance, options: { pool: Pool; access:
     },
     async request => {
       const { from = null, to = null, limit = PAGE_DEFAULT, cursor } = request.query as Static<typeof AuditQuery>
-      const position = cursor === undefined ? null : decodeCursor(cursor, 3)
+      const position = cursor === undefined ? null : decodeCursor(cursor, ['instant', 'text', 'text'])
       if (cursor !== undefined && !position) throw new AppError('malformed_cursor', 'This is no cursor of this list.')
       const { items, checkedOrders, next } = await auditRange(options.pool, {
         brandId: request.caller.brandId,

@@ -235,8 +235,14 @@ export async function auditRange(
   const until = options.clock() + CALL_MS
   for (;;) {
     const batch = await auditBatch(pool, { brandId: options.brandId, from, to, after })
-    items.push(...batch.differing)
+    const shown = batch.differing.slice(0, options.limit - items.length)
+    items.push(...shown)
     checkedOrders += batch.checkedOrders
+    const last = shown.at(-1)
+    if (last && shown.length < batch.differing.length) {
+      const { source, orderNo, paidAt } = last
+      return { items, checkedOrders, next: { source, orderNo, paidAt } }
+    }
     after = batch.next
     if (after === null) {
       items.push(...(await auditMonths(pool, options.brandId)))

@@ -1,7 +1,7 @@
 import { rateOf, rateOfFloor, splitByLargestRemainder, sumFen, type Bps, type Fen } from '../../lib/money.ts'
 import { valueInForce } from '../../lib/dated.ts'
 import { compareBytes } from '../../lib/text.ts'
-import { DAY_MS, FAR_FUTURE, type Instant } from '../../lib/time.ts'
+import { boundInstant, DAY_MS, FAR_FUTURE, type Instant } from '../../lib/time.ts'
 import {
   attribute,
   isAssociateRole,
@@ -310,7 +310,7 @@ const atMost = (sum: bigint) => Number(sum > BigInt(Number.MAX_SAFE_INTEGER) ? N
 /** When what is owed becomes available: `holdDays` after payment or completion, never while on hold. */
 function availableFrom({ order, onHold }: OrderEvidence, plan: Plan): Instant {
   const from = plan.holdFrom === 'completed' ? order.completedAt : order.paidAt
-  return onHold || from === undefined ? FAR_FUTURE : from + plan.holdDays * DAY_MS
+  return onHold || from === undefined ? FAR_FUTURE : boundInstant(from + plan.holdDays * DAY_MS)
 }
 
 interface Held extends Holding {

@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox'
 import type { Db } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { ListQuery } from '../../lib/list-query.ts'
-import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
+import { decodeCursor, PAGE_DEFAULT, pageOf, type CursorPart } from '../../lib/paging.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
 import { selectAssociatesOfMonth } from './bonuses/queries.ts'
@@ -22,7 +22,7 @@ import {
 /** Published plan versions, by code and version. */
 export async function listPlans(db: Db, brandId: number, query: { limit?: number; cursor?: string }) {
   const limit = query.limit ?? PAGE_DEFAULT
-  const after = cursorOf(query.cursor, 2)
+  const after = cursorOf(query.cursor, ['text', 'integer'])
   const keys = await selectPlanKeys(db, { brandId })
   const start = after ? keys.findIndex(key => key.code === after[0] && key.version === after[1]) + 1 : 0
   const shown = keys.slice(start, start + limit + 1)
@@ -98,7 +98,7 @@ export const OrderQuery = Type.Object(
 /** Orders by paidAt, newest first, as last decided. @throws AppError not_found, malformed_cursor */
 export async function listOrders(db: Db, scope: Scope, query: Static<typeof OrderQuery>) {
   const limit = query.limit ?? PAGE_DEFAULT
-  const after = cursorOf(query.cursor, 3)
+  const after = cursorOf(query.cursor, ['instant', 'text', 'text'])
   const { storeCode = null, associate = null, memberNo = null, attributed = null } = query
   if (!(await selectNamedThings(db, { scope, storeCode, associate, memberNo }))) {
     throw new AppError('not_found', 'There is no such store, associate or member.')
@@ -123,9 +123,9 @@ export async function listOrders(db: Db, scope: Scope, query: Static<typeof Orde
   )
 }
 
-function cursorOf(cursor: string | undefined, length: number) {
+function cursorOf(cursor: string | undefined, parts: readonly CursorPart[]) {
   if (cursor === undefined) return null
-  const position = decodeCursor(cursor, length)
+  const position = decodeCursor(cursor, parts)
   if (!position) throw new AppError('malformed_cursor', 'This is no cursor of this list.')
   return position
 }
@@ -144,7 +144,7 @@ export async function listBonuses(db: Db, scope: Scope, query: Static<typeof Bon
   const { month, associate = null } = query
   const { brandId } = scope
   const limit = query.limit ?? PAGE_DEFAULT
-  const after = cursorOf(query.cursor, 1)
+  const after = cursorOf(query.cursor, ['text'])
   if (!(await selectNamedThings(db, { scope, storeCode: null, associate, memberNo: null }))) {
     throw new AppError('not_found', 'There is no such associate.')
   }

@@ -14,14 +14,14 @@ export function maskItem(item: unknown): unknown {
 
 function mask(value: unknown, depth: number): unknown {
   if (depth > DEPTH_MAX) return '…'
-  if (typeof value === 'string') return storable(value.slice(0, 2048))
+  if (typeof value === 'string') return maskPhones(value.slice(0, 2048))
   if (Array.isArray(value)) return value.slice(0, 100).map(entry => mask(entry, depth + 1))
   if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(
     Object.entries(value)
       .slice(0, 100)
       .map(([key, field]) => [
-        storable(key.slice(0, 256)),
+        maskPhones(key.slice(0, 256)),
         PERSONAL.has(key) ? maskText(field) : mask(field, depth + 1),
       ]),
   )
@@ -33,9 +33,9 @@ function maskText(value: unknown): unknown {
   return phone === null ? `${value.slice(0, 1).toWellFormed()}***` : maskPhone(phone)
 }
 
+/** What PostgreSQL cannot keep, replaced: the name of an unknown field may be anything. */
+export const storableText = (text: string) => text.toWellFormed().replaceAll('\u0000', '\ufffd')
+
 /** A telephone number that slipped into another field is still one. */
-const storable = (text: string) =>
-  text
-    .toWellFormed()
-    .replaceAll('\u0000', '�')
-    .replace(/(?<!\d)1[3-9]\d{9}(?!\d)/g, phone => maskPhone(phone))
+export const maskPhones = (text: string) =>
+  storableText(text).replace(/(?<!\d)1[3-9]\d{9}(?!\d)/g, phone => maskPhone(phone))

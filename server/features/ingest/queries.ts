@@ -20,7 +20,7 @@ export async function insertRejects(
   if (options.rows.length === 0) return
   await db`
     INSERT INTO rejected_items (brand_id, reject_id, kind, item_key, item, code, message, field, position, sent_by, rejected_at)
-    SELECT ${options.brandId}, "rejectId", kind, "itemKey", item, code, message, field, position, ${options.actor}, ${options.now}
+    SELECT ${options.brandId}, "rejectId", kind, "itemKey", COALESCE(item, 'null'), code, message, field, position, ${options.actor}, ${options.now}
     FROM jsonb_to_recordset(${JSON.stringify(options.rows)}::text::jsonb)
       AS row ("rejectId" uuid, kind text, "itemKey" text, item jsonb, code text, message text, field text, position int)`
 }

@@ -35,7 +35,7 @@ import { takeOrders, takeRefunds, OrderItem, RefundItem } from '../orders/servic
 import { takeShareLinks, ShareLinkItem } from '../share-links/service.ts'
 import { takeAssociates, takeStores, AssociateItem, StoreItem } from '../stores/service.ts'
 import { takeTouches, TouchItem } from '../touches/service.ts'
-import { maskItem } from './domain.ts'
+import { maskItem, maskPhones, storableText } from './domain.ts'
 import { insertRejects, selectRejects } from './queries.ts'
 
 /** What comes in, by the name of its call. */
@@ -153,11 +153,11 @@ export async function ingest(
           ? {
               rejectId: uuidv7(now),
               kind: options.kind,
-              itemKey: result.key?.slice(0, 512) ?? null,
+              itemKey: result.key === null ? null : storableText(result.key.slice(0, 512)),
               item: maskItem(items[position]),
               code: result.error.code,
-              message: result.error.message,
-              field: result.error.field ?? null,
+              message: maskPhones(result.error.message),
+              field: result.error.field === undefined ? null : storableText(result.error.field),
               position,
             }
           : [],
@@ -203,7 +203,7 @@ export async function listRejects(
   options: { brandId: number; kind?: string; limit?: number; cursor?: string },
 ) {
   const limit = options.limit ?? PAGE_DEFAULT
-  const position = options.cursor === undefined ? null : decodeCursor(options.cursor, 2)
+  const position = options.cursor === undefined ? null : decodeCursor(options.cursor, ['instant', 'uuid'])
   if (options.cursor !== undefined && !position)
     throw new AppError('malformed_cursor', 'This is no cursor of this list.')
   const rows = await selectRejects(db, {

@@ -182,7 +182,13 @@ export async function insertBonusBookings(
 /** Associates with a basis in a month, one after another by id. */
 export async function selectAssociatesOfMonth(
   db: Db,
-  options: Options & { month: string; associate: string | null; after: string | null; limit: number; only: readonly string[] | null },
+  options: Options & {
+    month: string
+    associate: string | null
+    after: string | null
+    limit: number
+    only: readonly string[] | null
+  },
 ) {
   const { brandId, month, associate, after, limit, only } = options
   const rows = await db<{ associateId: string }[]>`
@@ -196,10 +202,7 @@ export async function selectAssociatesOfMonth(
 }
 
 /** Every month of an associate that has a basis or a bonus, after a position; for the audit. */
-export async function selectMonthsToAudit(
-  db: Db,
-  options: Options & { after: MonthKey | null; limit: number },
-) {
+export async function selectMonthsToAudit(db: Db, options: Options & { after: MonthKey | null; limit: number }) {
   const { brandId, after, limit } = options
   return await db<MonthKey[]>`
     SELECT month, associate_id AS "associateId" FROM (

@@ -1,5 +1,5 @@
 import { transact, type Db, type Pool, type Tx } from '../../../database.ts'
-import { DAY_MS, monthOf, monthStart, nextMonth, type Instant } from '../../../lib/time.ts'
+import { boundInstant, DAY_MS, monthOf, monthStart, nextMonth, type Instant } from '../../../lib/time.ts'
 import { planInForce, type Decision, type Plan } from '../domain.ts'
 import type { BookingReason, OrderKey } from '../../evidence/service.ts'
 import { basesOf, monthlyBonus, type Bonus } from './domain.ts'
@@ -93,7 +93,7 @@ export async function decideMonths(
               bearer: 'headquarters',
               planCode: plan.code,
               planVersion: plan.version,
-              availableAt: end + plan.holdDays * DAY_MS,
+              availableAt: boundInstant(end + plan.holdDays * DAY_MS),
               amountFen: bonus.amountFen,
             },
           ]
@@ -132,13 +132,13 @@ export async function bonusStep(
     const plans = await options.plansOf(tx)
     for (const reason of new Set(marks.map(mark => mark.reason))) {
       const distinct = new Map(
-        marks.filter(mark => mark.reason === reason).map(mark => [JSON.stringify([mark.associateId, mark.month]), mark]),
+        marks
+          .filter(mark => mark.reason === reason)
+          .map(mark => [JSON.stringify([mark.associateId, mark.month]), mark]),
       )
       const months = [...distinct.values()].map(({ associateId, month }) => ({ associateId, month }))
       await lockMonths(tx, { brandId, months })
-      const booked = new Map(
-        (await selectBonusEntitlements(tx, { brandId, months })).map(row => [bonusKey(row), row]),
-      )
+      const booked = new Map((await selectBonusEntitlements(tx, { brandId, months })).map(row => [bonusKey(row), row]))
       const bookings: BonusBooking[] = []
       for (const row of (await decideMonths(tx, { brandId, zone, plans, months })).flatMap(month => month.owed)) {
         const was = booked.get(bonusKey(row))?.amountFen ?? 0
