@@ -14,7 +14,7 @@ import { sessionRoutes, signInRoutes } from './features/session/routes.ts'
 import { buildClickBuffer, buildPublicLinks } from './features/touches/clicks.ts'
 import { shortLinkRoutes } from './features/touches/routes.ts'
 import { buildWecom, type Wecom } from './features/wecom/service.ts'
-import { isStorableText } from './lib/text.ts'
+import { isStorableKey, isStorableText } from './lib/text.ts'
 import { parseInstant, type Instant } from './lib/time.ts'
 import type { Vault } from './lib/vault.ts'
 import { buildAccess } from './plugins/access.ts'
@@ -116,6 +116,7 @@ function newAjv(coerceTypes: boolean): Ajv {
   })
   ajv.addFormat('instant', { type: 'string', validate: (text: string) => parseInstant(text) !== null })
   ajv.addFormat('text', { type: 'string', validate: isStorableText })
+  ajv.addFormat('key', { type: 'string', validate: isStorableKey })
   ajv.addFormat('uuid', /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i)
   ajv.addFormat('date-time', { type: 'string', validate: (text: string) => parseInstant(text) !== null })
   return ajv

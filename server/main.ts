@@ -5,6 +5,7 @@ import { ExitError } from './errors.ts'
 import { EmbeddedPostgresError } from './embedded-postgres.ts'
 import { openData } from './open.ts'
 import { readSettings } from './settings.ts'
+import { startHousekeeping } from './workers/housekeeping.ts'
 import { startReconcileWorker } from './workers/reconcile.ts'
 
 /** How long requests under way may take to end after SIGTERM. */
@@ -34,12 +35,21 @@ async function main(): Promise<void> {
     onError: error => log.warn({ err: error }, 'reconcile worker failed, will try again'),
   })
 
+  const housekeeping = startHousekeeping({
+    pool: data.pool,
+    now: Date.now,
+    onError: error => log.warn({ err: error }, 'housekeeping failed, will try again in an hour'),
+  })
+
   let isClosing = false
   const close = async (signal: string) => {
     if (isClosing) return
     isClosing = true
     log.info({ signal }, 'closing')
-    await Promise.race([app.close().then(() => worker.stop()), sleep(CLOSE_MS, undefined, { ref: false })])
+    await Promise.race([
+      app.close().then(() => Promise.all([worker.stop(), housekeeping.stop()])),
+      sleep(CLOSE_MS, undefined, { ref: false }),
+    ])
     await data.close()
     process.exit(0)
   }

@@ -26,7 +26,13 @@ export async function openData(
   try {
     if (settings.migrate) await migrateDatabase(settings.migrationDatabaseUrl ?? databaseUrl)
     const pool = openPool(databaseUrl, { max: options.poolSize ?? 16 })
-    await ensureDefaultBrand(pool, { name: settings.brandName, zone: settings.brandTimezone, now: Date.now() })
+    // A tool may run without the service's settings: it must not rename the brand, nor move its months.
+    await ensureDefaultBrand(pool, {
+      name: settings.brandName,
+      zone: settings.brandTimezone,
+      mayChange: options.shareEmbedded !== true,
+      now: Date.now(),
+    })
     return {
       pool,
       vault: createVault(settings.dataKey),

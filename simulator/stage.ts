@@ -133,9 +133,10 @@ async function isThere(url: string, order: { source: string; orderNo: string }):
 /** Waits until everything that was sent is booked. */
 export async function settled(url: string): Promise<void> {
   for (;;) {
-    const answer = await fetch(`${url}/api/v1/health/reconcile`, { headers })
-    const { pendingOrders } = (await answer.json()) as { pendingOrders: number }
-    if (pendingOrders === 0) return
+    // A connection that the busy machine dropped is asked again.
+    const answer = await fetch(`${url}/api/v1/health/reconcile`, { headers }).catch(() => null)
+    const health = answer?.ok ? ((await answer.json()) as { pendingOrders: number }) : null
+    if (health?.pendingOrders === 0) return
     await new Promise(resolve => setTimeout(resolve, 100))
   }
 }

@@ -6,9 +6,9 @@ import { Type, type TSchema, type TObject, type TProperties, type TUnsafe, type 
 export const FEN_MAX = 1_000_000_000_000
 const INT_MAX = 2_147_483_647
 
-/** A key of a source system: its own text. */
+/** A key of a source system: its own text, of at most 384 bytes. */
 export const Key = (description: string, maxLength = 256) =>
-  Type.String({ description, minLength: 1, maxLength, format: 'text' })
+  Type.String({ description, minLength: 1, maxLength, format: 'key' })
 
 export const Text = (description: string, maxLength = 1024) => Type.String({ description, maxLength, format: 'text' })
 

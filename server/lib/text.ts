@@ -14,6 +14,16 @@ export function compareBytes(a: string, b: string): number {
 
 const isSurrogate = (unit: number) => unit >= 0xd800 && unit <= 0xdfff
 
+/**
+ * The longest that a key may be in UTF-8: 128 Chinese characters. Six of them are in the key of an entitlement, and what
+ * PostgreSQL can index is 2704 bytes.
+ */
+const KEY_BYTES_MAX = 384
+
+/** Whether a text can be kept, and be a part of any index. */
+export const isStorableKey = (text: string) =>
+  isStorableText(text) && (text.length * 3 <= KEY_BYTES_MAX || Buffer.byteLength(text) <= KEY_BYTES_MAX)
+
 /** Whether PostgreSQL can keep the text as it is: no NUL, no half of a surrogate pair. */
 export function isStorableText(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed()

@@ -1,6 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { TSchema } from 'typebox'
-import { isStorableText } from './text.ts'
+import { isStorableKey, isStorableText } from './text.ts'
 import { parseInstant } from './time.ts'
 
 /** One thing wrong with a value: where, which rule, in words. */
@@ -14,6 +14,7 @@ export interface ValueFault {
 const ajv = new Ajv({ allErrors: true, strict: true, strictTypes: false, allowUnionTypes: true })
 ajv.addFormat('instant', { type: 'string', validate: (text: string) => parseInstant(text) !== null })
 ajv.addFormat('text', { type: 'string', validate: isStorableText })
+ajv.addFormat('key', { type: 'string', validate: isStorableKey })
 ajv.addFormat('uuid', /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i)
 
 /** Which fault is told first where a value has several: a misspelt name explains the missing one beside it. */
@@ -76,7 +77,7 @@ function faultOf(error: ErrorObject): ValueFault {
     case 'format':
       return params['format'] === 'instant'
         ? at('invalid_instant', 'It must be an RFC 3339 instant with an offset, such as 2026-03-01T10:00:00+08:00.')
-        : at('invalid_text', 'It holds characters that cannot be kept.')
+        : at('invalid_text', 'It holds characters that cannot be kept, or is a key of more than 384 bytes.')
     case 'minimum':
     case 'maximum':
       return at('out_of_range', `It must be ${String(params['comparison'])} ${String(params['limit'])}.`)

@@ -353,14 +353,14 @@ describe('one bad item never costs the others', () => {
     expect((await call('GET', '/rejected-items?limit=1')).statusCode).toBe(200)
   })
 
-  test('keys of the greatest length, of characters of four bytes, are taken', async () => {
+  test('keys of 384 bytes in every place are taken, and longer ones refused for themselves', async () => {
     const long = (seed: number) =>
-      Array.from({ length: 256 }, (_, i) =>
-        String.fromCodePoint(0x20000 + ((i * 7919 + seed * 104_729) % 40_000)),
-      ).join('')
+      Array.from({ length: 128 }, (_, i) => String.fromCodePoint(0x4e00 + ((i * 7919 + seed * 104_729) % 20_000))).join(
+        '',
+      )
     const brand = await openBrand(service)
     const plan = {
-      code: long(1).slice(0, 128),
+      code: long(1),
       version: 1,
       effectiveFrom: LONG_BEFORE,
       attribution: { model: 'last_touch', windowDays: 15 },
@@ -372,10 +372,13 @@ describe('one bad item never costs the others', () => {
     await brand.tell('stores', [storeItem({ storeCode: long(3) })])
     await brand.tell('associates', [associateItem({ associateId: long(4), storeCode: long(3) })])
     await brand.tell('orders', [
-      orderItem({ source: long(5).slice(0, 128), orderNo: long(6), closer: long(4), sellingStore: long(3) }),
+      orderItem({ source: long(5), orderNo: long(6), closer: long(4), sellingStore: long(3) }),
     ])
     const { items } = await brand.get<{ items: unknown[] }>('/entitlements')
     expect(items).toHaveLength(1)
+    const results = await tell('orders', orderItem({ orderNo: `${long(7)}x` }), orderItem({ orderNo: 'x'.repeat(257) }))
+    expect(results).toEqual(['rejected invalid_text orderNo', 'rejected invalid_value orderNo'])
+    expect(await tell('orders', orderItem({ orderNo: own('x'.repeat(250)) }))).toEqual(['created'])
   })
 
   test('a refused item is kept, masked, and listed newest first with its reason', async () => {

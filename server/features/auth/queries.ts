@@ -4,13 +4,13 @@ import type { KeyScope } from './domain.ts'
 
 export async function insertBrand(
   db: Db,
-  options: { brandId: number; slug: string; name: string; zone: string; now: Instant },
+  options: { brandId: number; slug: string; name: string; zone: string; mayChange: boolean; now: Instant },
 ) {
   await db`
     INSERT INTO brands (brand_id, slug, name, timezone, created_at)
     VALUES (${options.brandId}, ${options.slug}, ${options.name}, ${options.zone}, ${options.now})
     ON CONFLICT (brand_id) DO UPDATE SET name = EXCLUDED.name, timezone = EXCLUDED.timezone
-    WHERE (brands.name, brands.timezone) IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.timezone)`
+    WHERE ${options.mayChange} AND (brands.name, brands.timezone) IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.timezone)`
 }
 
 export async function selectBrand(db: Db, options: { brandId: number }) {

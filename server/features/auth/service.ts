@@ -10,9 +10,17 @@ export const DEFAULT_BRAND_ID = 1
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest()
 
-/** Makes the default brand where it is missing; its name and zone follow the settings. */
-export async function ensureDefaultBrand(db: Db, options: { name: string; zone: string; now: Instant }) {
-  await insertBrand(db, { brandId: DEFAULT_BRAND_ID, slug: 'default', ...options })
+/**
+ * Makes the default brand where it is missing.
+ *
+ * @param mayChange its name and zone follow the settings; else what is there stays
+ */
+export async function ensureDefaultBrand(
+  db: Db,
+  options: { name: string; zone: string; mayChange?: boolean; now: Instant },
+): Promise<void> {
+  const { name, zone, now, mayChange = true } = options
+  await insertBrand(db, { brandId: DEFAULT_BRAND_ID, slug: 'default', name, zone, mayChange, now })
 }
 
 /**

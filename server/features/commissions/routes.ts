@@ -11,7 +11,10 @@ import { BonusQuery, cancelJob, getJob, getPlan, listBonuses, listOrders, listPl
 import { PublishBody } from './schema.ts'
 import { preparePartitions, publishPlan, reconcile, reconcileHealth } from './service.ts'
 
-const PlanParams = Type.Object({ code: Type.String(), version: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }) })
+const PlanParams = Type.Object({
+  code: Type.String({ format: 'text' }),
+  version: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }),
+})
 const PlansQuery = Type.Object({ ...ListQuery }, { additionalProperties: false })
 const JobParams = Type.Object({ jobId: Type.String({ format: 'uuid' }) })
 

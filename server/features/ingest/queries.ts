@@ -51,3 +51,8 @@ export async function deleteOldRejects(db: Db, options: { now: Instant; brandId:
   await db`
     DELETE FROM rejected_items WHERE brand_id = ${options.brandId} AND rejected_at < ${before}::text::timestamptz`
 }
+
+export async function selectBrandIds(db: Db): Promise<number[]> {
+  const rows = await db<{ brandId: number }[]>`SELECT brand_id AS "brandId" FROM brands ORDER BY 1`
+  return rows.map(row => row.brandId)
+}

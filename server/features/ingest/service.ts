@@ -36,7 +36,7 @@ import { takeShareLinks, ShareLinkItem } from '../share-links/service.ts'
 import { takeAssociates, takeStores, AssociateItem, StoreItem } from '../stores/service.ts'
 import { takeTouches, TouchItem } from '../touches/service.ts'
 import { maskItem, maskPhones, storableText } from './domain.ts'
-import { insertRejects, selectRejects } from './queries.ts'
+import { deleteOldRejects, insertRejects, selectBrandIds, selectRejects } from './queries.ts'
 
 /** What comes in, by the name of its call. */
 interface IngestKind {
@@ -218,4 +218,14 @@ export async function listRejects(
     row => [formatInstant(row.rejectedAt), row.rejectId],
     row => row,
   )
+}
+
+/** How long rejected items are kept. */
+const REJECTS_KEPT_DAYS = 30
+
+/** Forgets the rejected items of all brands that are older than promised. */
+export async function forgetOldRejects(db: Db, now: Instant): Promise<void> {
+  for (const brandId of await selectBrandIds(db)) {
+    await deleteOldRejects(db, { brandId, now, keepDays: REJECTS_KEPT_DAYS })
+  }
 }
