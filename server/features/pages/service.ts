@@ -41,8 +41,8 @@ ${page.code ? `<p class="code">${e(page.code)}</p>` : ''}
 `
 }
 
-export const PAGE_CSS = `:root{color-scheme:light dark;--ground:#f4f5f7;--paper:#fff;--ink:#1c1f23;--quiet:#6b7280;--accent:#0f7b5f}
-@media (prefers-color-scheme:dark){:root{--ground:#15181b;--paper:#1f2327;--ink:#f1f3f5;--quiet:#9aa3ad;--accent:#4cc3a0}}
+export const PAGE_CSS = `:root{color-scheme:light dark;--ground:#f4f5f7;--paper:#fff;--ink:#1c1f23;--quiet:#6b7280;--accent:#1663d3}
+@media (prefers-color-scheme:dark){:root{--ground:#15181b;--paper:#1f2327;--ink:#f1f3f5;--quiet:#9aa3ad;--accent:#5b9bff}}
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:flex;align-items:center;justify-content:center;padding:24px;background:var(--ground);color:var(--ink);font:16px/1.6 -apple-system,BlinkMacSystemFont,"PingFang SC","Noto Sans CJK SC","Microsoft YaHei",sans-serif}
 main{width:100%;max-width:420px;background:var(--paper);border-radius:16px;padding:32px 24px;text-align:center}
