@@ -37,6 +37,8 @@ export function openPool(url: string, options: PoolOptions = {}): Pool {
   return postgres(url, {
     max: options.max ?? 10,
     connect_timeout: 10,
+    // Whoever asks while the database is away waits for the next try: let that be soon, and the answer 503.
+    backoff: attempt => Math.min(2 ** attempt / 20, 1),
     idle_timeout: 0,
     max_lifetime: 60 * 60,
     onnotice: () => {},

@@ -9,7 +9,7 @@ import { startHousekeeping } from './workers/housekeeping.ts'
 import { startReconcileWorker } from './workers/reconcile.ts'
 
 /** How long requests under way may take to end after SIGTERM. */
-const CLOSE_MS = 8000
+const CLOSE_MS = 5000
 
 /** Settings, database, app, workers, listen, close: the only file that starts anything. */
 async function main(): Promise<void> {

@@ -38,7 +38,7 @@ export async function openData(
       vault: createVault(settings.dataKey),
       databaseUrl,
       async close() {
-        await pool.end({ timeout: 5 })
+        await pool.end({ timeout: 2 })
         await server?.stop()
       },
     }

@@ -13,7 +13,9 @@ export function startHousekeeping(options: {
 }): Worker {
   const run = () => forgetOldRejects(options.pool, options.now()).catch(options.onError)
   let running = run()
-  const timer = setInterval(() => (running = run()), EVERY_MS)
+  const timer = setInterval(() => {
+    running = run()
+  }, EVERY_MS)
   timer.unref()
   return {
     async stop() {
