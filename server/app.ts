@@ -2,6 +2,7 @@ import { Ajv } from 'ajv'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Pool } from './database.ts'
 import { accountRoutes } from './features/accounts/routes.ts'
+import { activityRoutes } from './features/activity/routes.ts'
 import { auditRoutes } from './features/audit/routes.ts'
 import { DEFAULT_BRAND_ID } from './features/auth/service.ts'
 import { cardRoutes } from './features/cards/routes.ts'
@@ -75,6 +76,7 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
       ingestRoutes(api, { pool, vault, publicUrl: settings.publicUrl, now, access })
       commissionRoutes(api, { pool, access, now })
       accountRoutes(api, { pool, access, now })
+      activityRoutes(api, { pool, access })
       auditRoutes(api, { pool, access, clock: now })
       cardRoutes(api, { pool, vault, access, now })
       catalogueRoutes(api, {

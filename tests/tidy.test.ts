@@ -12,21 +12,38 @@ const FEATURES_LOW_TO_HIGH = [
   'wecom',
   'evidence',
   'auth',
+  'activity',
   'stores',
   'members',
+  'friends',
+  'tasks',
   'content',
   'share-links',
   'touches',
   'orders',
   'attribution',
   'accounts',
+  'adjustments',
   'commissions',
+  'bindings',
   'audit',
   'ingest',
 ]
 
 /** Above all of those, and beside each other: what a command line or a screen needs. */
-const FEATURES_ABOVE = ['imports', 'session', 'customers', 'cards', 'catalogue', 'earnings']
+const FEATURES_ABOVE = [
+  'imports',
+  'session',
+  'customers',
+  'cards',
+  'catalogue',
+  'earnings',
+  'settlements',
+  'disputes',
+  'risks',
+  'handovers',
+  'attainment',
+]
 
 const files = listFiles()
 const sources = files.filter(path => /\.(ts|vue)$/.test(path))

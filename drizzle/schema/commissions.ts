@@ -105,40 +105,6 @@ export const ledgerRows = pgTable(
   ],
 )
 
-/** One row is one settlement: what had become available before its cut-off. */
-export const settlements = pgTable(
-  'settlements',
-  {
-    brandId: brandIdColumn(),
-    settlementId: uuidColumn('settlement_id').notNull(),
-    cutoff: instantColumn('cutoff').notNull(),
-    /** `draft`, `approved` or `paid`. */
-    status: textColumn('status').notNull(),
-    createdAt: instantColumn('created_at').notNull(),
-    createdBy: textColumn('created_by').notNull(),
-    approvedAt: instantColumn('approved_at'),
-    approvedBy: textColumn('approved_by'),
-    paidAt: instantColumn('paid_at'),
-  },
-  settlement => [primaryKey({ columns: [settlement.brandId, settlement.settlementId] })],
-)
-
-/** One row says in which settlement a ledger row is. The key is the row, so it can be in one at most. */
-export const settlementRows = pgTable(
-  'settlement_rows',
-  {
-    brandId: brandIdColumn(),
-    rowId: uuidColumn('row_id').notNull(),
-    settlementId: uuidColumn('settlement_id').notNull(),
-    payeeKind: textColumn('payee_kind').notNull(),
-    payee: textColumn('payee').notNull(),
-  },
-  row => [
-    primaryKey({ columns: [row.brandId, row.rowId] }),
-    index('settlement_rows_by_payee').on(row.brandId, row.settlementId, row.payeeKind, row.payee),
-  ],
-)
-
 /**
  * One row says that evidence came which may change orders: `kind` and `key` name what it speaks of, and the worker
  * finds the orders. Written in the transaction of the evidence; deleted when all it speaks of is booked.

@@ -51,6 +51,8 @@ export interface Access {
   readBrand: onRequestAsyncHookHandler
   /** A key with scope admin, or headquarters signed in. */
   admin: onRequestAsyncHookHandler
+  /** A key with scope admin, or somebody signed in who may write; the use case says what within his own. */
+  writes: onRequestAsyncHookHandler
   /** Somebody signed in. */
   person: onRequestAsyncHookHandler
   /** Somebody signed in who may write: no auditor, and the page is ours. */
@@ -148,6 +150,22 @@ export async function buildAccess(
     }
   }
 
+  /** @returns whether the caller came with a key; one without scope admin is refused */
+  const admitAdminKey = async (request: FastifyRequest): Promise<boolean> => {
+    const key = await byKey(request)
+    if (!key) return false
+    if (!key.scopes.has('admin')) throw new AppError('forbidden', 'This key does not have the scope admin.')
+    request.caller = key
+    return true
+  }
+  const admitWriter = async (request: FastifyRequest, refusal: () => AppError): Promise<void> => {
+    const caller = await bySession(request)
+    if (!caller) throw refusal()
+    if (caller.person?.role === 'auditor') throw new AppError('forbidden', 'An auditor changes nothing.')
+    checkWrite(request)
+    request.caller = caller
+  }
+
   const access: Access = {
     key: scope => async request => {
       const caller = await byKey(request)
@@ -178,30 +196,23 @@ export async function buildAccess(
       request.caller = caller
     },
     admin: async request => {
-      const key = await byKey(request)
-      if (key) {
-        if (!key.scopes.has('admin')) throw new AppError('forbidden', 'This key does not have the scope admin.')
-        request.caller = key
-        return
-      }
+      if (await admitAdminKey(request)) return
       const caller = await bySession(request)
       if (!caller) throw unauthorized()
       if (caller.person?.role !== 'headquarters') throw new AppError('forbidden', 'This is for headquarters.')
       if (request.method !== 'GET' && request.method !== 'HEAD') checkWrite(request)
       request.caller = caller
     },
+    writes: async request => {
+      if (await admitAdminKey(request)) return
+      await admitWriter(request, unauthorized)
+    },
     person: async request => {
       const caller = await bySession(request)
       if (!caller) throw noSession()
       request.caller = caller
     },
-    personWrites: async request => {
-      const caller = await bySession(request)
-      if (!caller) throw noSession()
-      if (caller.person?.role === 'auditor') throw new AppError('forbidden', 'An auditor changes nothing.')
-      checkWrite(request)
-      request.caller = caller
-    },
+    personWrites: async request => admitWriter(request, noSession),
   }
 
   const cookies: SessionCookies = {

@@ -70,6 +70,7 @@ const rows: Row[] = [
   ingestRow('orders', { source: 'x', orderNo: '1', channel: 'online', paidAt: PAID, lines: [] }),
   ingestRow('refunds', { source: 'x', refundNo: 'r1', orderNo: '1', refundedAt: PAID }),
 
+  { route: 'GET /api/v1/activity', expected: BRAND },
   { route: 'GET /api/v1/orders', expected: READ },
   {
     route: 'GET /api/v1/orders',

@@ -246,6 +246,7 @@ describe('what is shown is what is booked', () => {
           brandId,
           zone: 'Asia/Shanghai',
           actor: run.associateId,
+          id: `person:${run.associateId}`,
           scopes: new Set(),
           scope: { brandId, reach: 'self', associateId: run.associateId },
           person: { associateId: run.associateId, name: run.associateId, role: 'associate', storeCode },

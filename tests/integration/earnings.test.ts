@@ -389,11 +389,12 @@ describe('an order', () => {
     const { pool } = service
     const settlementId = randomUUID()
     await pool`
-      INSERT INTO settlements (brand_id, settlement_id, cutoff, status, created_at, created_by)
-      VALUES (1, ${settlementId}, ${NOW}, 'draft', ${NOW}, 'test')`
+      INSERT INTO settlements (brand_id, settlement_id, cutoff, status, total_fen, statement_count, carried_count,
+        row_count, created_at, created_by)
+      VALUES (1, ${settlementId}, ${NOW}, 'draft', 0, 0, 0, 0, ${NOW}, 'test')`
     await pool`
-      INSERT INTO settlement_rows (brand_id, row_id, settlement_id, payee_kind, payee)
-      SELECT brand_id, row_id, ${settlementId}, payee_kind, payee FROM ledger_rows
+      INSERT INTO settlement_rows (brand_id, row_id, booked_at, settlement_id, payee_kind, payee, carried)
+      SELECT brand_id, row_id, booked_at, ${settlementId}, payee_kind, payee, false FROM ledger_rows
       WHERE brand_id = 1 AND order_no = 'T-3' AND payee = 'a1'`
     expect((await orderOf('a1', 'T-3')).state).toBe('available') // a draft settles nothing
     await pool`UPDATE settlements SET status = 'approved' WHERE settlement_id = ${settlementId}`
@@ -466,6 +467,7 @@ describe('everything adds up, whatever was recorded', () => {
               brandId,
               zone: 'Asia/Shanghai',
               actor: associateId,
+              id: `person:${associateId}`,
               scopes: new Set(),
               scope: { brandId, reach: 'self', associateId },
               person: { ...associate, role: 'associate' },

@@ -110,7 +110,9 @@ describe('the database is what the schema files say', () => {
 describe('the service’s role', () => {
   const EVIDENCE = ['order_revisions', 'refund_revisions', 'order_overrides', 'order_holds', 'touches', 'touch_keys']
     .concat(['identities', 'member_merges', 'member_assignments', 'member_consents', 'coupon_events', 'link_codes'])
-    .concat(['share_links', 'plans', 'ledger_rows', 'activity'])
+    .concat(['share_links', 'plans', 'ledger_rows', 'activity', 'friend_events', 'task_events', 'adjustments'])
+    .concat(['adjustment_decisions', 'disputes', 'dispute_decisions', 'settlement_payments', 'risk_decisions'])
+    .concat(['binding_policies', 'handovers', 'handover_members'])
 
   test('is what the service works as', async () => {
     const [row] = await pool<{ role: string }[]>`SELECT current_user AS role`

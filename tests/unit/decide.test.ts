@@ -1201,6 +1201,10 @@ describe('an amount', () => {
     expect(() => sumFen([Number.MAX_SAFE_INTEGER, 1])).toThrow(RangeError)
     expect(rateOf(10 ** 12, 9_999)).toBe(999_900_000_000)
     expect(rateOfFloor(999_999_999_999, 1)).toBe(99_999_999)
+    expect(rateOfFloor(999_999_990_001, 9_999)).toBe(999_899_990_001) // a float says 1 fen more
+    expect(splitByLargestRemainder(987_760_427_101, [638_676_920_227, 638_676_920_229, 172_625_159_116])).toEqual([
+      435_082_016_835, 435_082_016_837, 117_596_393_429,
+    ]) // floats give the last fen to the first
     const lines = [1, 2, 3].map(lineNo => aLine({ lineNo, paidFen: 10 ** 12 }))
     expect(decide(evidenceOf({ order: anOrder({ lines }) }), SHARED).netFen).toBe(3 * 10 ** 12)
   })

@@ -156,7 +156,7 @@ export async function selectBalance(db: Db, options: AccountFilter & { at: Insta
         SELECT FROM settlement_rows AS s
         JOIN settlements AS settlement
           ON settlement.brand_id = s.brand_id AND settlement.settlement_id = s.settlement_id
-        WHERE s.brand_id = ${options.scope.brandId} AND s.row_id = ledger_rows.row_id
+        WHERE s.brand_id = ${options.scope.brandId} AND s.row_id = ledger_rows.row_id AND NOT s.carried
           AND settlement.status IN ('approved', 'paid')
       ) AS settled
       FROM ledger_rows WHERE brand_id = ${options.scope.brandId} AND ${isAccount(db, options)}

@@ -28,6 +28,8 @@ export interface Caller {
   zone: string
   /** For the record: `key:<name>` or the associateId. */
   actor: string
+  /** Tells two callers apart where their names do not: two people must agree on what moves money by hand. */
+  id: string
   /** What a key may do; empty for a person. */
   scopes: ReadonlySet<KeyScope>
   scope: Scope

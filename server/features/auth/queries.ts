@@ -37,8 +37,8 @@ export async function insertKey(
 }
 
 export async function selectKey(db: Db, options: { brandId: number; keyHash: Buffer }) {
-  const [row] = await db<{ name: string; scopes: KeyScope[] }[]>`
-    SELECT name, scopes FROM api_keys
+  const [row] = await db<{ keyId: string; name: string; scopes: KeyScope[] }[]>`
+    SELECT key_id AS "keyId", name, scopes FROM api_keys
     WHERE brand_id = ${options.brandId} AND key_hash = ${options.keyHash} AND revoked_at IS NULL`
   return row ?? null
 }

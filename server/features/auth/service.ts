@@ -54,21 +54,27 @@ export async function revokeKey(db: Db, options: { brandId: number; keyId: strin
 /** Who asks with this key; null where it is none. */
 export async function callerOfKey(db: Db, key: string, bootstrapApiKey: string | null): Promise<Caller | null> {
   if (bootstrapApiKey !== null && timingSafeEqual(sha256(key), sha256(bootstrapApiKey))) {
-    return await callerOf(db, DEFAULT_BRAND_ID, 'key:bootstrap', ['ingest', 'read', 'admin'])
+    return await callerOf(db, DEFAULT_BRAND_ID, 'bootstrap', { name: 'bootstrap', scopes: ['ingest', 'read', 'admin'] })
   }
   const brandId = brandOfKey(key)
   if (brandId === null) return null
   const row = await selectKey(db, { brandId, keyHash: sha256(key) })
-  return row ? await callerOf(db, brandId, `key:${row.name}`, row.scopes) : null
+  return row ? await callerOf(db, brandId, row.keyId, row) : null
 }
 
-async function callerOf(db: Db, brandId: number, actor: string, scopes: readonly KeyScope[]): Promise<Caller | null> {
+async function callerOf(
+  db: Db,
+  brandId: number,
+  keyId: string,
+  { name, scopes }: { name: string; scopes: readonly KeyScope[] },
+): Promise<Caller | null> {
   const brand = await selectBrand(db, { brandId })
   if (!brand) return null
   return {
     brandId,
     zone: brand.timezone,
-    actor,
+    actor: `key:${name}`,
+    id: `key:${keyId}`,
     scopes: new Set(scopes),
     scope: { brandId, reach: 'brand' },
     person: null,

@@ -139,6 +139,7 @@ export async function callerOfSession(
     brandId,
     zone: row.timezone,
     actor: row.associateId,
+    id: `person:${row.associateId}`,
     scopes: new Set(),
     scope: await scopeOf(db, brandId, role, row),
     person: { associateId: row.associateId, name: row.name, role, storeCode: row.storeCode },
