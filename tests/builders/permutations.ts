@@ -1,9 +1,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { Pool } from '../../server/database.ts'
-import { createKey } from '../../server/features/auth/service.ts'
-import type { ItemResult } from '../../server/lib/items.ts'
 import { formatInstant, parseInstant } from '../../server/lib/time.ts'
+import { openBrand } from '../support/brand.ts'
 import type { TestService } from '../support/service.ts'
 import {
   history,
@@ -18,6 +16,8 @@ import {
   type Told,
 } from './histories.ts'
 import { Memory, owedBy, plansOfBodies, sortedText, type OwedRow } from './memory.ts'
+
+export { openBrand } from '../support/brand.ts'
 
 /**
  * Random histories on the real service. Many of them share a brand, each under keys of its own, and each is sent twice
@@ -69,65 +69,6 @@ function planFor(body: PlanBody, prefixes: readonly string[]): PlanBody {
   return { ...body, rules }
 }
 
-/** A brand of the service, by a key of its own. */
-class BrandClient {
-  readonly #service: TestService
-  readonly #key: string
-  constructor(service: TestService, key: string) {
-    this.#service = service
-    this.#key = key
-  }
-
-  async #call(method: 'GET' | 'POST', path: string, payload?: unknown) {
-    return await this.#service.app.inject({
-      method,
-      url: `/api/v1${path}`,
-      headers: { authorization: `Bearer ${this.#key}` },
-      ...(payload === undefined ? {} : { payload: payload as object }),
-    })
-  }
-
-  async get<T>(path: string): Promise<T> {
-    const answer = await this.#call('GET', path)
-    if (answer.statusCode !== 200) throw new Error(`${path}: ${answer.statusCode} ${answer.body}`)
-    return answer.json()
-  }
-
-  async post(path: string, body: unknown): Promise<number> {
-    return (await this.#call('POST', path, body)).statusCode
-  }
-
-  /** Nothing that a history tells may be refused. */
-  async tell(kind: string, items: readonly Item[]): Promise<void> {
-    const answer = await this.#call('POST', `/${kind}`, items)
-    if (answer.statusCode !== 200) throw new Error(`${kind}: ${answer.statusCode} ${answer.body}`)
-    const refused = answer
-      .json<ItemResult[]>()
-      .flatMap((result, i) => (result.error ? [{ result, item: items[i] }] : []))
-    expect(refused).toEqual([])
-  }
-
-  async settled(): Promise<void> {
-    for (let i = 0; i < 6000; i++) {
-      const { pendingOrders } = await this.get<{ pendingOrders: number }>('/health/reconcile')
-      if (pendingOrders === 0) return
-      await new Promise(resolve => setTimeout(resolve, 10))
-    }
-    throw new Error('not everything was booked in time')
-  }
-}
-
-let brands = 100
-
-export async function openBrand(service: TestService): Promise<BrandClient> {
-  const brandId = ++brands
-  const pool: Pool = service.pool
-  await pool`INSERT INTO brands (brand_id, slug, name, timezone, created_at)
-    VALUES (${brandId}, ${`brand-${brandId}`}, 'Test', 'Asia/Shanghai', now())`
-  const scopes = ['ingest', 'read', 'admin'] as const
-  return new BrandClient(service, await createKey(pool, { brandId, name: 'test', scopes, now: Date.now() }))
-}
-
 const sum = (rows: readonly { amountFen: number }[]) => rows.reduce((total, row) => total + row.amountFen, 0)
 
 /**
@@ -142,7 +83,7 @@ export async function checkHistories(service: TestService, seed: number, count: 
   const histories = fc.sample(history, { seed, numRuns: count })
   const streams = histories.flatMap((told, i): Stream[] =>
     ['a', 'b'].map(side => {
-      const prefix = `${brands.toString(36)}${i.toString(36).padStart(2, '0')}${side}`
+      const prefix = `${brand.brandId.toString(36)}${i.toString(36).padStart(2, '0')}${side}`
       const own = prefixed(told, prefix)
       return { prefix, history: own, evidence: shuffled(own.evidence, random, 4), overridesEarly: side === 'b' }
     }),
@@ -228,7 +169,7 @@ export async function checkHistories(service: TestService, seed: number, count: 
 /** Entitlements, ledger, balances and audit against what is decided in memory. */
 async function checkBooked(
   service: TestService,
-  brand: BrandClient,
+  brand: Awaited<ReturnType<typeof openBrand>>,
   streams: readonly Stream[],
   histories: readonly History[],
   bodies: readonly PlanBody[],

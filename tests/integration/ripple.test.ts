@@ -13,7 +13,7 @@ import {
   touchItem,
   without,
 } from '../builders/items.ts'
-import { openBrand } from '../builders/permutations.ts'
+import { openBrand } from '../support/brand.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
 /**
