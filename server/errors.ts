@@ -28,8 +28,21 @@ const STATUS_BY_CODE = {
   'wecom.not_configured': 503,
   'wecom.unreachable': 503,
   'wecom.foreign_url': 422,
+  'wecom.ambiguous': 422,
+  'wecom.linked': 409,
+  'adjustment.confirmed_by_maker': 409,
+  'adjustment.pays_out': 409,
+  'handover.not_his': 409,
+  'settlement.cutoff_in_future': 422,
+  'settlement.unpayable': 422,
+  'settlement.busy': 409,
+  'settlement.not_draft': 409,
+  'settlement.not_approved': 409,
+  'settlement.paid_already': 409,
   'share.unknown_target': 404,
   'share.id_taken': 409,
+  'dispute.holds_role': 422,
+  'dispute.own_purchase': 422,
 } as const
 
 export type ErrorCode = keyof typeof STATUS_BY_CODE

@@ -5,8 +5,11 @@ import { ExitError } from './errors.ts'
 import { EmbeddedPostgresError } from './embedded-postgres.ts'
 import { openData } from './open.ts'
 import { readSettings } from './settings.ts'
+import { startBacktestWorker } from './workers/backtests.ts'
 import { startHousekeeping } from './workers/housekeeping.ts'
 import { startReconcileWorker } from './workers/reconcile.ts'
+import { startWecomWorkers } from './workers/wecom.ts'
+import { startRiskWorker } from './workers/risks.ts'
 
 /** How long requests under way may take to end after SIGTERM. */
 const CLOSE_MS = 5000
@@ -35,10 +38,30 @@ async function main(): Promise<void> {
     onError: error => log.warn({ err: error }, 'reconcile worker failed, will try again'),
   })
 
+  const backtests = startBacktestWorker({
+    pool: data.pool,
+    now: Date.now,
+    onError: error => log.warn({ err: error }, 'a back-test failed'),
+  })
+
   const housekeeping = startHousekeeping({
     pool: data.pool,
     now: Date.now,
     onError: error => log.warn({ err: error }, 'housekeeping failed, will try again in an hour'),
+  })
+
+  const wecomWorkers = startWecomWorkers({
+    pool: data.pool,
+    vault: data.vault,
+    publicUrl: settings.publicUrl,
+    wecom: app.wecom,
+    now: Date.now,
+    onError: error => log.warn({ err: error }, 'a worker for WeCom failed, will try again'),
+  })
+  const risks = startRiskWorker({
+    pool: data.pool,
+    now: Date.now,
+    onError: error => log.warn({ err: error }, 'the risk scan failed, will try again in minutes'),
   })
 
   let isClosing = false
@@ -47,7 +70,7 @@ async function main(): Promise<void> {
     isClosing = true
     log.info({ signal }, 'closing')
     await Promise.race([
-      app.close().then(() => Promise.all([worker.stop(), housekeeping.stop()])),
+      app.close().then(() => Promise.all([worker.stop(), backtests.stop(), housekeeping.stop(), risks.stop(), wecomWorkers.stop()])),
       sleep(CLOSE_MS, undefined, { ref: false }),
     ])
     await data.close()

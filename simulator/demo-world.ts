@@ -5,6 +5,8 @@ import type { WorldDescription } from './world.ts'
 /** The WeCom of the demo brand: its staff, and a few of its customers in chats that tell the product's story. */
 
 export const DEMO_APP = { corpId: 'wwdemo00000000001', agentId: '1000002', secret: 'demo-agent-secret' }
+/** What the callback address is set up with. */
+export const DEMO_CALLBACK = { token: 'demo-callback-token', aesKey: 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG' }
 export const DEMO_MINI_PROGRAM = { appId: 'wxdemo0000000001', name: '演示商城' }
 
 /** Whose seat the shell begins in, and which customers sit in which chat. */
@@ -188,7 +190,7 @@ export function describeWorld(
 export function describeShop(brand: Brand): ShopDescription {
   return {
     miniProgram: DEMO_MINI_PROGRAM,
-    // As if the brand's own system knew the WeCom id of who joins; the service does not mirror WeCom's customers yet.
+    // As if the brand's own system knew the WeCom id of who joins.
     knowsExternalUserids: true,
     products: brand.products,
     stores: brand.stores.map(store => ({

@@ -1,13 +1,23 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../server/app.ts'
 import { openData } from '../server/open.ts'
-import { readSettings } from '../server/settings.ts'
+import { readSettings, type Settings } from '../server/settings.ts'
 import { startReconcileWorker } from '../server/workers/reconcile.ts'
+import { startWecomWorkers } from '../server/workers/wecom.ts'
 import type { Brand } from './brand/generate.ts'
 import { renderPicture } from './brand/pictures.ts'
 import { sendBrand, type SendProgress } from './brand/send.ts'
 import { shellDir } from './build.ts'
-import { castOf, DEMO_APP, DEMO_MINI_PROGRAM, describeShop, describeWorld, type DemoCast } from './demo-world.ts'
+import { startCallbacks } from './callbacks.ts'
+import {
+  castOf,
+  DEMO_APP,
+  DEMO_CALLBACK,
+  DEMO_MINI_PROGRAM,
+  describeShop,
+  describeWorld,
+  type DemoCast,
+} from './demo-world.ts'
 import { startSimulator } from './listen.ts'
 import { simulatorPlugin } from './plugin.ts'
 import { createWorld, type World } from './world.ts'
@@ -47,6 +57,8 @@ export async function setStage(options: {
     WECOM_CORP_ID: DEMO_APP.corpId,
     WECOM_AGENT_ID: DEMO_APP.agentId,
     WECOM_SECRET: DEMO_APP.secret,
+    WECOM_CALLBACK_TOKEN: DEMO_CALLBACK.token,
+    WECOM_CALLBACK_AES_KEY: DEMO_CALLBACK.aesKey,
     MINIPROGRAM_APP_ID: DEMO_MINI_PROGRAM.appId,
     ...options.env,
     PORT: String(port),
@@ -84,6 +96,15 @@ export async function setStage(options: {
     onError: error => app.log.warn({ err: error }, 'reconcile worker failed, will try again'),
   })
   await app.listen({ port, host: settings.host })
+  const wecomWorkers = startWecomWorkers({
+    pool: data.pool,
+    vault: data.vault,
+    publicUrl: settings.publicUrl,
+    wecom: app.wecom,
+    now: Date.now,
+    onError: error => app.log.warn({ err: error }, 'a worker for WeCom failed, will try again'),
+  })
+  const endCallbacks = startCallbacks(world, { url: `${url}/wecom/callback`, ...callbackKeysOf(settings) })
   await loadBrand(brand, { url, onProgress: options.onProgress ?? (() => {}) })
   say('计算提成 Booking what follows')
   await settled(url)
@@ -93,13 +114,21 @@ export async function setStage(options: {
     cast,
     url,
     async close() {
+      await endCallbacks()
       await app.close()
       await worker.stop()
+      await wecomWorkers.stop()
       await wecom.close()
       await data.close()
     },
   }
 }
+
+/** What the service was told, also where the environment says otherwise. */
+const callbackKeysOf = ({ wecom }: Settings) => ({
+  token: wecom.callbackToken ?? '',
+  aesKey: wecom.callbackAesKey ?? '',
+})
 
 /** Sends the brand through the door that malls and tills use, where it is not there yet. */
 async function loadBrand(

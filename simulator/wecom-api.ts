@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { signInPages } from './sign-in-pages.ts'
 import { toErrorBody, WecomRefusal } from './wecom-errors.ts'
-import type { Agent, Customer, Follow, World } from './world.ts'
+import { versionOf, type Agent, type Customer, type Follow, type World } from './world.ts'
 
 type Query = Record<string, string | undefined>
 type Body = Record<string, unknown>
@@ -101,6 +101,21 @@ export function buildWecomApi(world: World): FastifyInstance {
     }
   })
 
+  on('GET', 'department/simplelist', () => ({
+    department_id: world.departments.map(({ id, parentId }) => ({ id, parentid: parentId, order: id })),
+  }))
+  on('GET', 'department/get', ({ query }) => {
+    const found = world.departments.find(({ id }) => String(id) === query['id'])
+    if (!found) throw new WecomRefusal(60003)
+    const { id, name, parentId } = found
+    return { department: { id, name, parentid: parentId, order: id, department_leader: [] } }
+  })
+  on('GET', 'user/simplelist', ({ query }) => {
+    const departmentId = Number(query['department_id'])
+    if (!world.departments.some(({ id }) => id === departmentId)) throw new WecomRefusal(60003)
+    const people = [...world.staff.values()].filter(person => person.departments.includes(departmentId))
+    return { userlist: people.map(({ userid, name, departments }) => ({ userid, name, department: departments })) }
+  })
   on('GET', 'department/list', () => ({
     department: world.departments.map(({ id, name, parentId }) => ({ id, name, parentid: parentId, order: id })),
   }))
@@ -210,7 +225,7 @@ export function buildWecomApi(world: World): FastifyInstance {
             }
           }),
           admin_list: [],
-          member_version: String(group.members.length),
+          member_version: versionOf(group.version),
         },
       }
     },

@@ -27,6 +27,7 @@ const words: Record<number, string> = {
   48002: 'api forbidden',
   50001: 'redirect uri unauthorized',
   50002: 'member not in permission scope',
+  60003: 'department not found',
   60011: 'no privilege to access/modify contact/party/agent',
   60020: 'not allow to access from your ip',
   60111: 'userid not found',

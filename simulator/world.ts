@@ -147,7 +147,12 @@ export interface GroupChat {
   notice: string
   createdAt: number
   members: { kind: 'staff' | 'customer'; id: string; joinedAt: number; joinScene: 1 | 2 | 3; invitor: string }[]
+  /** Counts up with each change of its members. */
+  version: number
 }
+
+/** The fields of an event that WeCom calls back with, as its XML has them. */
+export type CallbackFields = Record<string, string | number | readonly string[]>
 
 export type MessageBody =
   | { kind: 'text'; text: string }
@@ -227,6 +232,7 @@ export type WorldEvent =
   | { kind: 'open_profile'; seatId: string; userid: string; isCustomer: boolean }
   | { kind: 'notice'; seatId: string; what: 'clipboard' | 'mini_program' | 'close'; detail: string }
   | { kind: 'call'; seatId: string; call: BridgeCallRecord }
+  | { kind: 'callback'; fields: CallbackFields }
 
 /** WeCom's own life spans: of tokens and tickets, of a ticket that has just been followed by another, of a code. */
 export const lifeMs = { period: 7_200_000, grace: 300_000, code: 300_000 }
@@ -519,6 +525,99 @@ export class World {
     return settle !== undefined
   }
 
+  // What people do in WeCom, each with the event that WeCom calls back with
+
+  /** A customer and a member become friends. */
+  befriend(
+    userid: string,
+    externalUserid: string,
+    { state = '', addWay = 1 }: { state?: string; addWay?: number } = {},
+  ): void {
+    const customer = this.customerOf(externalUserid)
+    const { userid: own } = this.#staffNamed(userid)
+    const before = customer.follows.findIndex(follow => follow.userid === own)
+    if (before !== -1) customer.follows.splice(before, 1)
+    customer.follows.push({
+      userid: own,
+      createdAt: this.now(),
+      state,
+      addWay,
+      remark: customer.name,
+      description: '',
+      remarkCorpName: '',
+      remarkMobiles: [],
+      tagIds: new Set(),
+      operUserid: externalUserid,
+    })
+    this.#callBack({
+      Event: 'change_external_contact',
+      ChangeType: 'add_external_contact',
+      UserID: own,
+      ExternalUserID: externalUserid,
+      ...(state === '' ? {} : { State: state }),
+      WelcomeCode: this.#make('welcome', 32),
+    })
+  }
+
+  /** A friendship ends. Where the customer ended it, the member goes on having him in his list. */
+  unfriend(userid: string, externalUserid: string, by: 'customer' | 'associate'): void {
+    const customer = this.customerOf(externalUserid)
+    if (by === 'associate') customer.follows = customer.follows.filter(follow => follow.userid !== userid)
+    this.#callBack({
+      Event: 'change_external_contact',
+      ChangeType: by === 'customer' ? 'del_follow_user' : 'del_external_contact',
+      UserID: userid,
+      ExternalUserID: externalUserid,
+    })
+  }
+
+  /** People come into a group, by a code or invited. */
+  join(chatId: string, ids: readonly string[], joinScene: 1 | 3 = 3): void {
+    const group = this.#groupNamed(chatId)
+    for (const id of ids) {
+      const kind = this.staff.has(id) ? 'staff' : 'customer'
+      group.members.push({ kind, id, joinedAt: this.now(), joinScene, invitor: group.owner })
+    }
+    this.#groupChanged(group, 'add_member', ids, { JoinScene: joinScene === 3 ? 3 : 0 })
+  }
+
+  /** People leave a group, or are removed from it. */
+  leave(chatId: string, ids: readonly string[], isRemoved = false): void {
+    const group = this.#groupNamed(chatId)
+    group.members = group.members.filter(member => !ids.includes(member.id))
+    this.#groupChanged(group, 'del_member', ids, { QuitScene: isRemoved ? 1 : 0 })
+  }
+
+  dissolve(chatId: string): void {
+    this.groupChats.delete(this.#groupNamed(chatId).chatId)
+    this.#callBack({ Event: 'change_external_chat', ChatId: chatId, ChangeType: 'dismiss' })
+  }
+
+  #groupChanged(group: GroupChat, detail: string, ids: readonly string[], more: CallbackFields): void {
+    group.version += 1
+    this.#callBack({
+      Event: 'change_external_chat',
+      ChatId: group.chatId,
+      ChangeType: 'update',
+      UpdateDetail: detail,
+      ...more,
+      MemChangeCnt: ids.length,
+      MemChangeList: ids,
+      LastMemVer: versionOf(group.version - 1),
+      CurMemVer: versionOf(group.version),
+    })
+  }
+
+  #callBack(fields: CallbackFields): void {
+    const common = {
+      ToUserName: this.corpId,
+      FromUserName: 'sys',
+      CreateTime: Math.floor(this.now() / 1000),
+      MsgType: 'event',
+    }
+    this.emit({ kind: 'callback', fields: { ...common, ...fields } })
+  }
+
   // Faults and events
 
   /** The fault that holds for this call, if any; one with a number of times has one less left. */
@@ -613,6 +712,7 @@ export class World {
       owner: group.owner,
       notice: group.notice ?? '',
       createdAt: joinedAt,
+      version: 1,
       members: [
         ...staff.map(id => ({ kind: 'staff' as const, id, joinedAt, joinScene: 1 as const, invitor: group.owner })),
         ...customers.map((id, i) => ({
@@ -650,6 +750,9 @@ export class World {
     return tag.tagId
   }
 }
+
+/** A group's version of its members: nobody should read it. */
+export const versionOf = (version: number) => createHash('md5').update(`members/${version}`).digest('hex')
 
 /** The seat of a shell that names none, and of `/sidebar/?sim=1`. */
 export const mainSeatId = 'main'

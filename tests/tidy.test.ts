@@ -13,6 +13,7 @@ const FEATURES_LOW_TO_HIGH = [
   'evidence',
   'auth',
   'activity',
+  'notices',
   'stores',
   'members',
   'friends',
@@ -34,6 +35,7 @@ const FEATURES_LOW_TO_HIGH = [
 const FEATURES_ABOVE = [
   'imports',
   'session',
+  'mirror',
   'customers',
   'cards',
   'catalogue',

@@ -83,7 +83,7 @@ CREATE TABLE "dispute_decisions" (
 	"brand_id" integer NOT NULL,
 	"dispute_id" uuid NOT NULL,
 	"outcome" text COLLATE "C" NOT NULL,
-	"reason" text COLLATE "C" NOT NULL,
+	"reason" text COLLATE "C",
 	"override_id" uuid,
 	"decided_by" text COLLATE "C" NOT NULL,
 	"decided_at" timestamp(3) with time zone NOT NULL,
@@ -157,6 +157,10 @@ CREATE TABLE "friend_events" (
 CREATE TABLE "reward_entitlements" (
 	"brand_id" integer NOT NULL,
 	"subject_key" text COLLATE "C" NOT NULL,
+	"event" text COLLATE "C" NOT NULL,
+	"associate_id" text COLLATE "C" NOT NULL,
+	"member_no" text COLLATE "C",
+	"external_userid" text COLLATE "C",
 	"payee_kind" text COLLATE "C" NOT NULL,
 	"payee" text COLLATE "C" NOT NULL,
 	"bearer_kind" text COLLATE "C" NOT NULL,
@@ -206,6 +210,19 @@ CREATE TABLE "settlement_parts" (
 	CONSTRAINT "settlement_parts_pkey" PRIMARY KEY("brand_id","settlement_id","payee_kind","payee","bearer_kind","bearer","purpose")
 );
 --> statement-breakpoint
+CREATE TABLE "plan_withdrawals" (
+	"brand_id" integer NOT NULL,
+	"code" text COLLATE "C" NOT NULL,
+	"version" integer NOT NULL,
+	"withdrawn_at" timestamp(3) with time zone NOT NULL,
+	"withdrawn_by" text COLLATE "C" NOT NULL,
+	CONSTRAINT "plan_withdrawals_brand_id_code_version_pk" PRIMARY KEY("brand_id","code","version")
+);
+--> statement-breakpoint
+ALTER TABLE "jobs" ADD COLUMN "lease_id" uuid;
+--> statement-breakpoint
+ALTER TABLE "jobs" ADD COLUMN "leased_until" timestamp(3) with time zone;
+--> statement-breakpoint
 CREATE TABLE "settlement_payments" (
 	"brand_id" integer NOT NULL,
 	"settlement_id" uuid NOT NULL,
@@ -254,11 +271,19 @@ ALTER TABLE "settlement_rows" ADD CONSTRAINT "settlement_rows_pkey" PRIMARY KEY(
 --> statement-breakpoint
 CREATE UNIQUE INDEX "adjustments_by_number" ON "adjustments" USING btree ("brand_id","adjustment_no") WHERE adjustment_no IS NOT NULL;
 --> statement-breakpoint
+CREATE INDEX "adjustments_by_payee" ON "adjustments" USING btree ("brand_id","payee_kind","payee");
+--> statement-breakpoint
+CREATE INDEX "adjustments_by_reversed" ON "adjustments" USING btree ("brand_id","reverses") WHERE reverses IS NOT NULL;
+--> statement-breakpoint
 CREATE INDEX "derived_assignments_by_associate" ON "derived_assignments" USING btree ("brand_id","associate_id");
 --> statement-breakpoint
 CREATE INDEX "disputes_by_order" ON "disputes" USING btree ("brand_id","source","order_no");
 --> statement-breakpoint
 CREATE INDEX "disputes_by_associate" ON "disputes" USING btree ("brand_id","associate_id");
+--> statement-breakpoint
+CREATE INDEX "orders_unattributed" ON "orders" USING btree ("brand_id","paid_at","source","order_no") WHERE is_unattributed;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "risk_findings_by_id" ON "risk_findings" USING btree ("brand_id","finding_id");
 --> statement-breakpoint
 CREATE INDEX "risk_findings_by_status" ON "risk_findings" USING btree ("brand_id","status","found_at","finding_id");
 --> statement-breakpoint
@@ -266,16 +291,22 @@ CREATE INDEX "friend_events_by_customer" ON "friend_events" USING btree ("brand_
 --> statement-breakpoint
 CREATE INDEX "reward_entitlements_by_payee" ON "reward_entitlements" USING btree ("brand_id","payee_kind","payee","at");
 --> statement-breakpoint
+CREATE INDEX "reward_entitlements_by_time" ON "reward_entitlements" USING btree ("brand_id","at","subject_key");
+--> statement-breakpoint
+CREATE INDEX "task_events_by_associate" ON "task_events" USING btree ("brand_id","associate_id");
+--> statement-breakpoint
 CREATE INDEX "settlement_parts_by_bearer" ON "settlement_parts" USING btree ("brand_id","settlement_id","bearer_kind","bearer");
 --> statement-breakpoint
 CREATE UNIQUE INDEX "settlement_payments_paid_once" ON "settlement_payments" USING btree ("brand_id","settlement_id","payee_kind","payee") WHERE status = 'paid';
 --> statement-breakpoint
-CREATE UNIQUE INDEX "settlement_rows_once" ON "settlement_rows" USING btree ("brand_id","row_id") WHERE NOT carried;
+CREATE INDEX "ledger_rows_by_subject" ON "ledger_rows" USING btree ("brand_id","subject","subject_key") WHERE subject IN ('event', 'adjustment');
+--> statement-breakpoint
+CREATE UNIQUE INDEX "settlement_rows_once" ON "settlement_rows" USING btree ("brand_id","payee_kind","payee","row_id") WHERE NOT carried;
 --> statement-breakpoint
 -- Evidence: read and add.
 GRANT SELECT, INSERT ON
   "friend_events", "task_events", "adjustments", "adjustment_decisions", "disputes", "dispute_decisions",
-  "settlement_payments", "risk_decisions", "binding_policies", "handovers", "handover_members"
+  "settlement_payments", "risk_decisions", "binding_policies", "handovers", "handover_members", "plan_withdrawals"
 TO "daogou_service";
 --> statement-breakpoint
 -- A handover is undone once.

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { boolean, pgTable, primaryKey, uniqueIndex } from 'drizzle-orm/pg-core'
+import { boolean, index, pgTable, primaryKey, uniqueIndex } from 'drizzle-orm/pg-core'
 import { brandIdColumn, fenColumn, instantColumn, textColumn, uuidColumn } from '../columns.ts'
 
 /** One row is one adjustment as somebody proposed it. It moves nothing until a second person confirms it. */
@@ -32,6 +32,10 @@ export const adjustments = pgTable(
     uniqueIndex('adjustments_by_number')
       .on(row.brandId, row.adjustmentNo)
       .where(sql`adjustment_no IS NOT NULL`),
+    index('adjustments_by_payee').on(row.brandId, row.payeeKind, row.payee),
+    index('adjustments_by_reversed')
+      .on(row.brandId, row.reverses)
+      .where(sql`reverses IS NOT NULL`),
   ],
 )
 

@@ -21,17 +21,3 @@ export const sessions = pgTable(
     index('sessions_by_associate').on(session.brandId, session.associateId),
   ],
 )
-
-/** One row is a token or ticket of WeCom that all processes share; see server/features/wecom. */
-export const wecomTokens = pgTable(
-  'wecom_tokens',
-  {
-    brandId: brandIdColumn(),
-    /** `access_token`, `jsapi_ticket` or `agent_ticket`. */
-    kind: textColumn('kind').notNull(),
-    valueEncrypted: bytesColumn('value_encrypted').notNull(),
-    expiresAt: instantColumn('expires_at').notNull(),
-    fetchedAt: instantColumn('fetched_at').notNull(),
-  },
-  token => [primaryKey({ columns: [token.brandId, token.kind] })],
-)

@@ -50,7 +50,7 @@ export const jobs = pgTable(
     brandId: brandIdColumn(),
     jobId: uuidColumn('job_id').notNull(),
     kind: textColumn('kind').notNull(),
-    /** `waiting`, `running`, `done`, `failed` or `cancelled`. */
+    /** `waiting`, `running`, `cancelling`, `done`, `failed` or `cancelled`. */
     status: textColumn('status').notNull(),
     input: jsonb('input').notNull(),
     /** Where to go on after a crash. */
@@ -61,6 +61,9 @@ export const jobs = pgTable(
     error: textColumn('error'),
     /** Whether commission waits for it: then /health/reconcile counts it. */
     booksLedger: boolean('books_ledger').notNull(),
+    /** Of a job that one process works on over many transactions: which one, and until when it is believed to live. */
+    leaseId: uuidColumn('lease_id'),
+    leasedUntil: instantColumn('leased_until'),
     createdAt: instantColumn('created_at').notNull(),
     updatedAt: instantColumn('updated_at').notNull(),
   },

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { boolean, index, integer, jsonb, pgTable, primaryKey } from 'drizzle-orm/pg-core'
 import { brandIdColumn, bytesColumn, fenColumn, instantColumn, textColumn, uuidColumn } from '../columns.ts'
 
@@ -17,6 +18,22 @@ export const plans = pgTable(
     publishedBy: textColumn('published_by').notNull(),
   },
   plan => [primaryKey({ columns: [plan.brandId, plan.code, plan.version] })],
+)
+
+/**
+ * One row withdraws a published plan version whose re-booking was cancelled: from then on it is in force for nothing, and
+ * its number stays taken. Evidence.
+ */
+export const planWithdrawals = pgTable(
+  'plan_withdrawals',
+  {
+    brandId: brandIdColumn(),
+    code: textColumn('code').notNull(),
+    version: integer('version').notNull(),
+    withdrawnAt: instantColumn('withdrawn_at').notNull(),
+    withdrawnBy: textColumn('withdrawn_by').notNull(),
+  },
+  withdrawal => [primaryKey({ columns: [withdrawal.brandId, withdrawal.code, withdrawal.version] })],
 )
 
 /**
@@ -102,6 +119,9 @@ export const ledgerRows = pgTable(
     primaryKey({ columns: [row.brandId, row.bookedAt, row.rowId] }), // the partition key is in it; so is the brand
     index('ledger_rows_by_payee').on(row.brandId, row.payeeKind, row.payee, row.availableAt), // balances, settlements
     index('ledger_rows_by_order').on(row.brandId, row.source, row.orderNo), // the explanation and the audit
+    index('ledger_rows_by_subject')
+      .on(row.brandId, row.subject, row.subjectKey)
+      .where(sql`subject IN ('event', 'adjustment')`), // their audit
   ],
 )
 

@@ -1,4 +1,4 @@
-import { index, jsonb, pgTable, primaryKey } from 'drizzle-orm/pg-core'
+import { index, jsonb, pgTable, primaryKey, uniqueIndex } from 'drizzle-orm/pg-core'
 import { brandIdColumn, instantColumn, textColumn, uuidColumn } from '../columns.ts'
 
 /** One row is what an associate says against how an order was credited, or his claim to a sale that nobody has. */
@@ -35,7 +35,8 @@ export const disputeDecisions = pgTable(
     disputeId: uuidColumn('dispute_id').notNull(),
     /** `upheld`, `rejected` or `withdrawn`. */
     outcome: textColumn('outcome').notNull(),
-    reason: textColumn('reason').notNull(),
+    /** null: withdrawn without one. */
+    reason: textColumn('reason'),
     /** The override that follows from it. */
     overrideId: uuidColumn('override_id'),
     decidedBy: textColumn('decided_by').notNull(),
@@ -60,7 +61,7 @@ export const notices = pgTable(
   row => [primaryKey({ columns: [row.brandId, row.associateId, row.noticeId] })],
 )
 
-/** One row is something that looks wrong about an order or a link. Found by rules; found again, it is the same row. */
+/** One row is something that looks wrong about orders. Found by rules; found again, it is the same row. */
 export const riskFindings = pgTable(
   'risk_findings',
   {
@@ -68,19 +69,25 @@ export const riskFindings = pgTable(
     findingId: uuidColumn('finding_id').notNull(),
     /** `counter_scan`, `shared_phone`, `click_flood` or `refund_after_settlement`. */
     kind: textColumn('kind').notNull(),
-    /** What it is about, unique with its kind. */
+    /** What it is about, and the how manieth finding about that: what comes after a decision is another. */
     key: textColumn('key').notNull(),
+    /** The order, where it is about one alone. */
     source: textColumn('source'),
     orderNo: textColumn('order_no'),
     associateId: textColumn('associate_id'),
     storeCode: textColumn('store_code'),
+    /** The orders that a decision acts on, and what was found. No phone number, and no hash of one. */
     details: jsonb('details').notNull(),
     foundAt: instantColumn('found_at').notNull(),
-    /** `open`, `held`, `released`, `reversed` or `dismissed`; follows from the decisions. */
+    /**
+     * `open`, `held`, `released`, `reversed` or `dismissed`; follows from the decisions. `watched`: not yet often enough
+     * to be shown.
+     */
     status: textColumn('status').notNull(),
   },
   row => [
     primaryKey({ columns: [row.brandId, row.kind, row.key] }),
+    uniqueIndex('risk_findings_by_id').on(row.brandId, row.findingId),
     index('risk_findings_by_status').on(row.brandId, row.status, row.foundAt, row.findingId),
   ],
 )

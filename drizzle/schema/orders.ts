@@ -126,6 +126,9 @@ export const orders = pgTable(
     index('orders_by_store')
       .on(order.brandId, order.sellingStore, order.paidAt)
       .where(sql`selling_store IS NOT NULL`),
+    index('orders_unattributed')
+      .on(order.brandId, order.paidAt, order.source, order.orderNo)
+      .where(sql`is_unattributed`), // the queue of those that nobody has
     index('orders_by_associates').using('gin', order.associates), // somebody's earnings; whom a changed record concerns
   ],
 )

@@ -38,7 +38,10 @@ export const taskEvents = pgTable(
     memberNo: textColumn('member_no'),
     receivedAt: instantColumn('received_at').notNull(),
   },
-  event => [primaryKey({ columns: [event.brandId, event.taskId, event.at, event.kind] })],
+  event => [
+    primaryKey({ columns: [event.brandId, event.taskId, event.at, event.kind] }),
+    index('task_events_by_associate').on(event.brandId, event.associateId), // whose record changed
+  ],
 )
 
 /** One row is a reward as it is booked now, by the key of its ledger rows. Never 0. */
@@ -48,6 +51,14 @@ export const rewardEntitlements = pgTable(
     brandId: brandIdColumn(),
     /** Which event, as `member_enrolled/<memberNo>`. */
     subjectKey: textColumn('subject_key').notNull(),
+    /** `member_enrolled`, `friend_added` or `task_done`. */
+    event: textColumn('event').notNull(),
+    /** Whose event it was: the payee, or somebody of the store that is. */
+    associateId: textColumn('associate_id').notNull(),
+    /** The person, by his last number, where he is a member. */
+    memberNo: textColumn('member_no'),
+    /** Of a friend added. */
+    externalUserid: textColumn('external_userid'),
     payeeKind: textColumn('payee_kind').notNull(),
     payee: textColumn('payee').notNull(),
     bearerKind: textColumn('bearer_kind').notNull(),
@@ -77,10 +88,15 @@ export const rewardEntitlements = pgTable(
       ],
     }),
     index('reward_entitlements_by_payee').on(row.brandId, row.payeeKind, row.payee, row.at),
+    index('reward_entitlements_by_time').on(row.brandId, row.at, row.subjectKey), // the list
   ],
 )
 
-/** One row says that the rewards of a member, a customer or a task have to be looked at again. Deleted when they are booked. */
+/**
+ * One row says that rewards have to be looked at again: those of a member, of a contact in WeCom (`customer`), for a
+ * task, those that an `associate` or the associates of a `store` had to do with, or those of a plan's `span`. Deleted
+ * when they are booked.
+ */
 export const rewardMarks = pgTable(
   'reward_marks',
   {

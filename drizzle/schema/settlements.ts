@@ -9,7 +9,10 @@ export const settlements = pgTable(
     brandId: brandIdColumn(),
     settlementId: uuidColumn('settlement_id').notNull(),
     cutoff: instantColumn('cutoff').notNull(),
-    /** `gathering`, `draft`, `approved` or `paid`. One left behind while it was gathering counts for nothing. */
+    /**
+     * `gathering`, `draft`, `approved`, `paid`, or `discarding`. One that is gathered or discarded counts for nothing; where
+     * its process died over it, it is cleared away by whoever gathers next.
+     */
     status: textColumn('status').notNull(),
     /** Of the statements that are not carried. */
     totalFen: fenColumn('total_fen').notNull(),
@@ -74,7 +77,8 @@ export const settlementParts = pgTable(
 
 /**
  * One row says in which settlement a ledger row is. The unique index keeps it in one at most; a carried row is listed
- * in each settlement that carried it, and is in none of them.
+ * in each settlement that carried it, and is in none of them. A ledger row has one payee: he is in the index so that
+ * whoever looks at an account finds its rows beside each other, and not spread over all that was ever settled.
  */
 export const settlementRows = pgTable(
   'settlement_rows',
@@ -94,7 +98,7 @@ export const settlementRows = pgTable(
       columns: [row.brandId, row.settlementId, row.payeeKind, row.payee, row.bookedAt, row.rowId],
     }),
     uniqueIndex('settlement_rows_once')
-      .on(row.brandId, row.rowId)
+      .on(row.brandId, row.payeeKind, row.payee, row.rowId)
       .where(sql`NOT carried`),
   ],
 )

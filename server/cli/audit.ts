@@ -1,13 +1,20 @@
 /**
- * `npm run audit`: decides every order and every monthly bonus again and holds the result against entitlements and
- * ledger. Batch by batch, so memory stays the same however long the history is; each batch sees one instant, so it may
- * run while the service works.
+ * `npm run audit`: decides every order, monthly bonus and reward again and holds the result against entitlements and
+ * ledger, confirmed adjustments against their rows, and what the binding policy makes of events against what is kept.
+ * Batch by batch, so memory stays the same however long the history is; each batch sees one instant, so it may run while
+ * the service works.
  */
 import {
+  auditAdjustments,
   auditBatch,
+  auditBindings,
   auditMonthsBatch,
+  auditRewards,
+  type AuditedAdjustment,
+  type AuditedBinding,
   type AuditedMonth,
   type AuditedOrder,
+  type AuditedReward,
   type AuditPosition,
 } from '../features/audit/service.ts'
 import { DEFAULT_BRAND_ID } from '../features/auth/service.ts'
@@ -17,8 +24,8 @@ import { readArguments, runCommand, say, withData, wrongArguments, type CommandC
 
 const usage = `npm run audit [-- --from INSTANT --to INSTANT]
 
-  --from, --to   only orders paid from the one until before the other, and no bonuses; RFC 3339 with offset, such as
-                 2026-03-01T00:00:00+08:00
+  --from, --to   only orders paid from the one until before the other, and nothing else; RFC 3339 with offset, such
+                 as 2026-03-01T00:00:00+08:00
 
 Exit code 0: everything agrees. 1: something differs, each key on a line of its own, or the audit ended early.
 `
@@ -59,8 +66,24 @@ async function audit({ pool, signal }: CommandContext, from: Instant | null, to:
     say(`Ended early; go on with --from ${after.paidAt}`)
     return 1
   }
-  const differingMonths = from === null && to === null ? await auditMonths(pool) : 0
-  return differingOrders + differingMonths === 0 ? 0 : 1
+  if (from !== null || to !== null) return differingOrders === 0 ? 0 : 1
+  const differingMonths = await auditMonths(pool)
+  const rewards = await auditRewards(pool, DEFAULT_BRAND_ID)
+  for (const reward of rewards.differing) process.stdout.write(describeReward(reward))
+  if (rewards.checkedSubjects > 0) {
+    process.stdout.write(
+      `rewards for ${rewards.checkedSubjects} members, contacts and tasks checked, ${rewards.differing.length} differ\n`,
+    )
+  }
+  const adjustments = await auditAdjustments(pool, DEFAULT_BRAND_ID)
+  for (const adjustment of adjustments) process.stdout.write(describeAdjustment(adjustment))
+  const { checkedMembers, differing: bindings } = await auditBindings(pool, DEFAULT_BRAND_ID)
+  for (const binding of bindings) process.stdout.write(describeBinding(binding))
+  if (checkedMembers > 0)
+    process.stdout.write(`${checkedMembers} members' bindings checked, ${bindings.length} differ\n`)
+  return differingOrders + differingMonths + rewards.differing.length + adjustments.length + bindings.length === 0
+    ? 0
+    : 1
 }
 
 /** @returns how many bonuses differ */
@@ -99,8 +122,30 @@ function describeOrder({ source, orderNo, differences, bases }: AuditedOrder): s
   return lines.join('')
 }
 
-const describeMonth = ({ associateId, month, decidedFen, entitlementFen, ledgerFen }: AuditedMonth) =>
-  `bonus of ${associateId} for ${month}: decided ${decidedFen}, entitlement ${entitlementFen}, ledger ${ledgerFen} fen\n`
+function describeMonth({ associateId, month, decidedFen, entitlementFen, ledgerFen }: AuditedMonth): string {
+  return `bonus of ${associateId} for ${month}: decided ${decidedFen}, entitlement ${entitlementFen}, ledger ${ledgerFen} fen\n`
+}
+
+function describeReward(row: AuditedReward): string {
+  return (
+    `${row.subjectKey} ${row.payeeKind} ${row.payee} from ${row.bearerKind} ${row.bearer}, rule ${row.ruleId} of ` +
+    `${row.planCode}/${row.planVersion}, available ${row.availableAt}: decided ${row.decidedFen}, ` +
+    `entitlement ${row.entitlementFen}, ledger ${row.ledgerFen} fen\n`
+  )
+}
+
+function describeAdjustment(row: AuditedAdjustment): string {
+  return (
+    `adjustment ${row.adjustmentId} of ${row.payeeKind} ${row.payee} from ${row.bearerKind} ${row.bearer}, ` +
+    `available ${row.availableAt}: confirmed ${row.confirmedFen}, ledger ${row.ledgerFen} fen in ${row.rowCount} rows\n`
+  )
+}
+
+function describeBinding({ memberNo, derived, kept }: AuditedBinding): string {
+  const list = (rows: AuditedBinding['kept']) =>
+    rows.map(row => `${row.associateId} from ${row.from} by ${row.event} ${row.eventId}`).join(', ') || 'nobody'
+  return `binding of ${memberNo}: derived ${list(derived)}; kept ${list(kept)}\n`
+}
 
 /** On a terminal one line that changes; in a log one every few seconds. */
 function createProgressLine(): { show(text: string): void; end(): void } {

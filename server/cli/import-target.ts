@@ -35,7 +35,8 @@ export async function openImportTarget(brandSlug: string | undefined): Promise<I
     return {
       name: `${name} ${brand.brandId}`,
       zone: brand.timezone,
-      ingest: (kind, items) => ingest(dependencies, { kind, brandId: brand.brandId, actor: 'import', items }),
+      ingest: (kind, items) =>
+        ingest(dependencies, { kind, brandId: brand.brandId, actor: 'import', callerId: 'import', items }),
       validate: (kind, item) => checkIngestItem(kind, item)?.error,
       close,
     }

@@ -78,6 +78,23 @@ export function monthOf(instant: Instant, zone: string): string {
   return `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}`
 }
 
+/**
+ * As `monthOf`, for many instants, most of which lie in one month: within it the calendar is asked once. The first and
+ * last day are always looked up, since a clock that is put back may show the end of a month twice.
+ */
+export function monthReader(zone: string): (instant: Instant) => string {
+  let month = ''
+  let from = Infinity
+  let to = -Infinity
+  return instant => {
+    if (instant >= from && instant < to) return month
+    month = monthOf(instant, zone)
+    from = monthStart(month, zone) + DAY_MS
+    to = monthStart(nextMonth(month), zone) - DAY_MS
+    return month
+  }
+}
+
 /** The calendar day `YYYY-MM-DD` of an instant in a time zone. */
 export function dayOf(instant: Instant, zone: string): string {
   return `${monthOf(instant, zone)}-${String(localParts(instant, zone)['day']).padStart(2, '0')}`

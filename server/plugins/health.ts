@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Histogram, type Registry } from 'prom-client'
 import type { Pool } from '../database.ts'
 
-/** Whether the process lives, whether it can work, and how it does. */
-export function health(app: FastifyInstance, options: { pool: Pool }): void {
-  const registry = new Registry()
+/** Whether the process lives, whether it can work, and how it does; features add their own figures to the registry. */
+export function health(app: FastifyInstance, options: { pool: Pool; registry: Registry }): void {
+  const { registry } = options
   collectDefaultMetrics({ register: registry })
   const duration = new Histogram({
     name: 'http_request_duration_seconds',

@@ -1,6 +1,7 @@
 import type { Pool } from '../database.ts'
+import { bindStep } from '../features/bindings/service.ts'
 import { selectMarkedBrands, selectOpenJobBrands } from '../features/commissions/queries.ts'
-import { bookBonuses, rebookStep, reconcileStep } from '../features/commissions/service.ts'
+import { bookBonuses, bookRewards, rebookStep, reconcileStep } from '../features/commissions/service.ts'
 import type { Instant } from '../lib/time.ts'
 
 /** How long the worker sleeps where nobody wakes it. */
@@ -39,9 +40,11 @@ export function startReconcileWorker(options: {
         const brands = new Set([...(await selectMarkedBrands(pool)), ...(await selectOpenJobBrands(pool))])
         for (const brandId of brands) {
           if (isStopped) return
+          await bindStep(pool, brandId, now())
           await reconcileStep(pool, brandId, now())
           await rebookStep(pool, brandId, now())
           await bookBonuses(pool, brandId, now())
+          await bookRewards(pool, brandId, now())
         }
         await sleep(brands.size > 0 ? SOON_MS : IDLE_MS)
       } catch (error) {

@@ -43,7 +43,7 @@ const NAMES = new Set(
   ].flat(),
 )
 
-function prefixed<T>(value: T, prefix: string): T {
+export function prefixed<T>(value: T, prefix: string): T {
   if (Array.isArray(value)) return value.map(entry => prefixed(entry as unknown, prefix)) as T
   if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(

@@ -69,8 +69,83 @@ const rows: Row[] = [
   ingestRow('touches', { touchId: 't1', linkCode: 'L1', at: PAID, kind: 'click', visitorId: 'v9' }),
   ingestRow('orders', { source: 'x', orderNo: '1', channel: 'online', paidAt: PAID, lines: [] }),
   ingestRow('refunds', { source: 'x', refundNo: 'r1', orderNo: '1', refundedAt: PAID }),
+  ingestRow('friend-events', { associateId: 'a3', externalUserid: 'wmX', kind: 'added', at: PAID }),
+  ingestRow('task-events', { taskId: 'k1', kind: 'done', at: PAID, associateId: 'a3', task: 'visit' }),
+
+  ingestRow('opening-balances', { balanceNo: 'ob1', payeeKind: 'associate', payee: 'a1', amountFen: 1 }),
 
   { route: 'GET /api/v1/activity', expected: BRAND },
+
+  { route: 'GET /api/v1/adjustments', expected: BRAND },
+  {
+    route: 'GET /api/v1/adjustments/:adjustmentId',
+    url: `/api/v1/adjustments/${UUID}`,
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  },
+  { route: 'POST /api/v1/adjustments', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'POST /api/v1/adjustments/write-offs', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'POST /api/v1/adjustments/confirm', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  ...['confirm', 'reject', 'reverse'].map((deed): Row => ({
+    route: `POST /api/v1/adjustments/:adjustmentId/${deed}`,
+    url: `/api/v1/adjustments/${UUID}/${deed}`,
+    body: { reason: 'no' },
+    expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
+  })),
+  { route: 'GET /api/v1/handovers', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
+  { route: 'GET /api/v1/handovers/leavers', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
+  {
+    route: 'GET /api/v1/handovers/candidates',
+    what: 'own store’s associate',
+    url: '?associate=a1',
+    expected: [401, 403, 200, 403, 404, 200, 404, 200, 200],
+  },
+  { route: 'GET /api/v1/handovers/candidates', what: 'another store’s', url: '?associate=a3', expected: BRAND },
+  {
+    route: 'GET /api/v1/handovers/candidates',
+    what: 'of F1’s store',
+    url: '?associate=a2',
+    expected: [401, 403, 200, 403, 404, 404, 200, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/handovers/:handoverId',
+    url: `/api/v1/handovers/${UUID}`,
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  },
+  { route: 'POST /api/v1/handovers', body: {}, expected: [401, 403, 403, 422, 403, 422, 403, 422, 403] },
+  {
+    route: 'POST /api/v1/handovers',
+    what: 'of another store’s associate, who works there',
+    body: { fromAssociate: 'a3', reason: 'no', toAssociate: 'a1', all: true },
+    expected: [401, 403, 403, 422, 403, 404, 403, 422, 403],
+  },
+  {
+    route: 'POST /api/v1/handovers/:handoverId/undo',
+    url: `/api/v1/handovers/${UUID}/undo`,
+    body: { reason: 'no' },
+    expected: [401, 403, 403, 404, 403, 404, 403, 404, 403],
+  },
+  { route: 'GET /api/v1/targets', expected: READ },
+  { route: 'GET /api/v1/attainment', expected: READ },
+  {
+    route: 'GET /api/v1/attainment',
+    what: 'own store',
+    url: '?storeCode=S1',
+    expected: [401, 403, 200, 403, 404, 200, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/attainment',
+    what: 'own associate',
+    url: '?associate=a1',
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
+  { route: 'GET /api/v1/attainment', what: 'another store’s associate', url: '?associate=a3', expected: BRAND },
+  {
+    route: 'GET /api/v1/attainment',
+    what: 'of the other brand',
+    url: '?storeCode=B1',
+    expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses,
+  },
+
   { route: 'GET /api/v1/orders', expected: READ },
   {
     route: 'GET /api/v1/orders',
@@ -196,6 +271,32 @@ const rows: Row[] = [
   },
   { route: 'GET /api/v1/bonuses', url: '?month=2026-05', expected: READ },
   { route: 'GET /api/v1/bonuses', what: 'another associate’s', url: '?month=2026-05&associate=a3', expected: BRAND },
+  { route: 'GET /api/v1/rewards', expected: READ },
+  {
+    route: 'GET /api/v1/rewards',
+    what: 'own associate',
+    url: '?associate=a1',
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
+  { route: 'GET /api/v1/rewards', what: 'another store’s associate', url: '?associate=a3', expected: BRAND },
+  {
+    route: 'GET /api/v1/rewards',
+    what: 'of the other brand',
+    url: '?associate=b1',
+    expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses,
+  },
+  {
+    route: 'GET /api/v1/rewards/explain',
+    what: 'own associate’s task',
+    url: '?taskId=own',
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/rewards/explain',
+    what: 'another store’s associate’s friend',
+    url: '?externalUserid=wmX',
+    expected: BRAND,
+  },
   { route: 'GET /api/v1/audit', expected: BRAND },
   { route: 'GET /api/v1/rejected-items', expected: BRAND },
   { route: 'GET /api/v1/plans', expected: BRAND },
@@ -212,6 +313,23 @@ const rows: Row[] = [
   },
   { route: 'POST /api/v1/plans', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'POST /api/v1/overrides', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'POST /api/v1/holds', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  {
+    route: 'POST /api/v1/holds',
+    what: 'released though never held',
+    body: { source: 'pos', orderNo: 'S1', held: false, reason: 'x' },
+    expected: [401, 403, 403, 200, 403, 403, 403, 200, 403],
+  },
+  {
+    route: 'POST /api/v1/holds',
+    what: 'of the other brand',
+    body: { source: 'pos', orderNo: 'B1', held: true, reason: 'x' },
+    expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
+  },
+  ...disputeRows(),
+  ...riskRows(),
+  { route: 'GET /api/v1/settings/binding', expected: BRAND },
+  { route: 'PUT /api/v1/settings/binding', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'GET /api/v1/health/reconcile', expected: [401, 200, 200, 200, 200, 200, 200, 200, 200] },
 
   { route: 'GET /api/v1/session', expected: PERSON },
@@ -220,6 +338,27 @@ const rows: Row[] = [
     body: { url: 'http://127.0.0.1:8686/sidebar/', kind: 'config' },
     expected: PERSON,
   },
+  { route: 'GET /api/v1/wecom/health', expected: BRAND },
+  { route: 'GET /api/v1/wecom/callbacks', expected: [401, 403, 403, 200, 403, 403, 403, 200, 403] },
+  {
+    route: 'POST /api/v1/wecom/callbacks/:id/replay',
+    url: `/api/v1/wecom/callbacks/${UUID}/replay`,
+    body: {},
+    expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
+  },
+  // Nobody's friend: to whoever sees the brand he is there, and not his to link.
+  {
+    route: 'POST /api/v1/customers/link',
+    body: { externalUserid: 'wmNobody', memberNo: 'm1' },
+    expected: [401, 401, 401, 401, 404, 404, 404, 403, 403],
+  },
+  {
+    route: 'POST /api/v1/customers/unlink',
+    body: { externalUserid: 'wmNobody' },
+    expected: [401, 401, 401, 401, 404, 404, 404, 403, 403],
+  },
+  { route: 'GET /wecom/callback', expected: ANYBODY.map(() => 403) as unknown as Statuses },
+  { route: 'POST /wecom/callback', body: {}, expected: ANYBODY.map(() => 403) as unknown as Statuses },
   { route: 'GET /api/v1/cards/customer', url: '?externalUserid=wmNobody', expected: PERSON },
   { route: 'GET /api/v1/cards/group', url: '?chatId=wrNobody', expected: PERSON },
   { route: 'GET /api/v1/catalogue', expected: PERSON },
@@ -253,6 +392,157 @@ const rows: Row[] = [
   { route: 'POST /auth/refresh', expected: [401, 401, 401, 401, 204, 204, 204, 204, 204] },
   { route: 'POST /auth/logout', expected: ANYBODY.map(() => 204) as unknown as Statuses },
 ]
+
+/** One of each store's associate, of the other brand's, and one of a1 that he takes back. */
+function disputeId(name: string): string {
+  return `018f0000-0000-7000-8000-0000000000d${['S1', 'S2', 'S3', 'S4', 'B1', 'back'].indexOf(name)}`
+}
+function findingId(name: string): string {
+  return `018f0000-0000-7000-8000-0000000000f${['held', 'reversed', 'dismissed', 'B1'].indexOf(name)}`
+}
+function noticeId(of: 'a1' | 'a3'): string {
+  return `018f0000-0000-7000-8000-0000000000e${of.slice(1)}`
+}
+
+function disputeRows(): Row[] {
+  const nobodys = BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses
+  const ofF1: Statuses = [401, 403, 200, 403, 404, 404, 200, 200, 200]
+  const ofS1: Statuses = [401, 403, 200, 403, 200, 200, 404, 200, 200]
+  const read = (what: string, id: string, expected: Statuses): Row => ({
+    route: 'GET /api/v1/disputes/:disputeId',
+    what,
+    url: `/api/v1/disputes/${id}`,
+    expected,
+  })
+  const file = (what: string, orderNo: string, expected: Statuses): Row => ({
+    route: 'POST /api/v1/disputes',
+    what,
+    body: { source: 'pos', orderNo, role: 'opener', text: 'x' },
+    expected,
+  })
+  // The same by several is one decision: whoever may decide is answered alike.
+  const decide = (what: string, id: string, expected: Statuses): Row => ({
+    route: 'POST /api/v1/disputes/:disputeId/decide',
+    what,
+    url: `/api/v1/disputes/${id}/decide`,
+    body: { outcome: 'rejected', reason: 'x' },
+    expected,
+  })
+  const unattributed = (what: string, storeCode: string, expected: Statuses): Row => ({
+    route: 'GET /api/v1/unattributed',
+    what,
+    url: `?storeCode=${storeCode}`,
+    expected,
+  })
+  return [
+    { route: 'GET /api/v1/disputes', expected: READ },
+    {
+      route: 'GET /api/v1/disputes',
+      what: 'own store',
+      url: '?storeCode=S1',
+      expected: [401, 403, 200, 403, 404, 200, 404, 200, 200],
+    },
+    { route: 'GET /api/v1/disputes', what: 'another store', url: '?storeCode=S3', expected: BRAND },
+    { route: 'GET /api/v1/disputes', what: 'F1’s store', url: '?storeCode=S2', expected: ofF1 },
+    { route: 'GET /api/v1/disputes', what: 'another’s associate', url: '?associate=a3', expected: BRAND },
+    { route: 'GET /api/v1/disputes', what: 'of the other brand', url: '?associate=b1', expected: nobodys },
+    read('own', disputeId('S1'), ofS1),
+    read('another store’s', disputeId('S3'), BRAND),
+    read('of F1’s store', disputeId('S2'), ofF1),
+    read('of F2’s store', disputeId('S4'), BRAND),
+    read('of the other brand', disputeId('B1'), nobodys),
+    { route: 'POST /api/v1/disputes', body: {}, expected: [401, 403, 403, 422, 422, 422, 422, 422, 403] },
+    file('of the own store', 'S1', [401, 403, 403, 422, 201, 201, 404, 422, 403]),
+    file('of another store', 'S3', [401, 403, 403, 422, 404, 404, 404, 422, 403]),
+    file('of F1’s store', 'S2', [401, 403, 403, 422, 404, 404, 201, 422, 403]),
+    file('of the other brand', 'B1', [401, 403, 403, 422, 404, 404, 404, 422, 403]),
+    {
+      route: 'POST /api/v1/disputes',
+      what: 'for another store’s associate',
+      body: { source: 'pos', orderNo: 'S3', role: 'opener', text: 'x', associateId: 'a3' },
+      expected: [401, 403, 403, 201, 404, 404, 404, 200, 403],
+    },
+    {
+      route: 'POST /api/v1/disputes/:disputeId/decide',
+      url: `/api/v1/disputes/${disputeId('S1')}/decide`,
+      body: {},
+      expected: [401, 403, 403, 422, 403, 422, 422, 422, 403],
+    },
+    decide('own store’s', disputeId('S1'), [401, 403, 403, 200, 403, 200, 404, 200, 403]),
+    decide('another store’s', disputeId('S3'), [401, 403, 403, 200, 403, 404, 404, 200, 403]),
+    decide('of F1’s store', disputeId('S2'), [401, 403, 403, 200, 403, 404, 200, 200, 403]),
+    decide('of F2’s store', disputeId('S4'), [401, 403, 403, 200, 403, 404, 404, 200, 403]),
+    decide('of the other brand', disputeId('B1'), [401, 403, 403, 404, 403, 404, 404, 404, 403]),
+    {
+      route: 'POST /api/v1/disputes/:disputeId/withdraw',
+      what: 'own',
+      url: `/api/v1/disputes/${disputeId('back')}/withdraw`,
+      body: {},
+      expected: [401, 403, 403, 403, 200, 403, 404, 403, 403],
+    },
+    {
+      route: 'POST /api/v1/disputes/:disputeId/withdraw',
+      what: 'another’s',
+      url: `/api/v1/disputes/${disputeId('S3')}/withdraw`,
+      body: {},
+      expected: [401, 403, 403, 403, 404, 404, 404, 403, 403],
+    },
+    { route: 'GET /api/v1/unattributed', expected: READ },
+    unattributed('own store', 'S1', ofS1),
+    unattributed('another store', 'S3', BRAND),
+    unattributed('F1’s store', 'S2', ofF1),
+    unattributed('F2’s store', 'S4', BRAND),
+    unattributed('of the other brand', 'B1', nobodys),
+    { route: 'GET /api/v1/notices', expected: PERSON },
+    {
+      route: 'POST /api/v1/notices/:noticeId/read',
+      what: 'own',
+      url: `/api/v1/notices/${noticeId('a1')}/read`,
+      body: {},
+      expected: [401, 401, 401, 401, 200, 404, 404, 404, 403],
+    },
+    {
+      route: 'POST /api/v1/notices/:noticeId/read',
+      what: 'another’s',
+      url: `/api/v1/notices/${noticeId('a3')}/read`,
+      body: {},
+      expected: [401, 401, 401, 401, 404, 404, 404, 404, 403],
+    },
+  ]
+}
+
+function riskRows(): Row[] {
+  const admin = (status: number): Statuses => [401, 403, 403, status, 403, 403, 403, status, 403]
+  const decide = (action: string, name: string, what: string, body: object, status: number): Row => ({
+    route: `POST /api/v1/risks/:findingId/${action}`,
+    what,
+    url: `/api/v1/risks/${findingId(name)}/${action}`,
+    body,
+    expected: admin(status),
+  })
+  const reason = { reason: 'x' }
+  return [
+    { route: 'GET /api/v1/risks', expected: BRAND },
+    { route: 'GET /api/v1/risks/:findingId', url: `/api/v1/risks/${findingId('held')}`, expected: BRAND },
+    {
+      route: 'GET /api/v1/risks/:findingId',
+      what: 'of the other brand',
+      url: `/api/v1/risks/${findingId('B1')}`,
+      expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses,
+    },
+    { route: 'POST /api/v1/risks/scan', body: {}, expected: admin(200) },
+    decide('hold', 'held', 'without a reason', {}, 422),
+    decide('hold', 'held', 'open', reason, 200),
+    decide('hold', 'B1', 'of the other brand', reason, 404),
+    decide('release', 'held', 'held', reason, 200),
+    decide('release', 'B1', 'of the other brand', reason, 404),
+    decide('reverse', 'reversed', 'open', reason, 200),
+    decide('reverse', 'B1', 'of the other brand', reason, 404),
+    decide('dismiss', 'dismissed', 'open', reason, 200),
+    decide('dismiss', 'held', 'released', reason, 409),
+    decide('dismiss', 'B1', 'of the other brand', reason, 404),
+  ]
+}
 
 /** Files that anybody may have: the built pages, and the documentation's own. */
 const PUBLIC_FILES = /^GET \/(assets\/|sidebar|console|simulator\/|api\/docs|share-|favicon)/
@@ -311,7 +601,10 @@ describe('who may call what', () => {
         lines: [{ lineNo: 1, sku: 'k1', quantity: 1, paidFen: 10_000 }],
       })),
     )
+    await service.ingest('task-events', [{ taskId: 'own', kind: 'done', at: PAID, associateId: 'a1', task: 'visit' }])
+    await service.ingest('friend-events', [{ associateId: 'a3', externalUserid: 'wmX', kind: 'added', at: PAID }])
     await otherBrand(service)
+    await disputesAndFindings(service)
     await service.settled()
     for (const name of CALLERS) {
       if (name === 'nobody') browsers.set(name, { browser: openBrowser(service), headers: {} })
@@ -403,4 +696,26 @@ async function otherBrand(service: TestService): Promise<void> {
     paidAt: PAID,
     lines: [{ lineNo: 1, sku: 'k1', quantity: 1, paidFen: 10_000 }],
   })
+}
+
+/** A dispute about each order, findings, and notices. */
+async function disputesAndFindings({ pool }: TestService): Promise<void> {
+  const dispute = (brandId: number, name: string, orderNo: string, associateId: string) => pool`
+    INSERT INTO disputes (brand_id, dispute_id, kind, source, order_no, role, associate_id, store_code, text, opened_by,
+      opened_at)
+    VALUES (${brandId}, ${disputeId(name)}, 'dispute', 'pos', ${orderNo}, 'attributed', ${associateId}, ${orderNo}, 'x',
+      ${associateId}, now())`
+  for (const n of [1, 2, 3, 4]) await dispute(1, `S${n}`, `S${n}`, `a${n}`)
+  await dispute(1, 'back', 'S1', 'a1')
+  await dispute(2, 'B1', 'B1', 'b1')
+  const finding = (brandId: number, name: string) => pool`
+    INSERT INTO risk_findings (brand_id, finding_id, kind, key, details, found_at, status)
+    VALUES (${brandId}, ${findingId(name)}, 'click_flood', ${`["${name}"]#1`}, '{"orders": []}', now(), 'open')`
+  for (const name of ['held', 'reversed', 'dismissed']) await finding(1, name)
+  await finding(2, 'B1')
+  for (const of of ['a1', 'a3'] as const) {
+    await pool`
+      INSERT INTO notices (brand_id, associate_id, notice_id, kind, details, created_at)
+      VALUES (1, ${of}, ${noticeId(of)}, 'dispute_decided', '{}', now())`
+  }
 }

@@ -149,6 +149,18 @@ const CALLS: Record<string, { item: () => Fields; key: (item: Fields) => string;
     other: { lines: [] },
     then: 'rejected conflict revision',
   },
+  'friend-events': {
+    item: () => ({ associateId: 'A1', externalUserid: own('wm'), kind: 'ended', at: PAID, endedBy: 'customer' }),
+    key: it => `A1/${it['externalUserid'] as string}/ended/2026-03-20T04:00:00.000Z`,
+    other: { endedBy: 'associate' },
+    then: 'rejected conflict endedBy',
+  },
+  'task-events': {
+    item: () => ({ taskId: own('t'), kind: 'done', at: PAID, associateId: 'A1', task: 'call_back', memberNo: 'M1' }),
+    key: it => `${it['taskId'] as string}/done/2026-03-20T04:00:00.000Z`,
+    other: { task: 'visit' },
+    then: 'rejected conflict task',
+  },
 }
 
 describe.each(Object.entries(CALLS))('POST /%s', (kind, { item: make, key, other, then }) => {
@@ -449,6 +461,10 @@ describe('one bad item never costs the others', () => {
       ['member-merges', into => mergeItem({ memberNo: own('M'), into })],
       ['coupon-events', memberNo => ({ eventId: own('e'), couponCode: 'c', kind: 'issued', memberNo, at: PAID })],
       ['associates', memberNo => associateItem({ associateId: own('A'), memberNo })],
+      [
+        'task-events',
+        memberNo => ({ taskId: own('t'), kind: 'done', at: PAID, associateId: 'A1', task: 't', memberNo }),
+      ],
     ]
     for (const [kind, item] of named) {
       const memberNo = name()

@@ -33,6 +33,14 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 const rule = (over: Fields = {}) => ({ id: 'r', role: 'sharer', rateBps: 100, bearer: 'headquarters', ...over })
+const reward = (over: Fields = {}) => ({
+  id: 'welcome',
+  event: 'member_enrolled',
+  amountFen: 1000,
+  to: 'associate',
+  bearer: 'headquarters',
+  ...over,
+})
 const tiers = (steps: Fields[], over: Fields = {}) => ({
   roles: ['sharer'],
   mode: 'marginal',
@@ -114,6 +122,48 @@ describe('a plan is refused, each fault by its path', () => {
       'a store’s role in tiers',
       { monthlyTiers: tiers([{ fromFen: 0, rateBps: 0 }], { roles: ['selling_store'] }) },
       ['monthlyTiers.roles[0] invalid_value'],
+    ],
+    [
+      'a reward of an unknown event, for nothing, to or borne by somebody else',
+      { rewards: [reward({ event: 'birthday', amountFen: 0, to: 'store', bearer: 'selling_store' })] },
+      [
+        'rewards[0].event invalid_value',
+        'rewards[0].amountFen out_of_range',
+        'rewards[0].to invalid_value',
+        'rewards[0].bearer invalid_value',
+      ],
+    ],
+    ['an unknown key of a reward', { rewards: [reward({ rateBps: 1 })] }, ['rewards[0].rateBps unknown_field']],
+    [
+      'an unknown when key of a reward',
+      { rewards: [reward({ when: { sellingStores: ['S1'] } })] },
+      ['rewards[0].when.sellingStores unknown_field'],
+    ],
+    [
+      'an empty list of a reward',
+      { rewards: [reward({ when: { stores: [] } })] },
+      ['rewards[0].when.stores invalid_value'],
+    ],
+    [
+      'an id of two rewards, or of a rule and a reward',
+      { rules: [rule()], rewards: [reward(), reward(), reward({ id: 'r' })] },
+      ['rewards[1].id duplicate_id', 'rewards[2].id duplicate_id'],
+    ],
+    [
+      'days that somebody who is no friend has to stay, and tasks of what is no task',
+      {
+        rewards: [
+          reward({ keepDays: 7 }),
+          reward({ id: 'x', event: 'friend_added', when: { tasks: ['t'] } }),
+          reward({ id: 'y', event: 'friend_added', keepDays: 0 }),
+        ],
+      },
+      ['rewards[0].keepDays not_for_event', 'rewards[1].when.tasks not_for_event', 'rewards[2].keepDays out_of_range'],
+    ],
+    [
+      'a store that would pay itself',
+      { rewards: [reward({ to: 'associate_store', bearer: 'associate_store' })] },
+      ['rewards[0].bearer bearer_is_payee'],
     ],
     ['effectiveTo at effectiveFrom', { effectiveTo: '2090-01-01T00:00:00Z' }, ['effectiveTo out_of_order']],
     ['effectiveFrom without offset', { effectiveFrom: '2090-01-01T00:00:00' }, ['effectiveFrom invalid_instant']],

@@ -5,6 +5,7 @@ import { ensureDefaultBrand } from '../../server/features/auth/service.ts'
 import type { ItemResult } from '../../server/lib/items.ts'
 import { createVault } from '../../server/lib/vault.ts'
 import { readSettings, type Settings } from '../../server/settings.ts'
+import { startBacktestWorker } from '../../server/workers/backtests.ts'
 import { startReconcileWorker, type Worker } from '../../server/workers/reconcile.ts'
 import { createTestDatabase, templateDatabase } from './postgres.ts'
 
@@ -51,6 +52,8 @@ export async function startTestService(
   const errors: unknown[] = []
   const worker: Worker | null =
     options.worker === false ? null : startReconcileWorker({ pool, now, onError: error => errors.push(error) })
+  const backtests: Worker | null =
+    options.worker === false ? null : startBacktestWorker({ pool, now, onError: error => errors.push(error) })
   const headers = { authorization: `Bearer ${TEST_KEY}` }
 
   const service: TestService = {
@@ -87,7 +90,7 @@ export async function startTestService(
       throw new Error('not everything was booked in time')
     },
     async close() {
-      await worker?.stop()
+      await Promise.all([worker?.stop(), backtests?.stop()])
       await app.close()
       await pool.end({ timeout: 5 })
       await database.drop()

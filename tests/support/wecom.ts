@@ -1,10 +1,14 @@
+import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
+import { encrypt, getSignature } from '@wecom/crypto'
 import { buildWecomApi } from '../../simulator/wecom-api.ts'
-import { createWorld, type World } from '../../simulator/world.ts'
+import { createWorld, type World, type WorldDescription } from '../../simulator/world.ts'
 import type { TestService } from './service.ts'
 
 export const TEST_APP = { corpId: 'wwtest0000000001', agentId: '1000002', secret: 'test-agent-secret' }
 const PUBLIC_URL = 'http://127.0.0.1:8686'
+/** What the callback address is set up with. */
+export const TEST_CALLBACK = { token: 'test-callback-token', aesKey: 'jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C' }
 
 export interface TestWecom {
   world: World
@@ -14,10 +18,12 @@ export interface TestWecom {
 }
 
 /** A WeCom to run against, on a port of its own. */
-export async function startTestWecom(options: {
+export async function startTestWecom({
+  staff,
+  ...described
+}: {
   staff: readonly string[]
-  customers?: readonly { name: string; externalUserid: string; follows: readonly { userid: string }[] }[]
-}): Promise<TestWecom> {
+} & Partial<Pick<WorldDescription, 'customers' | 'departments' | 'groupChats' | 'tagGroups'>>): Promise<TestWecom> {
   const world = createWorld({
     corp: { corpId: TEST_APP.corpId, name: '测试企业' },
     agents: [
@@ -29,8 +35,9 @@ export async function startTestWecom(options: {
       },
     ],
     departments: [{ id: 1, name: '测试企业' }],
-    staff: options.staff.map(userid => ({ userid, name: userid, departments: [1] })),
-    customers: options.customers ?? [],
+    customers: [],
+    ...described,
+    staff: staff.map(userid => ({ userid, name: userid, departments: [described.departments?.at(-1)?.id ?? 1] })),
   })
   const api = buildWecomApi(world)
   await api.listen({ port: 0, host: '127.0.0.1' })
@@ -42,6 +49,8 @@ export async function startTestWecom(options: {
       WECOM_CORP_ID: TEST_APP.corpId,
       WECOM_AGENT_ID: TEST_APP.agentId,
       WECOM_SECRET: TEST_APP.secret,
+      WECOM_CALLBACK_TOKEN: TEST_CALLBACK.token,
+      WECOM_CALLBACK_AES_KEY: TEST_CALLBACK.aesKey,
       WECOM_API_URL: origin,
       WECOM_AUTHORIZE_URL: `${origin}/connect/oauth2/authorize`,
       WECOM_SCAN_LOGIN_URL: `${origin}/wwlogin/sso/login`,
@@ -98,4 +107,37 @@ export async function signedIn(service: TestService, userid: string) {
   if (answer.status !== 302) throw new Error(`${userid} could not sign in: ${answer.status} ${answer.text}`)
   const session = (await browser.call('GET', '/api/v1/session')).json() as { csrfToken: string }
   return { browser, csrf: { 'x-daogou-csrf': session.csrfToken } }
+}
+
+/** A callback as WeCom sends it: sealed anew each time, also where it is the same event again. */
+export function sealed(xml: string, keys: { corpId?: string; token?: string; aesKey?: string } = {}) {
+  const { corpId = TEST_APP.corpId, token = TEST_CALLBACK.token, aesKey = TEST_CALLBACK.aesKey } = keys
+  const timestamp = '1700000000'
+  const nonce = randomBytes(6).toString('hex')
+  const secret = encrypt(aesKey, xml, corpId, randomBytes(16))
+  const query = new URLSearchParams({ msg_signature: getSignature(token, timestamp, nonce, secret), timestamp, nonce })
+  const body = `<xml><ToUserName><![CDATA[${corpId}]]></ToUserName><AgentID><![CDATA[${TEST_APP.agentId}]]></AgentID><Encrypt><![CDATA[${secret}]]></Encrypt></xml>`
+  return { url: `/wecom/callback?${query}`, query, secret, body }
+}
+
+/** An event's XML, its values as CDATA but for the numbers. */
+export function eventXml(fields: Record<string, string | number | readonly string[]>): string {
+  const all: typeof fields = {
+    ToUserName: TEST_APP.corpId,
+    FromUserName: 'sys',
+    CreateTime: 1_700_000_000,
+    MsgType: 'event',
+    ...fields,
+  }
+  const cdata = (text: string) => `<![CDATA[${text}]]>`
+  const parts = Object.entries(all).map(([name, value]) => {
+    const inner =
+      typeof value === 'number'
+        ? String(value)
+        : typeof value === 'string'
+          ? cdata(value)
+          : value.map(item => `<Item>${cdata(item)}</Item>`).join('')
+    return `<${name}>${inner}</${name}>`
+  })
+  return `<xml>${parts.join('')}</xml>`
 }

@@ -104,6 +104,8 @@ export interface LedgerRow {
   lineNo: number | null
   role: string | null
   month: string | null
+  /** Which event, or which adjustment. */
+  subjectKey: string | null
   payeeKind: string
   payee: string
   bearerKind: string
@@ -114,6 +116,8 @@ export interface LedgerRow {
   amountFen: number
   availableAt: Instant
   reason: string
+  /** Why an adjustment was made, in its maker's words. */
+  adjustmentReason: string | null
   bookedAt: Instant
 }
 
@@ -131,9 +135,13 @@ export async function selectLedgerRows(
   const { scope, order, from, to, after, limit } = options
   return await db<LedgerRow[]>`
     SELECT row_id AS "rowId", subject, source, order_no AS "orderNo", line_no AS "lineNo", role, month,
-      payee_kind AS "payeeKind", payee, bearer_kind AS "bearerKind", bearer, rule_id AS "ruleId",
-      plan_code AS "planCode", plan_version AS "planVersion", amount_fen AS "amountFen", available_at AS "availableAt",
-      reason, booked_at AS "bookedAt"
+      subject_key AS "subjectKey", payee_kind AS "payeeKind", payee, bearer_kind AS "bearerKind", bearer,
+      rule_id AS "ruleId", plan_code AS "planCode", plan_version AS "planVersion", amount_fen AS "amountFen",
+      available_at AS "availableAt", reason, booked_at AS "bookedAt", (
+        SELECT a.reason FROM adjustments AS a
+        WHERE a.brand_id = ${scope.brandId}
+          AND a.adjustment_id = CASE WHEN subject = 'adjustment' THEN subject_key::uuid END
+      ) AS "adjustmentReason"
     FROM ledger_rows
     WHERE brand_id = ${scope.brandId} AND ${isAccount(db, options)}
       ${order ? db`AND source = ${order.source} AND order_no = ${order.orderNo}` : db``}
@@ -142,6 +150,15 @@ export async function selectLedgerRows(
       ${after ? db`AND (booked_at, row_id) > (${after.bookedAt}::text::timestamptz, ${after.rowId})` : db``}
     ORDER BY booked_at, row_id LIMIT ${limit}`
 }
+
+/** Whether a ledger row is in an approved settlement. */
+const isSettled = (db: Db, brandId: number) => db`
+  EXISTS (
+    SELECT FROM settlement_rows AS s
+    JOIN settlements AS settlement
+      ON settlement.brand_id = s.brand_id AND settlement.settlement_id = s.settlement_id
+    WHERE s.brand_id = ${brandId} AND s.payee_kind = ledger_rows.payee_kind AND s.payee = ledger_rows.payee
+      AND s.row_id = ledger_rows.row_id AND NOT s.carried AND settlement.status IN ('approved', 'paid'))`
 
 /** Sums over the ledger: what is not settled by when it becomes available, what is, and how much of it are bonuses. */
 export async function selectBalance(db: Db, options: AccountFilter & { at: Instant }) {
@@ -152,14 +169,28 @@ export async function selectBalance(db: Db, options: AccountFilter & { at: Insta
       COALESCE(sum(amount_fen) FILTER (WHERE settled), 0)::text AS "settledFen",
       COALESCE(sum(amount_fen) FILTER (WHERE subject = 'bonus'), 0)::text AS "bonusFen"
     FROM (
-      SELECT amount_fen, available_at, subject, EXISTS (
-        SELECT FROM settlement_rows AS s
-        JOIN settlements AS settlement
-          ON settlement.brand_id = s.brand_id AND settlement.settlement_id = s.settlement_id
-        WHERE s.brand_id = ${options.scope.brandId} AND s.row_id = ledger_rows.row_id AND NOT s.carried
-          AND settlement.status IN ('approved', 'paid')
-      ) AS settled
+      SELECT amount_fen, available_at, subject, ${isSettled(db, options.scope.brandId)} AS settled
       FROM ledger_rows WHERE brand_id = ${options.scope.brandId} AND ${isAccount(db, options)}
     ) AS row`
   return row!
+}
+
+export interface UnsettledSum {
+  bearerKind: string
+  bearer: string
+  availableAt: Instant
+  amountFen: number
+}
+
+/** What an account holds that no approved settlement has: by who bears it and when it becomes available. */
+export async function selectUnsettledSums(
+  db: Db,
+  options: { brandId: number; payeeKind: string; payee: string },
+): Promise<UnsettledSum[]> {
+  const { brandId, payeeKind, payee } = options
+  return await db<UnsettledSum[]>`
+    SELECT bearer_kind AS "bearerKind", bearer, available_at AS "availableAt", sum(amount_fen)::bigint AS "amountFen"
+    FROM ledger_rows
+    WHERE brand_id = ${brandId} AND payee_kind = ${payeeKind} AND payee = ${payee} AND NOT ${isSettled(db, brandId)}
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`
 }

@@ -67,6 +67,7 @@ export const LedgerPage = page(
     lineNo: nullable(Type.Integer()),
     role: nullable(text()),
     month: nullable(text()),
+    subjectKey: nullable(Type.String({ description: 'Which event, or which adjustment.' })),
     payeeKind: PayeeKind,
     payee: text(),
     bearerKind: text(),
@@ -77,6 +78,7 @@ export const LedgerPage = page(
     amountFen: Type.Integer(),
     availableAt: text(),
     reason: text(),
+    adjustmentReason: nullable(Type.String({ description: 'Why an adjustment was made, in words.' })),
     bookedAt: text(),
   }),
 )

@@ -7,6 +7,8 @@ import type { Scope } from '../auth/domain.ts'
 import { selectAccountExists, selectBalance, selectEntitlements, selectLedgerRows, type LedgerRow } from './queries.ts'
 import type { Balance, BalanceQuery, EntitlementQuery, LedgerQuery } from './schema.ts'
 
+export { selectUnsettledSums, type UnsettledSum } from './queries.ts'
+
 const instantOf = (text: string | undefined): Instant | null => (text === undefined ? null : parseInstant(text))
 
 const ENTITLEMENT_KEY: readonly CursorPart[] = [
@@ -23,7 +25,7 @@ function positionOf(cursor: string | undefined, parts: readonly CursorPart[]) {
 }
 
 /** Whoever names an account that is not there, or not his to see, is told the same. @throws AppError not_found */
-async function accountOf(db: Db, scope: Scope, query: { payeeKind?: string; payee?: string }) {
+export async function accountOf(db: Db, scope: Scope, query: { payeeKind?: string; payee?: string }) {
   const account = { scope, payeeKind: query.payeeKind ?? null, payee: query.payee ?? null }
   if (account.payee !== null && !(await selectAccountExists(db, { ...account, payee: account.payee }))) {
     throw new AppError('not_found', 'There is no such account.')

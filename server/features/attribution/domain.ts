@@ -104,12 +104,18 @@ export interface Member {
   levels: readonly DatedValue<string>[]
 }
 
+/** What can make a person somebody's customer by the brand's binding policy, in the order of its bytes. */
+export const BINDING_EVENTS = ['enrol', 'first_purchase', 'friend_added'] as const
+export type BindingEventKind = (typeof BINDING_EVENTS)[number]
+
 /** undefined says nothing about a field; null says nobody from then on. */
 export interface MemberAssignment {
   memberNo: string
   from: Instant
   attributedAssociate?: string | null
   homeStore?: string | null
+  /** By which event of the binding policy; absent: it was told. */
+  event?: BindingEventKind
 }
 
 export interface Override {
@@ -223,20 +229,28 @@ export function assignmentInForce<F extends 'attributedAssociate' | 'homeStore'>
   assignments: readonly MemberAssignment[],
   field: F,
   at: Instant,
-): { value: string | null; from: Instant } | null {
+): { value: string | null; from: Instant; event?: BindingEventKind } | null {
   let best: MemberAssignment | null = null
   for (const entry of assignments) {
     if (entry[field] === undefined || entry.from > at) continue
-    // One instant under two numbers that were merged later: the greater number, as for identities.
-    const isLater =
-      !best || entry.from > best.from || (entry.from === best.from && compareBytes(entry.memberNo, best.memberNo) > 0)
-    if (isLater) best = entry
+    if (!best || entry.from > best.from || (entry.from === best.from && outranks(entry, best))) best = entry
   }
-  return best ? { value: best[field] ?? null, from: best.from } : null
+  return (
+    best && { value: best[field] ?? null, from: best.from, ...(best.event === undefined ? {} : { event: best.event }) }
+  )
+}
+
+/**
+ * Of two assignments of one instant: what was told comes before what the binding policy makes of an event; told under
+ * two numbers that were merged later, the greater number, as for identities.
+ */
+function outranks(entry: MemberAssignment, other: MemberAssignment): boolean {
+  const [isTold, isOtherTold] = [entry.event === undefined, other.event === undefined]
+  return isTold === isOtherTold ? compareBytes(entry.memberNo, other.memberNo) > 0 : isTold
 }
 
 /** `activeFrom ≤ at < activeTo` in one of his employments. */
-export function isActive(associate: Associate, at: Instant): boolean {
+export function isActive(associate: Pick<Associate, 'employments'>, at: Instant): boolean {
   return associate.employments.some(
     ({ activeFrom, activeTo }) => activeFrom <= at && (activeTo === null || at < activeTo),
   )
@@ -319,6 +333,8 @@ export interface Holding {
   because: Because
   /** Since when, where an assignment says it. */
   since?: Instant
+  /** By which event, where the assignment follows from the binding policy. */
+  event?: BindingEventKind
 }
 
 export interface Attribution {
@@ -382,7 +398,8 @@ export function attribute(evidence: OrderEvidence, rules: AttributionRules): Att
     if (!buyer) return { role: 'attributed', holder: null, because: 'unknown_buyer' }
     const inForce = assignmentInForce(evidence.assignments, 'attributedAssociate', order.paidAt)
     if (!inForce || inForce.value === null) return { role: 'attributed', holder: null, because: 'not_assigned' }
-    return ifWorking('attributed', inForce.value, 'assignment', inForce.from)
+    const holding = ifWorking('attributed', inForce.value, 'assignment', inForce.from)
+    return holding.holder === null || inForce.event === undefined ? holding : { ...holding, event: inForce.event }
   })()
   const opener = ((): Holding => {
     const byOverride = overridden('opener')

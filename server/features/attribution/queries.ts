@@ -1,62 +1,82 @@
 import type { DatedEntry } from '../../../drizzle/schema/stores.ts'
-import type { StoredLine, StoredRefundLine } from '../../../drizzle/schema/orders.ts'
+import type { StoredRefundLine } from '../../../drizzle/schema/orders.ts'
 import type { Db } from '../../database.ts'
-import type { Instant } from '../../lib/time.ts'
-import type { OrderKey } from '../evidence/service.ts'
+import { formatInstant, type Instant } from '../../lib/time.ts'
+import type { OrderKey, ToldOrder } from '../evidence/service.ts'
+import type { BindingEventKind, IdentityKind } from './domain.ts'
 
 /**
- * Loads what is recorded about a batch of orders. A fixed number of statements, whatever the batch: each takes its
- * keys as one JSON text. `OFFSET 0` keeps the planner to one index probe a key.
+ * Loads what is recorded about a batch of orders. Few statements, whatever the batch: each takes its keys as arrays.
+ * `OFFSET 0` keeps the planner to one index probe a key.
  */
 
 interface Options {
   brandId: number
 }
 
-export interface OrderRow {
-  source: string
-  orderNo: string
-  revision: number
-  channel: string
-  memberNo: string | null
-  unionid: string | null
-  openid: string | null
-  externalUserid: string | null
-  visitorId: string | null
-  phoneHash: string | null
-  sellingStore: string | null
-  closer: string | null
-  shareCode: string | null
-  paidAt: Instant
-  completedAt: Instant | null
-  cancelled: boolean
-  lines: StoredLine[]
+/** Orders as a table to join with: `key (source, order_no)`. */
+function orderKeys(db: Db, orders: readonly OrderKey[]) {
+  return db`unnest(${orders.map(order => order.source)}::text[], ${orders.map(order => order.orderNo)}::text[])
+    AS key (source, order_no)`
+}
+
+export interface OrderRow extends ToldOrder {
   /** As last decided. */
   buyer: string | null
-  isFirstOrder: boolean | null
 }
+
+const ORDER_COLUMNS = `r.source, r.order_no AS "orderNo", r.revision, r.channel, r.member_no AS "memberNo", r.unionid,
+  r.openid, r.external_userid AS "externalUserid", r.visitor_id AS "visitorId", r.phone_hash AS "phoneHash",
+  r.selling_store AS "sellingStore", r.closer, r.share_code AS "shareCode", r.paid_at AS "paidAt",
+  r.completed_at AS "completedAt", r.cancelled, r.lines, o.buyer`
 
 /** The revision that counts; orders of which only a refund came are left out. */
 export async function selectOrders(db: Db, { brandId, orders }: Options & { orders: readonly OrderKey[] }) {
+  if (orders.length === 0) return []
   return await db<OrderRow[]>`
-    SELECT r.source, r.order_no AS "orderNo", r.revision, r.channel, r.member_no AS "memberNo", r.unionid, r.openid,
-      r.external_userid AS "externalUserid", r.visitor_id AS "visitorId", r.phone_hash AS "phoneHash",
-      r.selling_store AS "sellingStore", r.closer, r.share_code AS "shareCode", r.paid_at AS "paidAt",
-      r.completed_at AS "completedAt", r.cancelled, r.lines, o.buyer, o.is_first_order AS "isFirstOrder"
-    FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb) AS key (source text, "orderNo" text)
-    JOIN orders AS o ON o.brand_id = ${brandId} AND o.source = key.source AND o.order_no = key."orderNo"
+    SELECT ${db.unsafe(ORDER_COLUMNS)}
+    FROM ${orderKeys(db, orders)}
+    JOIN orders AS o ON o.brand_id = ${brandId} AND o.source = key.source AND o.order_no = key.order_no
     JOIN order_revisions AS r
       ON r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision`
 }
 
+/** An order's place among those of a brand, by (paidAt, source, orderNo). */
+export interface OrderPlace extends OrderKey {
+  paidAt: Instant
+}
+
+/** The next orders paid in a span, by (paidAt, source, orderNo). */
+export async function selectOrdersOfSpan(
+  db: Db,
+  options: Options & { from: Instant; to: Instant; after: OrderPlace | null; limit: number },
+) {
+  const { brandId, from, to, after, limit } = options
+  // One lower bound alone: with two, the index may be entered at the other one.
+  const start = after
+    ? db`(o.paid_at, o.source, o.order_no) > (${formatInstant(after.paidAt)}::text::timestamptz, ${after.source}, ${after.orderNo})`
+    : db`o.paid_at >= ${formatInstant(from)}::text::timestamptz`
+  return await db<OrderRow[]>`
+    SELECT ${db.unsafe(ORDER_COLUMNS)}
+    FROM (
+      SELECT o.source, o.order_no, o.revision, o.paid_at, o.buyer FROM orders AS o
+      WHERE o.brand_id = ${brandId} AND ${start} AND o.paid_at < ${formatInstant(to)}::text::timestamptz
+      ORDER BY o.paid_at, o.source, o.order_no LIMIT ${limit}
+    ) AS o
+    JOIN order_revisions AS r
+      ON r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision
+    ORDER BY o.paid_at, o.source, o.order_no`
+}
+
 /** Refunds whose highest revision belongs to one of these orders. */
 export async function selectRefunds(db: Db, { brandId, orders }: Options & { orders: readonly OrderKey[] }) {
+  if (orders.length === 0) return []
   return await db<
     (OrderKey & { refundNo: string; revision: number; refundedAt: Instant; lines: StoredRefundLine[] })[]
   >`
     SELECT r.source, r.order_no AS "orderNo", r.refund_no AS "refundNo", r.revision, r.refunded_at AS "refundedAt", r.lines
-    FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb) AS key (source text, "orderNo" text)
-    JOIN refund_revisions AS r ON r.brand_id = ${brandId} AND r.source = key.source AND r.order_no = key."orderNo"
+    FROM ${orderKeys(db, orders)}
+    JOIN refund_revisions AS r ON r.brand_id = ${brandId} AND r.source = key.source AND r.order_no = key.order_no
     WHERE NOT EXISTS (
       SELECT FROM refund_revisions AS later
       WHERE later.brand_id = ${brandId} AND later.source = r.source AND later.refund_no = r.refund_no
@@ -65,6 +85,7 @@ export async function selectRefunds(db: Db, { brandId, orders }: Options & { ord
 
 /** The latest override of each order and role. */
 export async function selectOverrides(db: Db, { brandId, orders }: Options & { orders: readonly OrderKey[] }) {
+  if (orders.length === 0) return []
   return await db<
     (OrderKey & {
       role: string
@@ -78,18 +99,19 @@ export async function selectOverrides(db: Db, { brandId, orders }: Options & { o
   >`
     SELECT DISTINCT ON (o.source, o.order_no, o.role) o.source, o.order_no AS "orderNo", o.role,
       o.associate_id AS "associateId", o.withdrawn, o.store_code AS "storeCode", o.at, o.reason, o.made_by AS "madeBy"
-    FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb) AS key (source text, "orderNo" text)
-    JOIN order_overrides AS o ON o.brand_id = ${brandId} AND o.source = key.source AND o.order_no = key."orderNo"
+    FROM ${orderKeys(db, orders)}
+    JOIN order_overrides AS o ON o.brand_id = ${brandId} AND o.source = key.source AND o.order_no = key.order_no
     ORDER BY o.source, o.order_no, o.role, o.at DESC`
 }
 
 /** Orders whose latest hold stands. */
 export async function selectHeldOrders(db: Db, { brandId, orders }: Options & { orders: readonly OrderKey[] }) {
+  if (orders.length === 0) return []
   return await db<OrderKey[]>`
     SELECT source, "orderNo" FROM (
       SELECT DISTINCT ON (h.source, h.order_no) h.source, h.order_no AS "orderNo", h.held
-      FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb) AS key (source text, "orderNo" text)
-      JOIN order_holds AS h ON h.brand_id = ${brandId} AND h.source = key.source AND h.order_no = key."orderNo"
+      FROM ${orderKeys(db, orders)}
+      JOIN order_holds AS h ON h.brand_id = ${brandId} AND h.source = key.source AND h.order_no = key.order_no
       ORDER BY h.source, h.order_no, h.at DESC, h.hold_id DESC
     ) AS latest WHERE held`
 }
@@ -109,17 +131,17 @@ export async function selectIdentities(
   if (ids.length === 0) return []
   return await db<IdentityRow[]>`
     SELECT i.kind, i.value, i.member_no AS "memberNo", i.at
-    FROM jsonb_to_recordset(${JSON.stringify(ids)}::text::jsonb) AS key (kind text, value text)
+    FROM unnest(${ids.map(id => id.kind)}::text[], ${ids.map(id => id.value)}::text[]) AS key (kind, value)
     CROSS JOIN LATERAL (
       SELECT * FROM identities AS i WHERE i.brand_id = ${brandId} AND i.kind = key.kind AND i.value = key.value OFFSET 0
     ) AS i`
 }
 
-/** Every id ever linked to one of these numbers. */
+/** Every id ever linked to one of these numbers; one that was linked several times comes as often. */
 export async function selectIdsOfMembers(db: Db, { brandId, memberNos }: Options & { memberNos: readonly string[] }) {
   if (memberNos.length === 0) return []
   return await db<{ kind: string; value: string; memberNo: string }[]>`
-    SELECT DISTINCT kind, value, member_no AS "memberNo" FROM identities
+    SELECT kind, value, member_no AS "memberNo" FROM identities
     WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos as string[]}::text[])`
 }
 
@@ -161,6 +183,7 @@ export async function selectPersons(
     FROM members WHERE brand_id = ${brandId} AND last_member_no = ANY (${lastMemberNos as string[]}::text[])`
 }
 
+/** What was told of these numbers, and what the binding policy made of their events. */
 export async function selectAssignments(db: Db, { brandId, memberNos }: Options & { memberNos: readonly string[] }) {
   if (memberNos.length === 0) return []
   return await db<
@@ -172,11 +195,16 @@ export async function selectAssignments(db: Db, { brandId, memberNos }: Options 
       homeStoreTold: boolean
       homeStore: string | null
       reason: string | null
+      event: BindingEventKind | null
     }[]
   >`
     SELECT member_no AS "memberNo", from_at AS "fromAt", attributed_told AS "attributedTold",
-      attributed_associate AS "attributedAssociate", home_store_told AS "homeStoreTold", home_store AS "homeStore", reason
-    FROM member_assignments WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos as string[]}::text[])`
+      attributed_associate AS "attributedAssociate", home_store_told AS "homeStoreTold", home_store AS "homeStore", reason,
+      NULL AS event
+    FROM member_assignments WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos as string[]}::text[])
+    UNION ALL
+    SELECT member_no, from_at, true, associate_id, false, NULL, event_kind, event_kind
+    FROM derived_assignments WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos as string[]}::text[])`
 }
 
 export interface TouchRow {
@@ -191,69 +219,53 @@ export interface TouchRow {
   visitorId: string | null
 }
 
+/** The ids that touches are looked for under, and when. */
 export interface TouchProbe {
-  kind: 'member' | 'unionid' | 'openid' | 'external_userid' | 'visitor'
-  value: string
-  from: string
-  to: string
+  from: Instant
+  to: Instant
+  values: Readonly<Record<'member' | IdentityKind, readonly string[]>>
 }
 
-/** Touches with a link, under these ids and within these times; the associate's own opening left out. */
-export async function selectTouches(
-  db: Db,
-  { brandId, probes, limitPerProbe }: Options & { probes: readonly TouchProbe[]; limitPerProbe: number | null },
-) {
-  if (probes.length === 0) return []
-  const by = (column: string, kind: TouchProbe['kind']) => db`
-    SELECT t.* FROM probe CROSS JOIN LATERAL (
-      SELECT touch_id, at, kind, link_code, member_no, unionid, openid, external_userid, visitor_id
-      FROM touches AS t
-      WHERE t.brand_id = ${brandId} AND t.${db(column)} = probe.value AND t.at >= probe.from_at AND t.at <= probe.to_at
-        AND t.link_code IS NOT NULL AND NOT t.by_associate
-      ORDER BY t.at DESC LIMIT ${limitPerProbe}
-    ) AS t WHERE probe.kind = ${kind}`
-  return await db<TouchRow[]>`
-    WITH probe AS MATERIALIZED (
-      SELECT kind, value, "from" AS from_at, "to" AS to_at
-      FROM jsonb_to_recordset(${JSON.stringify(probes)}::text::jsonb)
-        AS key (kind text, value text, "from" timestamptz, "to" timestamptz)
-    )
+/**
+ * Touches with a link, under these ids and within these times; the associate's own opening left out. One that was seen
+ * under several of them comes as often.
+ */
+export async function selectTouches(db: Db, { brandId, probe }: Options & { probe: TouchProbe }) {
+  const [from, to] = [formatInstant(probe.from), formatInstant(probe.to)]
+  const by = (column: string, kind: keyof TouchProbe['values']) => db`
     SELECT touch_id AS "touchId", at, kind, link_code AS "linkCode", member_no AS "memberNo", unionid, openid,
       external_userid AS "externalUserid", visitor_id AS "visitorId"
-    FROM (${by('member_no', 'member')} UNION ${by('unionid', 'unionid')} UNION ${by('openid', 'openid')}
-      UNION ${by('external_userid', 'external_userid')} UNION ${by('visitor_id', 'visitor')}) AS touch`
+    FROM touches
+    WHERE brand_id = ${brandId} AND ${db(column)} = ANY (${probe.values[kind] as string[]}::text[])
+      AND at >= ${from}::text::timestamptz AND at <= ${to}::text::timestamptz AND link_code IS NOT NULL AND NOT by_associate`
+  return await db<TouchRow[]>`
+    ${by('member_no', 'member')} UNION ALL ${by('unionid', 'unionid')} UNION ALL ${by('openid', 'openid')}
+    UNION ALL ${by('external_userid', 'external_userid')} UNION ALL ${by('visitor_id', 'visitor')}`
 }
 
-/** Associates, those who invited them, and under which last number each one buys. */
-export async function selectAssociatesWithInviters(
+export interface AssociateRow {
+  associateId: string
+  storeCode: string | null
+  memberNo: string | null
+  invitedBy: string | null
+  kinds: DatedEntry[]
+  employments: { activeFrom: string; activeTo: string | null }[]
+}
+
+export async function selectAssociates(
   db: Db,
   { brandId, associateIds }: Options & { associateIds: readonly string[] },
 ) {
   if (associateIds.length === 0) return []
-  return await db<
-    {
-      associateId: string
-      name: string
-      storeCode: string | null
-      memberNo: string | null
-      lastMemberNo: string | null
-      invitedBy: string | null
-      kinds: DatedEntry[]
-      employments: { activeFrom: string; activeTo: string | null }[]
-    }[]
-  >`
-    WITH wanted AS (
-      SELECT associate_id FROM associates
-      WHERE brand_id = ${brandId} AND associate_id = ANY (${associateIds as string[]}::text[])
-      UNION
-      SELECT invited_by FROM associates
-      WHERE brand_id = ${brandId} AND associate_id = ANY (${associateIds as string[]}::text[]) AND invited_by IS NOT NULL
-    )
-    SELECT a.associate_id AS "associateId", a.name, a.store_code AS "storeCode", a.member_no AS "memberNo",
-      m.last_member_no AS "lastMemberNo", a.invited_by AS "invitedBy", a.kinds, a.employments
-    FROM wanted JOIN associates AS a ON a.brand_id = ${brandId} AND a.associate_id = wanted.associate_id
-    LEFT JOIN members AS m ON m.brand_id = ${brandId} AND m.member_no = a.member_no`
+  return await db<AssociateRow[]>`
+    SELECT associate_id AS "associateId", store_code AS "storeCode", member_no AS "memberNo", invited_by AS "invitedBy",
+      kinds, employments
+    FROM associates WHERE brand_id = ${brandId} AND associate_id = ANY (${associateIds as string[]}::text[])`
 }
+
+/** Not one of these; `o` is the order. */
+const outside = (db: Db, orders: readonly OrderKey[]) =>
+  orders.length === 0 ? db`` : db`AND (o.source, o.order_no) NOT IN (SELECT source, order_no FROM ${orderKeys(db, orders)})`
 
 /**
  * Of each person his earliest uncancelled order outside the batch, and what was last decided about it.
@@ -270,9 +282,7 @@ export async function selectEarliestOrders(
       SELECT o.source, o.order_no AS "orderNo", o.paid_at AS "paidAt", o.is_first_order AS "isFirstOrder"
       FROM orders AS o
       WHERE o.brand_id = ${brandId} AND o.buyer = buyer.buyer AND NOT o.cancelled
-        AND (o.source, o.order_no) NOT IN (
-          SELECT source, "orderNo" FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb)
-            AS key (source text, "orderNo" text))
+        ${outside(db, orders)}
       ORDER BY o.paid_at, o.source, o.order_no LIMIT 1
     ) AS e`
 }
@@ -287,9 +297,7 @@ export async function selectOrdersHeldFirst(
     SELECT o.source, o.order_no AS "orderNo", o.buyer, o.paid_at AS "paidAt"
     FROM orders AS o
     WHERE o.brand_id = ${brandId} AND o.buyer = ANY (${buyers as string[]}::text[]) AND o.is_first_order
-      AND (o.source, o.order_no) NOT IN (
-        SELECT source, "orderNo" FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb)
-          AS key (source text, "orderNo" text))`
+      ${outside(db, orders)}`
 }
 
 /** Lets one transaction at a time decide about a person's orders, so that two first orders see each other. */

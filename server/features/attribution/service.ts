@@ -1,15 +1,18 @@
 import type { Db } from '../../database.ts'
+import { valueInForce } from '../../lib/dated.ts'
 import { compareBytes } from '../../lib/text.ts'
-import { boundInstant, formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
-import type { OrderKey } from '../evidence/service.ts'
+import { boundInstant, DAY_MS, parseInstant, type Instant } from '../../lib/time.ts'
+import type { OrderKey, ToldOrder } from '../evidence/service.ts'
 import { readHistory, selectStores } from '../stores/service.ts'
 import { selectLinks } from '../share-links/service.ts'
 import {
+  assignmentInForce,
   findPerson,
   identityKey,
   IDENTITY_KINDS,
   type Associate,
   type AssociateRole,
+  type BindingEventKind,
   type Channel,
   type Identity,
   type IdentityKind,
@@ -29,7 +32,7 @@ import {
 import {
   lockBuyers,
   selectAssignments,
-  selectAssociatesWithInviters,
+  selectAssociates,
   selectEarliestOrders,
   selectHeldOrders,
   selectIdentities,
@@ -37,26 +40,33 @@ import {
   selectMergedNumbers,
   selectOrders,
   selectOrdersHeldFirst,
+  selectOrdersOfSpan,
   selectOverrides,
   selectPersons,
   selectPhoneOwners,
   selectRefunds,
   selectTouches,
-  type OrderRow,
+  type OrderPlace,
   type TouchProbe,
+  type TouchRow,
 } from './queries.ts'
 
-export const orderKeyText = (order: OrderKey) => JSON.stringify([order.source, order.orderNo])
+export { lockBuyers, type OrderPlace } from './queries.ts'
+
+/** An order's key as one text; no key holds a NUL. */
+export const orderKeyText = (order: OrderKey) => `${order.source}\u0000${order.orderNo}`
 
 export interface LoadOptions {
   brandId: number
   orders: readonly OrderKey[]
+  /** Orders that come in this transaction for the first time: nothing but this is recorded about them yet. */
+  told?: readonly ToldOrder[]
   /** Between which instants an order's touches are wanted. */
   reach: (paidAt: Instant) => { from: Instant; to: Instant }
-  /** At most so many touches under one id; null: all. */
-  touchLimit: number | null
   /** Hold the buyers' locks until the transaction ends: whoever books must. */
   lock: boolean
+  /** Overrides that nobody made, taken as if somebody had: what would follow from them can be said. */
+  supposed?: readonly (OrderKey & Override)[]
 }
 
 export interface LoadedOrder {
@@ -73,6 +83,7 @@ export interface Loaded {
 
 /** Everything recorded about a batch of orders, as `decide` takes it. */
 export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded> {
+  const { told = [], supposed = [] } = options
   const [rows, refunds, overrides, held] = await Promise.all([
     selectOrders(db, options),
     selectRefunds(db, options),
@@ -80,14 +91,51 @@ export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded
     selectHeldOrders(db, options),
   ])
   return await gatherEvidence(db, options, {
-    orders: rows.map(orderOf),
-    lastBuyers: rows.map(row => row.buyer),
+    orders: [...rows, ...told].map(orderOf),
+    known: rows,
+    lastBuyers: [...rows.map(row => row.buyer), ...told.map(() => null)],
     refunds,
-    overrides,
+    overrides: [...overrides.filter(override => !supposed.some(other => isSameRole(override, other))), ...supposed],
     held,
     supposedLinks: [],
   })
 }
+
+/** Everything recorded about the next orders paid in a span, by (paidAt, source, orderNo); to be read and not booked. */
+export async function loadEvidenceOfSpan(
+  db: Db,
+  options: Pick<LoadOptions, 'brandId' | 'reach'> & {
+    from: Instant
+    to: Instant
+    after: OrderPlace | null
+    limit: number
+  },
+): Promise<OrderEvidence[]> {
+  const { brandId, reach } = options
+  const rows = await selectOrdersOfSpan(db, options)
+  const [refunds, overrides, held] = await Promise.all([
+    selectRefunds(db, { brandId, orders: rows }),
+    selectOverrides(db, { brandId, orders: rows }),
+    selectHeldOrders(db, { brandId, orders: rows }),
+  ])
+  const loaded = await gatherEvidence(
+    db,
+    { brandId, reach, lock: false },
+    {
+      orders: rows.map(orderOf),
+      known: rows,
+      lastBuyers: rows.map(() => null),
+      refunds,
+      overrides,
+      held,
+      supposedLinks: [],
+    },
+  )
+  return loaded.orders.map(order => order.evidence)
+}
+
+const isSameRole = (a: OrderKey & { role: string }, b: OrderKey & { role: string }) =>
+  a.source === b.source && a.orderNo === b.orderNo && a.role === b.role
 
 /**
  * What would be recorded about an order that nobody has paid yet, as `decide` takes it: what it would earn can be said
@@ -104,18 +152,20 @@ export async function supposeEvidence(
   const { order, link, ...rest } = options
   const loaded = await gatherEvidence(
     db,
-    { ...rest, touchLimit: null, lock: false },
-    { orders: [order], lastBuyers: [null], refunds: [], overrides: [], held: [], supposedLinks: [link] },
+    { ...rest, lock: false },
+    { orders: [order], known: [], lastBuyers: [null], refunds: [], overrides: [], held: [], supposedLinks: [link] },
   )
   return loaded.orders[0]!.evidence
 }
 
 interface Recorded {
   orders: readonly Order[]
+  /** Those of them that are there already. */
+  known: readonly OrderKey[]
   /** Who each order's buyer was when it was last decided. */
   lastBuyers: readonly (string | null)[]
   refunds: readonly Awaited<ReturnType<typeof selectRefunds>>[number][]
-  overrides: readonly Awaited<ReturnType<typeof selectOverrides>>[number][]
+  overrides: readonly (OrderKey & Pick<Awaited<ReturnType<typeof selectOverrides>>[number], keyof Override>)[]
   held: readonly OrderKey[]
   /** Links that are not there, and are taken as if they were. */
   supposedLinks: readonly ShareLink[]
@@ -124,11 +174,10 @@ interface Recorded {
 /** Adds to orders everything that is recorded about their buyers and all who could hold a role. */
 async function gatherEvidence(
   db: Db,
-  options: Omit<LoadOptions, 'orders'>,
-  { orders, lastBuyers, refunds, overrides, held, supposedLinks }: Recorded,
+  options: Omit<LoadOptions, 'orders' | 'told'>,
+  { orders, known: keys, lastBuyers, refunds, overrides, held, supposedLinks }: Recorded,
 ): Promise<Loaded> {
   const { brandId } = options
-  const keys = orders.map(({ source, orderNo }) => ({ source, orderNo }))
   const people = new PeopleBook()
   await people.learn(db, brandId, orders)
   const buyers = new Map(orders.map(order => [order, findPerson(order, people)?.memberNo ?? null]))
@@ -147,16 +196,8 @@ async function gatherEvidence(
   ])
 
   const probes = touchProbes(orders, buyers, persons, ids, options.reach)
-  const touches = (await selectTouches(db, { brandId, probes, limitPerProbe: options.touchLimit })).map(
-    (row): Touch & { linkCode: string } => ({
-      touchId: row.touchId,
-      linkCode: row.linkCode,
-      at: row.at,
-      kind: row.kind as TouchKind,
-      ...optional('memberNo', row.memberNo),
-      visitorIds: visitorIdsOf(row),
-    }),
-  )
+  const found = await Promise.all(probes.map(probe => selectTouches(db, { brandId, probe })))
+  const touches = [...new Map(found.flatMap(rows => rows.map(row => [row.touchId, row]))).values()].map(touchOf)
   const [knownLinks] = await Promise.all([
     selectLinks(db, {
       brandId,
@@ -173,35 +214,28 @@ async function gatherEvidence(
     persons.filter(person => person.memberNo === person.lastMemberNo).map(p => [p.memberNo, p]),
   )
 
-  const associateRows = await selectAssociatesWithInviters(db, {
-    brandId,
-    associateIds: [
-      ...new Set(
-        [
-          ...links.map(link => link.associateId),
-          ...orders.flatMap(order => [order.closer, ...order.lines.map(line => line.closer)]),
-          ...overrides.map(override => override.associateId),
-          ...assignmentRows.map(row => row.attributedAssociate),
-          ...persons.map(person => person.openingAssociate),
-        ].filter(id => id != null),
-      ),
-    ],
-  })
-  for (const row of associateRows) if (row.memberNo !== null) people.addNumber(row.memberNo, row.lastMemberNo)
-  const storeRows = await selectStores(db, {
-    brandId,
-    storeCodes: [
-      ...new Set(
-        [
-          ...orders.map(order => order.sellingStore),
-          ...links.map(link => link.storeCode),
-          ...overrides.map(override => override.storeCode),
-          ...assignmentRows.map(row => row.homeStore),
-          ...persons.map(person => person.openingStore),
-        ].filter(code => code != null),
-      ),
-    ],
-  })
+  const [associateRows, storeRows] = await Promise.all([
+    selectAssociatesWithInviters(db, people, {
+      brandId,
+      associateIds: distinct([
+        ...links.map(link => link.associateId),
+        ...orders.flatMap(order => [order.closer, ...order.lines.map(line => line.closer)]),
+        ...overrides.map(override => override.associateId),
+        ...assignmentRows.map(row => row.attributedAssociate),
+        ...persons.map(person => person.openingAssociate),
+      ]),
+    }),
+    selectStores(db, {
+      brandId,
+      storeCodes: distinct([
+        ...orders.map(order => order.sellingStore),
+        ...links.map(link => link.storeCode),
+        ...overrides.map(override => override.storeCode),
+        ...assignmentRows.map(row => row.homeStore),
+        ...persons.map(person => person.openingStore),
+      ]),
+    }),
+  ])
 
   const shared = {
     people,
@@ -275,6 +309,27 @@ async function gatherEvidence(
   }
 }
 
+const distinct = (keys: readonly (string | null | undefined)[]): string[] => [
+  ...new Set(keys.filter(key => key !== null && key !== undefined)),
+]
+
+/** Associates and those who invited them; what the numbers that they buy under became is learnt. */
+async function selectAssociatesWithInviters(
+  db: Db,
+  people: PeopleBook,
+  { brandId, associateIds }: { brandId: number; associateIds: readonly string[] },
+) {
+  const rows = await selectAssociates(db, { brandId, associateIds })
+  const there = new Set(rows.map(row => row.associateId))
+  const inviters = await selectAssociates(db, {
+    brandId,
+    associateIds: distinct(rows.map(row => row.invitedBy)).filter(id => !there.has(id)),
+  })
+  const all = [...rows, ...inviters]
+  await people.learnNumbers(db, brandId, distinct(all.map(row => row.memberNo)))
+  return all
+}
+
 /** Somebody as he is known: his last number, all that he goes by, and whose customer he is. */
 export interface KnownPerson {
   memberNo: string
@@ -302,9 +357,39 @@ export async function recognise(
   return {
     memberNo: person.memberNo,
     memberNos,
-    ids: ids as { kind: IdentityKind; value: string }[],
+    ids: [...new Map(ids.map(id => [JSON.stringify([id.kind, id.value]), id as { kind: IdentityKind; value: string }])).values()],
     assignments: assignments.map(row => ({ ...assignmentOf(row), reason: row.reason })),
   }
+}
+
+/** Level and attributed associate of several people at an instant, by their last numbers. */
+export async function standingsOf(
+  db: Db,
+  options: { brandId: number; memberNos: readonly string[]; now: Instant },
+): Promise<Map<string, { level: string | null; attributedAssociate: string | null }>> {
+  const { brandId, memberNos, now } = options
+  const numbers = await selectPersons(db, { brandId, lastMemberNos: memberNos })
+  const assignments = await selectAssignments(db, { brandId, memberNos: numbers.map(row => row.memberNo) })
+  return new Map(
+    memberNos.flatMap(memberNo => {
+      const own = new Set(numbers.filter(row => row.lastMemberNo === memberNo).map(row => row.memberNo))
+      const person = numbers.find(row => row.memberNo === memberNo)
+      if (!person) return []
+      const told = assignments.filter(row => own.has(row.memberNo)).map(assignmentOf)
+      const attributedAssociate = assignmentInForce(told, 'attributedAssociate', now)?.value ?? null
+      return [[memberNo, { level: valueInForce(readHistory(person.levels), now), attributedAssociate }] as const]
+    }),
+  )
+}
+
+/** The person behind each thing that was seen, by his last number; null where nobody is known. */
+export async function findPersons(
+  db: Db,
+  options: { brandId: number; seen: readonly { visitorIds: VisitorIds }[] },
+): Promise<(string | null)[]> {
+  const people = new PeopleBook()
+  await people.learn(db, options.brandId, options.seen)
+  return options.seen.map(one => findPerson(one, people)?.memberNo ?? null)
 }
 
 /**
@@ -325,6 +410,8 @@ class PeopleBook implements People {
   readonly identities = new Map<string, Identity[]>()
   readonly mergedInto = new Map<string, string>()
   readonly phones = new Map<string, string[]>()
+  /** Numbers that were looked up: only those that were merged are kept. */
+  readonly #asked = new Set<string>()
 
   addNumber(memberNo: string, lastMemberNo: string | null): void {
     if (lastMemberNo !== null && lastMemberNo !== memberNo) this.mergedInto.set(memberNo, lastMemberNo)
@@ -361,8 +448,14 @@ class PeopleBook implements People {
       const others = this.phones.get(owner.phoneHash) ?? []
       if (!others.includes(owner.memberNo)) this.phones.set(owner.phoneHash, [...others, owner.memberNo])
     }
-    const numbers = new Set([...seen.flatMap(one => one.memberNo ?? []), ...links.map(link => link.memberNo)])
-    for (const row of await selectMergedNumbers(db, { brandId, memberNos: [...numbers] })) {
+    await this.learnNumbers(db, brandId, distinct([...seen.map(one => one.memberNo), ...links.map(link => link.memberNo)]))
+  }
+
+  /** Looks up what these numbers became. */
+  async learnNumbers(db: Db, brandId: number, memberNos: readonly string[]): Promise<void> {
+    const unknown = memberNos.filter(memberNo => !this.#asked.has(memberNo))
+    for (const memberNo of unknown) this.#asked.add(memberNo)
+    for (const row of await selectMergedNumbers(db, { brandId, memberNos: unknown })) {
       this.addNumber(row.memberNo, row.lastMemberNo)
     }
   }
@@ -422,7 +515,10 @@ interface Placed extends OrderKey {
 const compareOrders = (a: Placed, b: Placed) =>
   a.paidAt - b.paidAt || compareBytes(a.source, b.source) || compareBytes(a.orderNo, b.orderNo)
 
-/** Under which ids, and when, each known buyer's touches are looked for. */
+/** Orders that were paid in one such span share a look for touches: one for all would reach over years where they do. */
+const PROBE_SPAN_DAYS = 30
+
+/** Under which ids, and when, the known buyers' touches are looked for. */
 function touchProbes(
   orders: readonly Order[],
   buyers: ReadonlyMap<Order, string | null>,
@@ -430,47 +526,66 @@ function touchProbes(
   ids: readonly { kind: string; value: string; memberNo: string }[],
   reach: LoadOptions['reach'],
 ): TouchProbe[] {
-  const spans = new Map<string, { from: Instant; to: Instant }>()
-  for (const order of orders) {
-    const buyer = buyers.get(order)
-    if (!buyer) continue
-    const { from, to } = reach(order.paidAt)
-    const span = spans.get(buyer)
-    spans.set(buyer, span ? { from: Math.min(span.from, from), to: Math.max(span.to, to) } : { from, to })
-  }
-  const probes = new Map<string, TouchProbe>()
-  const add = (kind: TouchProbe['kind'], value: string, buyer: string | undefined) => {
-    const span = buyer === undefined ? undefined : spans.get(buyer)
-    if (!span) return
-    probes.set(JSON.stringify([kind, value, buyer]), {
-      kind,
-      value,
-      from: formatInstant(boundInstant(span.from)),
-      to: formatInstant(boundInstant(span.to)),
-    })
-  }
-  const buyerOf = new Map(persons.map(person => [person.memberNo, person.lastMemberNo]))
-  for (const person of persons) add('member', person.memberNo, person.lastMemberNo)
-  for (const id of ids) add(id.kind as IdentityKind, id.value, buyerOf.get(id.memberNo))
-  return [...probes.values()]
+  const numbersOf = groupBy(persons, person => person.lastMemberNo)
+  const idsOf = groupBy(ids, id => id.memberNo)
+  const spans = groupBy(
+    orders.filter(order => buyers.get(order) !== null),
+    order => Math.floor(order.paidAt / (PROBE_SPAN_DAYS * DAY_MS)),
+  )
+  return [...spans.values()].map(ordersOfSpan => {
+    let [from, to] = [Infinity, -Infinity]
+    const values = { member: new Set<string>(), unionid: new Set<string>(), openid: new Set<string>(), external_userid: new Set<string>(), visitor: new Set<string>() } // prettier-ignore
+    for (const order of ordersOfSpan) {
+      const span = reach(order.paidAt)
+      from = Math.min(from, span.from)
+      to = Math.max(to, span.to)
+      for (const { memberNo } of numbersOf.get(buyers.get(order)!) ?? []) {
+        values.member.add(memberNo)
+        for (const id of idsOf.get(memberNo) ?? []) values[id.kind as IdentityKind].add(id.value)
+      }
+    }
+    return {
+      from: boundInstant(from),
+      to: boundInstant(to),
+      values: {
+        member: [...values.member],
+        unionid: [...values.unionid],
+        openid: [...values.openid],
+        external_userid: [...values.external_userid],
+        visitor: [...values.visitor],
+      },
+    }
+  })
 }
 
-function orderOf(row: OrderRow): Order {
-  return {
+function orderOf(row: ToldOrder): Order {
+  const order: Order = {
     source: row.source,
     orderNo: row.orderNo,
     revision: row.revision,
     channel: row.channel as Channel,
-    ...optional('memberNo', row.memberNo),
     visitorIds: visitorIdsOf(row),
-    ...optional('phoneHash', row.phoneHash),
-    ...optional('sellingStore', row.sellingStore),
-    ...optional('closer', row.closer),
-    ...optional('shareCode', row.shareCode),
     paidAt: row.paidAt,
-    ...optional('completedAt', row.completedAt),
     cancelled: row.cancelled,
     lines: row.lines,
+  }
+  if (row.memberNo !== null) order.memberNo = row.memberNo
+  if (row.phoneHash !== null) order.phoneHash = row.phoneHash
+  if (row.sellingStore !== null) order.sellingStore = row.sellingStore
+  if (row.closer !== null) order.closer = row.closer
+  if (row.shareCode !== null) order.shareCode = row.shareCode
+  if (row.completedAt !== null) order.completedAt = row.completedAt
+  return order
+}
+
+function touchOf(row: TouchRow): Touch & { linkCode: string } {
+  return {
+    touchId: row.touchId,
+    linkCode: row.linkCode,
+    at: row.at,
+    kind: row.kind as TouchKind,
+    ...optional('memberNo', row.memberNo),
+    visitorIds: visitorIdsOf(row),
   }
 }
 
@@ -481,10 +596,12 @@ function assignmentOf(row: {
   attributedAssociate: string | null
   homeStoreTold: boolean
   homeStore: string | null
+  event: BindingEventKind | null
 }): MemberAssignment {
   return {
     memberNo: row.memberNo,
     from: row.fromAt,
+    ...optional('event', row.event),
     ...(row.attributedTold ? { attributedAssociate: row.attributedAssociate } : {}),
     ...(row.homeStoreTold ? { homeStore: row.homeStore } : {}),
   }
@@ -496,12 +613,12 @@ function visitorIdsOf(row: {
   externalUserid: string | null
   visitorId: string | null
 }): VisitorIds {
-  return {
-    ...optional('unionid', row.unionid),
-    ...optional('openid', row.openid),
-    ...optional('external_userid', row.externalUserid),
-    ...optional('visitor', row.visitorId),
-  }
+  const ids: VisitorIds = {}
+  if (row.unionid !== null) ids.unionid = row.unionid
+  if (row.openid !== null) ids.openid = row.openid
+  if (row.externalUserid !== null) ids.external_userid = row.externalUserid
+  if (row.visitorId !== null) ids.visitor = row.visitorId
+  return ids
 }
 
 function optional<K extends string, V>(key: K, value: V | null): { [P in K]?: V } {

@@ -1,6 +1,8 @@
 import type { Pool } from '../../database.ts'
 import { formatInstant, parseInstant, DAY_MS, type Instant } from '../../lib/time.ts'
+import { selectAdjustmentDifferences } from '../adjustments/service.ts'
 import { loadEvidence, orderKeyText } from '../attribution/service.ts'
+import { compareBindings, type DerivedAssignment } from '../bindings/service.ts'
 import { decide, entitlementKey, planInForce, type Entitlement } from '../commissions/domain.ts'
 import {
   basesOf,
@@ -15,7 +17,10 @@ import {
   type BonusEntitlement,
 } from '../commissions/service.ts'
 import type { OrderKey } from '../evidence/service.ts'
+import { auditRewards, type AuditedReward } from './rewards.ts'
 import { selectBookedSums, selectLedgerSums, selectOrdersToAudit } from './queries.ts'
+
+export { auditRewards, type AuditedReward } from './rewards.ts'
 
 /** One key whose three accounts of it do not agree. */
 export interface Difference {
@@ -56,6 +61,28 @@ export interface AuditedMonth {
   ledgerFen: number
 }
 
+/** An adjustment that is confirmed and not booked, booked and not confirmed, or booked otherwise or more than once. */
+export interface AuditedAdjustment {
+  adjustmentId: string
+  payeeKind: string
+  payee: string
+  bearerKind: string
+  bearer: string
+  availableAt: string
+  confirmedFen: number
+  ledgerFen: number
+  rowCount: number
+}
+
+/** Somebody for whom other assignments are kept than the binding policy makes of his events. */
+export interface AuditedBinding {
+  memberNo: string
+  derived: ShownAssignment[]
+  kept: ShownAssignment[]
+}
+
+type ShownAssignment = Omit<DerivedAssignment, 'from'> & { from: string }
+
 export interface AuditPosition extends OrderKey {
   paidAt: string
 }
@@ -91,7 +118,7 @@ export async function auditBatch(
       to: paidAt,
     })
     const [loaded, booked, ledger, kept] = await Promise.all([
-      loadEvidence(tx, { brandId, orders, reach, touchLimit: null, lock: false }),
+      loadEvidence(tx, { brandId, orders, reach, lock: false }),
       selectBookedSums(tx, { brandId, orders }),
       selectLedgerSums(tx, { brandId, orders }),
       basesOfOrders(tx, { brandId, orders }),
@@ -212,6 +239,37 @@ export async function auditMonthsBatch(
   })) as Awaited<ReturnType<typeof auditMonthsBatch>>
 }
 
+/** Every adjustment of which confirmations and ledger say different things. */
+export async function auditAdjustments(pool: Pool, brandId: number): Promise<AuditedAdjustment[]> {
+  const rows = await selectAdjustmentDifferences(pool, { brandId })
+  return rows.map(row => ({ ...row, availableAt: formatInstant(row.availableAt) }))
+}
+
+/** Everybody whose events, replayed, make other assignments than are kept. Batch by batch, each in a snapshot. */
+export async function auditBindings(
+  pool: Pool,
+  brandId: number,
+): Promise<{ checkedMembers: number; differing: AuditedBinding[] }> {
+  const shown = (rows: readonly DerivedAssignment[]) => rows.map(row => ({ ...row, from: formatInstant(row.from) }))
+  const differing: AuditedBinding[] = []
+  let checkedMembers = 0
+  let after: string | null = ''
+  while (after !== null) {
+    const from: string = after
+    const batch = (await pool.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', tx =>
+      compareBindings(tx, { brandId, after: from }),
+    )) as Awaited<ReturnType<typeof compareBindings>>
+    checkedMembers += batch.checkedMembers
+    for (const { memberNo, derived, kept } of batch.differing) {
+      differing.push({ memberNo, derived: shown(derived), kept: shown(kept) })
+    }
+    after = batch.next
+  }
+  return { checkedMembers, differing }
+}
+
+type Audited = AuditedOrder | AuditedMonth | AuditedReward | AuditedAdjustment | AuditedBinding
+
 /** How long one call may recompute before it hands out a cursor. */
 const CALL_MS = 20_000
 
@@ -226,10 +284,14 @@ export async function auditRange(
     limit: number
     clock: () => number
   },
-): Promise<{ items: (AuditedOrder | AuditedMonth)[]; checkedOrders: number; next: AuditPosition | null }> {
+): Promise<{
+  items: Audited[]
+  checkedOrders: number
+  next: AuditPosition | null
+}> {
   const from = options.from === null ? null : parseInstant(options.from)
   const to = options.to === null ? null : parseInstant(options.to)
-  const items: (AuditedOrder | AuditedMonth)[] = []
+  const items: Audited[] = []
   let checkedOrders = 0
   let after = options.after
   const until = options.clock() + CALL_MS
@@ -246,6 +308,9 @@ export async function auditRange(
     after = batch.next
     if (after === null) {
       items.push(...(await auditMonths(pool, options.brandId)))
+      items.push(...(await auditRewards(pool, options.brandId)).differing)
+      items.push(...(await auditAdjustments(pool, options.brandId)))
+      items.push(...(await auditBindings(pool, options.brandId)).differing)
       return { items, checkedOrders, next: null }
     }
     if (items.length >= options.limit || options.clock() >= until) return { items, checkedOrders, next: after }

@@ -3,14 +3,15 @@ import type { Pool } from '../../database.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Vault } from '../../lib/vault.ts'
 import type { Access } from '../../plugins/access.ts'
+import type { Mirror } from '../mirror/service.ts'
 import { CustomerCard, CustomerCardQuery, GroupCard, GroupCardQuery } from './schema.ts'
 import { customerCard, groupCard } from './service.ts'
 
 export function cardRoutes(
   app: FastifyInstance,
-  options: { pool: Pool; vault: Vault; access: Access; now: () => Instant },
+  options: { pool: Pool; vault: Vault; access: Access; mirror: Mirror | null; now: () => Instant },
 ): void {
-  const { pool, vault, access, now } = options
+  const { pool, vault, access, mirror, now } = options
   app.get(
     '/cards/customer',
     {
@@ -22,9 +23,11 @@ export function cardRoutes(
         response: { 200: CustomerCard },
       },
     },
-    request => {
+    async request => {
       const { externalUserid } = request.query as CustomerCardQuery
-      return customerCard(pool, request.caller, { externalUserid, now: now(), vault })
+      const { brandId, person } = request.caller
+      if (mirror?.brandId === brandId && person) await mirror.meet({ userid: person.associateId, externalUserid })
+      return await customerCard(pool, request.caller, { externalUserid, now: now(), vault })
     },
   )
   app.get(

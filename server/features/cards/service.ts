@@ -3,9 +3,11 @@ import { valueInForce } from '../../lib/dated.ts'
 import { DAY_MS, formatInstant, type Instant } from '../../lib/time.ts'
 import type { Vault } from '../../lib/vault.ts'
 import type { Caller } from '../auth/domain.ts'
+import { standingsOf } from '../attribution/service.ts'
 import { planInForce } from '../commissions/domain.ts'
 import { plansOf } from '../commissions/service.ts'
 import { byKey, findCustomer, personOf, standingOf, viewsOf, type Customer } from '../customers/service.ts'
+import { contactOf, groupOf } from '../mirror/service.ts'
 import { readHistory, selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
 import { averageFen, maskedPhone, reasonOf, rolePay, thingsSeen } from './domain.ts'
 import { selectCategories, selectGroup, selectRecentOrders, selectSpend } from './queries.ts'
@@ -17,6 +19,7 @@ import type {
   CardStore,
   CustomerCard,
   GroupCard,
+  GroupMember,
 } from './schema.ts'
 
 const ORDERS_SHOWN = 5
@@ -24,6 +27,9 @@ const VIEWS_SHOWN = 10
 const TAGS_SHOWN = 20
 const CATEGORIES_SHOWN = 3
 const TRAIL_DAYS = 30
+const MEMBERS_SHOWN = 50
+
+type MirroredGroup = NonNullable<Awaited<ReturnType<typeof groupOf>>>
 
 /** Names of people and stores, as the asker reads them. */
 interface Names {
@@ -56,7 +62,8 @@ function cardStore(storeCode: string | null, { stores, now }: Names): CardStore 
  * is: name, level and states, who holds what, and what a sale would still pay; no card number, phone, points, orders,
  * tags or trail (`spend` is null then, and `orders` says nothing). Anybody else looks like a stranger.
  *
- * `isFriend` and `friendSince` are null until WeCom's contacts are mirrored.
+ * What WeCom has of him (name, picture, since when they are friends, the corporation's tags) is told to his friends and
+ * those who share a group with him; `isFriend` is null where WeCom's mirror does not have him.
  */
 export async function customerCard(
   db: Db,
@@ -65,16 +72,21 @@ export async function customerCard(
 ): Promise<CustomerCard> {
   const { externalUserid, now, vault } = options
   const { brandId } = caller
-  const [customer, plans] = await Promise.all([findCustomer(db, caller, options), plansOf(db, brandId)])
+  const meId = personOf(caller).associateId
+  const [customer, plans, contact] = await Promise.all([
+    findCustomer(db, caller, options),
+    plansOf(db, brandId),
+    contactOf(db, { brandId, userid: meId, externalUserid }),
+  ])
   const plan = planInForce(plans, now)
   const nobody: CustomerCard = {
     asOf: formatInstant(now),
     externalUserid,
     relation: 'stranger',
-    name: null,
-    avatarUrl: null,
-    isFriend: null,
-    friendSince: null,
+    name: contact && (contact.remark ?? contact.name),
+    avatarUrl: contact && pictureOf(contact.avatarUrl),
+    isFriend: contact && contact.since !== null && contact.endedAt === null,
+    friendSince: contact?.since != null && contact.endedAt === null ? formatInstant(contact.since) : null,
     member: null,
     spend: null,
     orders: [],
@@ -87,12 +99,11 @@ export async function customerCard(
     },
   }
   if (!customer) return nobody
-  const meId = personOf(caller).associateId
   const shared: CustomerCard = {
     ...nobody,
     relation: !customer.attributed ? 'unattributed' : customer.attributed.associateId === meId ? 'mine' : 'colleague',
-    name: customer.record.name,
-    member: cardMember(customer, { meId, now, vault }),
+    name: nobody.name ?? customer.record.name,
+    member: cardMember(customer, { meId, now, vault, friendTags: contact?.tags ?? [] }),
   }
   if (customer.sight === 'reduced') return shared
 
@@ -149,10 +160,13 @@ export async function customerCard(
   }
 }
 
+/** Only what a page may show: a picture's address of the web. */
+const pictureOf = (url: string | null): string | null => (url !== null && /^https?:\/\//.test(url) ? url : null)
+
 /** The member of a card; what is not the asker's to see is null or empty. */
 function cardMember(
   { record, sight, attributed, homeStore, isHomeStoreOpening, associates, stores }: Customer,
-  { meId, now, vault }: { meId: string; now: Instant; vault: Vault },
+  { meId, now, vault, friendTags }: { meId: string; now: Instant; vault: Vault; friendTags: readonly string[] },
 ): CardMember {
   const names: Names = { meId, now, associates, stores }
   const owner = attributed && cardPerson(attributed.associateId, names)
@@ -183,7 +197,7 @@ function cardMember(
     joinedAt: isFull && record.joinedAt !== null ? formatInstant(record.joinedAt) : null,
     followsOfficialAccount: record.followsOfficialAccount,
     miniProgramAuthorised: record.miniProgramAuthorised,
-    tags: isFull ? record.tags.slice(0, TAGS_SHOWN) : [],
+    tags: isFull ? [...new Set([...record.tags, ...friendTags])].slice(0, TAGS_SHOWN) : [],
     ownership,
   }
 }
@@ -216,7 +230,7 @@ async function namesOf(
 
 /**
  * The card of a customer group. Its owner, the people of its store and whoever sees that store see it; to anybody else
- * it looks like a group that nobody told of. Who is in it is empty until WeCom's groups are mirrored.
+ * it looks like a group that nobody told of. Who is in it comes from WeCom's mirror; a group told of by API has nobody.
  */
 export async function groupCard(db: Db, caller: Caller, options: { chatId: string; now: Instant }): Promise<GroupCard> {
   const { brandId, scope } = caller
@@ -236,26 +250,65 @@ export async function groupCard(db: Db, caller: Caller, options: { chatId: strin
     leftLately: null,
     members: [],
   }
-  const group = await selectGroup(db, { brandId, chatId })
-  if (!group) return unknown
+  const [told, mirrored] = await Promise.all([
+    selectGroup(db, { brandId, chatId }),
+    groupOf(db, { brandId, chatId, now, membersMax: MEMBERS_SHOWN }),
+  ])
+  if (!told && !mirrored) return unknown
+  const owner = mirrored?.owner ?? told?.owner ?? null
+  const [ownerRow] = owner === null ? [] : await selectAssociates(db, { brandId, associateIds: [owner] })
+  const storeCode = told?.storeCode ?? ownerRow?.storeCode ?? mirrored?.storeCode ?? null
   const mayBeSeen =
     scope.reach === 'brand' ||
-    group.owner === me.associateId ||
-    group.storeCode === me.storeCode ||
-    (scope.reach === 'stores' && scope.storeCodes.includes(group.storeCode))
+    owner === me.associateId ||
+    (storeCode !== null &&
+      (storeCode === me.storeCode || (scope.reach === 'stores' && scope.storeCodes.includes(storeCode)))) ||
+    mirrored?.members.some(member => member.isStaff && member.memberId === me.associateId) === true
   if (!mayBeSeen) return unknown
   const names = await namesOf(db, {
     brandId,
     now,
     meId: me.associateId,
-    associateIds: [group.owner],
-    storeCodes: [group.storeCode],
+    associateIds: [owner],
+    storeCodes: [storeCode],
   })
   return {
     ...unknown,
     isKnown: true,
-    name: group.name,
-    store: cardStore(group.storeCode, names),
-    owner: cardPerson(group.owner, names),
+    name: mirrored?.name || (told?.name ?? null),
+    store: cardStore(storeCode, names),
+    owner: cardPerson(owner, names),
+    ...(mirrored && {
+      createdAt: formatInstant(mirrored.createdAt),
+      customerCount: mirrored.counts.customers,
+      memberCount: mirrored.counts.members,
+      joinedLately: mirrored.counts.joined,
+      leftLately: mirrored.counts.left,
+      members: await groupMembers(db, { brandId, now, meId: me.associateId, members: mirrored.members }),
+    }),
   }
+}
+
+/** Who is in a group: what a chat shows of them anyway, and who is a member of the brand. */
+async function groupMembers(
+  db: Db,
+  options: { brandId: number; now: Instant; meId: string; members: MirroredGroup['members'] },
+): Promise<GroupMember[]> {
+  const { brandId, now, meId, members } = options
+  const standings = await standingsOf(db, {
+    brandId,
+    memberNos: [...new Set(members.flatMap(member => member.memberNo ?? []))],
+    now,
+  })
+  return members.map(({ memberId, isStaff, name, joinedAt, memberNo }) => {
+    const standing = memberNo === null ? undefined : standings.get(memberNo)
+    return {
+      name: name ?? '',
+      kind: isStaff ? 'colleague' : 'customer',
+      isMember: standing !== undefined,
+      isMine: isStaff ? memberId === meId : standing?.attributedAssociate === meId,
+      level: standing?.level ?? null,
+      joinedAt: formatInstant(joinedAt),
+    }
+  })
 }

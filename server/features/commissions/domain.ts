@@ -76,6 +76,32 @@ export interface MonthlyTiers {
   steps: readonly TierStep[]
 }
 
+/** What may be rewarded beside sales. */
+export const REWARDED_EVENTS = ['member_enrolled', 'friend_added', 'task_done'] as const
+export type RewardedEvent = (typeof REWARDED_EVENTS)[number]
+
+/** Every key given must match; a missing value matches no list. */
+export interface RewardWhen {
+  associateKinds?: readonly AssociateKind[]
+  /** The associate's store; its type and region as they were. */
+  stores?: readonly string[]
+  storeTypes?: readonly StoreType[]
+  regions?: readonly string[]
+  /** Of a task done: what kind of task. */
+  tasks?: readonly string[]
+}
+
+export interface Reward {
+  id: string
+  event: RewardedEvent
+  amountFen: Fen
+  to: 'associate' | 'associate_store'
+  bearer: 'headquarters' | 'associate_store'
+  when?: RewardWhen
+  /** Of a friend added: how long he has to stay. */
+  keepDays?: number
+}
+
 /** A published plan version; it never changes. */
 export interface Plan {
   code: string
@@ -89,6 +115,7 @@ export interface Plan {
   lineCapBps?: Bps
   rules: readonly Rule[]
   monthlyTiers?: MonthlyTiers
+  rewards?: readonly Reward[]
 }
 
 /**

@@ -5,8 +5,8 @@ import { ledgerOfOrder } from '../accounts/service.ts'
 import type { Scope } from '../auth/domain.ts'
 import { ROLES } from '../attribution/domain.ts'
 import type { OrderKey } from '../evidence/service.ts'
-import { selectOrderVisible, selectVisibleAssociates } from './queries.ts'
-import { decideOrder } from './service.ts'
+import { selectOrderVisible } from './queries.ts'
+import { decideOrder, visiblePayees } from './service.ts'
 
 /**
  * Why an order pays what it pays: the function's own trace, beside what is booked.
@@ -37,8 +37,14 @@ export async function explainOrder(db: Db, scope: Scope, order: OrderKey) {
     firstOrder: attribution.isFirstOrder,
     netFen: decision.netFen,
     roles: ROLES.map(role => {
-      const { holder, because, since } = attribution.holdings[role]
-      return { role, holder, because, ...(since === undefined ? {} : { since: formatInstant(since) }) }
+      const { holder, because, since, event } = attribution.holdings[role]
+      return {
+        role,
+        holder,
+        because,
+        ...(since === undefined ? {} : { since: formatInstant(since) }),
+        ...(event === undefined ? {} : { event }),
+      }
     }),
     candidates: attribution.candidates.map(candidate => ({ ...candidate, at: formatInstant(candidate.at) })),
     lines: decision.lines.map(line => {
@@ -54,13 +60,4 @@ export async function explainOrder(db: Db, scope: Scope, order: OrderKey) {
     booked: await ledgerOfOrder(db, scope, order),
     anomalies: decision.anomalies,
   }
-}
-
-/** Whose pay somebody may see: who holds a role is told to all who see the order, what he earns is his. */
-async function visiblePayees(db: Db, scope: Scope): Promise<(row: { payeeKind: string; payee: string }) => boolean> {
-  if (scope.reach === 'brand') return () => true
-  const associates = new Set(await selectVisibleAssociates(db, scope))
-  const stores = new Set(scope.reach === 'stores' ? scope.storeCodes : [])
-  return ({ payeeKind, payee }) =>
-    (payeeKind === 'associate' && associates.has(payee)) || (payeeKind === 'store' && stores.has(payee))
 }

@@ -7,8 +7,8 @@ import type { Instant } from '../../lib/time.ts'
 export interface JobRow {
   jobId: string
   kind: string
-  status: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled'
-  input: Record<string, string | null>
+  status: 'waiting' | 'running' | 'cancelling' | 'done' | 'failed' | 'cancelled'
+  input: unknown
   cursor: unknown
   done: number
   total: number
@@ -38,19 +38,33 @@ export async function selectJob(db: Db, options: { brandId: number; jobId: strin
   return row ?? null
 }
 
-/** The oldest unfinished jobs, and a transaction number above all that were under way when they were seen. */
-export async function selectOpenJobs(db: Db, options: { brandId: number }) {
-  return await db<{ jobId: string; underWay: string }[]>`
-    SELECT job_id AS "jobId", pg_current_xact_id()::text AS "underWay" FROM jobs
-    WHERE brand_id = ${options.brandId} AND status IN ('waiting', 'running') ORDER BY job_id LIMIT 10`
+/** The oldest unfinished job that books, and a transaction number above all that were under way when it was seen. */
+export async function selectOpenBooking(db: Db, options: { brandId: number }) {
+  const [row] = await db<{ jobId: string; status: JobRow['status']; underWay: string }[]>`
+    SELECT job_id AS "jobId", status, pg_current_xact_id()::text AS "underWay" FROM jobs
+    WHERE brand_id = ${options.brandId} AND books_ledger AND status IN ('waiting', 'running', 'cancelling')
+    ORDER BY job_id LIMIT 1`
+  return row ?? null
 }
 
 /** The job under lock, where no other process works on it. */
-export async function takeJob(db: Db, options: { brandId: number; jobId: string }): Promise<JobRow | null> {
+export async function takeJob(
+  db: Db,
+  options: { brandId: number; jobId: string; statuses: readonly JobRow['status'][] },
+): Promise<JobRow | null> {
   const [row] = await db<JobRow[]>`
     SELECT ${db.unsafe(COLUMNS)} FROM jobs
-    WHERE brand_id = ${options.brandId} AND job_id = ${options.jobId} AND status IN ('waiting', 'running')
+    WHERE brand_id = ${options.brandId} AND job_id = ${options.jobId}
+      AND status = ANY (${options.statuses as string[]}::text[])
     FOR UPDATE SKIP LOCKED`
+  return row ?? null
+}
+
+/** The job under lock; whoever works on it is waited for. */
+export async function lockJob(db: Db, options: { brandId: number; jobId: string }): Promise<JobRow | null> {
+  const [row] = await db<JobRow[]>`
+    SELECT ${db.unsafe(COLUMNS)} FROM jobs
+    WHERE brand_id = ${options.brandId} AND job_id = ${options.jobId} FOR UPDATE`
   return row ?? null
 }
 

@@ -14,7 +14,12 @@ export function faultsOfPlan(body: unknown): ValueFault[] {
   // The rules that span fields are looked at as far as the shape allows, so that all is named at once.
   const plan = body as Partial<PublishBody>
   const seen = new Set(shape.map(fault => fault.path))
-  const faults = [...faultsOfRules(plan.rules), ...faultsOfSteps(plan.monthlyTiers?.steps), ...faultsOfSpan(plan)]
+  const faults = [
+    ...faultsOfRules(plan.rules),
+    ...faultsOfRewards(plan.rewards, plan.rules),
+    ...faultsOfSteps(plan.monthlyTiers?.steps),
+    ...faultsOfSpan(plan),
+  ]
   return [...shape, ...faults.filter(fault => !seen.has(fault.path))]
 }
 
@@ -41,6 +46,37 @@ function faultsOfRules(rules: unknown): ValueFault[] {
     }
   }
   return faults
+}
+
+function faultsOfRewards(rewards: unknown, rules: unknown): ValueFault[] {
+  const faults: ValueFault[] = []
+  const ids = new Set<unknown>(objectsOf(rules).map(([, rule]) => rule['id']))
+  for (const [i, reward] of objectsOf(rewards)) {
+    const at = (field: string, code: string, message: string) =>
+      faults.push({ path: `rewards[${i}].${field}`, code, message })
+    if (reward['id'] !== undefined && ids.has(reward['id'])) {
+      at('id', 'duplicate_id', `The id ${String(reward['id'])} is used twice.`)
+    }
+    ids.add(reward['id'])
+    if (reward['keepDays'] !== undefined && reward['event'] !== 'friend_added') {
+      at('keepDays', 'not_for_event', 'Only a friend who was added can go again.')
+    }
+    const [, when] = objectsOf([reward['when']])[0] ?? []
+    if (when?.['tasks'] !== undefined && reward['event'] !== 'task_done') {
+      at('when.tasks', 'not_for_event', 'Only task_done is about a task.')
+    }
+    if (reward['to'] === 'associate_store' && reward['bearer'] === 'associate_store') {
+      at('bearer', 'bearer_is_payee', 'The store would pay itself.')
+    }
+  }
+  return faults
+}
+
+/** What of a list can be looked at, with its place; other faults are told by the shape. */
+function objectsOf(list: unknown): [number, Record<string, unknown>][] {
+  return (Array.isArray(list) ? (list as unknown[]) : []).flatMap((entry, i) =>
+    entry !== null && typeof entry === 'object' ? [[i, entry as Record<string, unknown>]] : [],
+  )
 }
 
 function faultsOfSteps(steps: unknown): ValueFault[] {

@@ -1,4 +1,5 @@
 import type { Db } from '../../database.ts'
+import { arrayText } from '../../lib/array-text.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { BookingReason, OrderKey } from '../evidence/service.ts'
@@ -17,10 +18,13 @@ export interface PlanKey {
   hash: string
 }
 
+/** Every version that was published, also those that were withdrawn. */
 export async function selectPlanKeys(db: Db, { brandId }: Options) {
-  return await db<PlanKey[]>`
-    SELECT code, version, encode(content_hash, 'hex') AS hash FROM plans
-    WHERE brand_id = ${brandId} ORDER BY code, version`
+  return await db<(PlanKey & { isWithdrawn: boolean })[]>`
+    SELECT p.code, p.version, encode(p.content_hash, 'hex') AS hash, w.code IS NOT NULL AS "isWithdrawn"
+    FROM plans AS p
+    LEFT JOIN plan_withdrawals AS w ON w.brand_id = ${brandId} AND w.code = p.code AND w.version = p.version
+    WHERE p.brand_id = ${brandId} ORDER BY p.code, p.version`
 }
 
 export interface PlanRow extends PlanKey {
@@ -28,6 +32,8 @@ export interface PlanRow extends PlanKey {
   isRetroactive: boolean
   publishedAt: Instant
   publishedBy: string
+  withdrawnAt: Instant | null
+  withdrawnBy: string | null
 }
 
 export async function selectPlans(
@@ -36,9 +42,11 @@ export async function selectPlans(
 ) {
   return await db<PlanRow[]>`
     SELECT p.code, p.version, encode(p.content_hash, 'hex') AS hash, p.content, p.is_retroactive AS "isRetroactive",
-      p.published_at AS "publishedAt", p.published_by AS "publishedBy"
+      p.published_at AS "publishedAt", p.published_by AS "publishedBy", w.withdrawn_at AS "withdrawnAt",
+      w.withdrawn_by AS "withdrawnBy"
     FROM jsonb_to_recordset(${JSON.stringify(keys)}::text::jsonb) AS key (code text, version int)
     JOIN plans AS p ON p.brand_id = ${brandId} AND p.code = key.code AND p.version = key.version
+    LEFT JOIN plan_withdrawals AS w ON w.brand_id = ${brandId} AND w.code = p.code AND w.version = p.version
     ORDER BY p.code, p.version`
 }
 
@@ -65,28 +73,53 @@ export async function insertPlan(
   return rows.length > 0
 }
 
+/** From now on this version is in force for nothing. It cannot be taken back. */
+export async function insertWithdrawal(
+  db: Db,
+  options: Options & { plan: { code: string; version: number }; now: Instant; actor: string },
+) {
+  const { brandId, plan, now, actor } = options
+  await db`
+    INSERT INTO plan_withdrawals (brand_id, code, version, withdrawn_at, withdrawn_by)
+    VALUES (${brandId}, ${plan.code}, ${plan.version}, ${now}, ${actor})`
+}
+
 // ------------------------------------------------------------------------------------------------ booking
+
+/** An order as it was last decided, as far as it is an event of the binding policy. */
+export interface LastDecided extends OrderKey {
+  buyer: string | null
+  isFirstOrder: boolean | null
+  roles: Record<string, string | string[]>
+}
+
+/** Orders as a table to join with: `key (source, order_no)`. */
+const orderKeys = (db: Db, orders: readonly OrderKey[]) => db`
+  unnest(${arrayText(orders.map(order => order.source))}::text::text[],
+    ${arrayText(orders.map(order => order.orderNo))}::text::text[]) AS key (source, order_no)`
 
 /** Locks orders' rows in one order for all; those of which only a refund came are left out. */
 export async function lockOrdersForBooking(db: Db, { brandId, orders }: Options & { orders: readonly OrderKey[] }) {
-  return await db<OrderKey[]>`
-    SELECT source, order_no AS "orderNo" FROM orders
-    WHERE brand_id = ${brandId} AND revision IS NOT NULL AND (source, order_no) IN (
-      SELECT source, "orderNo" FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb)
-        AS key (source text, "orderNo" text))
+  if (orders.length === 0) return []
+  return await db<LastDecided[]>`
+    SELECT source, order_no AS "orderNo", buyer, is_first_order AS "isFirstOrder", roles FROM orders
+    WHERE brand_id = ${brandId} AND revision IS NOT NULL
+      AND (source, order_no) IN (SELECT source, order_no FROM ${orderKeys(db, orders)})
     ORDER BY source, order_no FOR UPDATE`
 }
 
-export type BookedRow = Entitlement & OrderKey
+export type BookedRow = Entitlement & OrderKey & { paidAt: Instant }
 
 /** What is booked now for these orders. */
 export async function selectBooked(db: Db, { brandId, orders }: Options & { orders: readonly OrderKey[] }) {
+  if (orders.length === 0) return []
   return await db<BookedRow[]>`
     SELECT e.source, e.order_no AS "orderNo", e.line_no AS "lineNo", e.role, e.payee_kind AS "payeeKind", e.payee,
       e.bearer_kind AS "bearerKind", e.bearer, e.rule_id AS "ruleId", e.plan_code AS "planCode",
-      e.plan_version AS "planVersion", e.available_at AS "availableAt", e.amount_fen AS "amountFen"
-    FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb) AS key (source text, "orderNo" text)
-    JOIN entitlements AS e ON e.brand_id = ${brandId} AND e.source = key.source AND e.order_no = key."orderNo"`
+      e.plan_version AS "planVersion", e.available_at AS "availableAt", e.amount_fen AS "amountFen",
+      e.paid_at AS "paidAt"
+    FROM ${orderKeys(db, orders)}
+    JOIN entitlements AS e ON e.brand_id = ${brandId} AND e.source = key.source AND e.order_no = key.order_no`
 }
 
 export interface Booking extends OrderKey {
@@ -100,47 +133,71 @@ export interface Booking extends OrderKey {
 /**
  * Appends ledger rows and brings the entitlements to what is owed, in one statement: neither can happen without the
  * other.
+ *
+ * @param options.isFirst nothing was booked for any of these orders so far, so that no key can be there already
  */
 export async function insertBookings(
   db: Db,
-  options: Options & { bookings: readonly Booking[]; reason: BookingReason; now: Instant },
+  options: Options & { bookings: readonly Booking[]; isFirst: boolean; reason: BookingReason; now: Instant },
 ) {
   if (options.bookings.length === 0) return
-  const { brandId, reason, now } = options
-  const rows = options.bookings.map(({ source, orderNo, paidAt, row, owedFen }) => ({
-    ...row,
-    source,
-    orderNo,
-    paidAt: formatInstant(paidAt),
-    availableAt: formatInstant(row.availableAt),
-    rowId: uuidv7(now),
-    owedFen,
-  }))
+  const { brandId, bookings, isFirst, reason, now } = options
+  const column = (valueOf: (booking: Booking) => string | number) => arrayText(bookings.map(valueOf))
+  const texts = instantTexts()
   await db`
     WITH row AS MATERIALIZED (
-      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
-        AS row (source text, "orderNo" text, "lineNo" int, role text, "payeeKind" text, payee text, "bearerKind" text,
-          bearer text, "ruleId" text, "planCode" text, "planVersion" int, "availableAt" timestamptz(3), "amountFen" bigint,
-          "paidAt" timestamptz(3), "rowId" uuid, "owedFen" bigint)
+      SELECT * FROM unnest(
+        ${column(({ source }) => source)}::text::text[], ${column(({ orderNo }) => orderNo)}::text::text[],
+        ${column(({ paidAt }) => texts(paidAt))}::text::timestamptz(3)[],
+        ${column(({ row }) => row.lineNo)}::text::int[], ${column(({ row }) => row.role)}::text::text[],
+        ${column(({ row }) => row.payeeKind)}::text::text[], ${column(({ row }) => row.payee)}::text::text[],
+        ${column(({ row }) => row.bearerKind)}::text::text[], ${column(({ row }) => row.bearer)}::text::text[],
+        ${column(({ row }) => row.ruleId)}::text::text[], ${column(({ row }) => row.planCode)}::text::text[],
+        ${column(({ row }) => row.planVersion)}::text::int[],
+        ${column(({ row }) => texts(row.availableAt))}::text::timestamptz(3)[],
+        ${column(({ row }) => row.amountFen)}::text::bigint[], ${column(({ owedFen }) => owedFen)}::text::bigint[],
+        ${column(() => uuidv7(now))}::text::uuid[]
+      ) AS row (source, order_no, paid_at, line_no, role, payee_kind, payee, bearer_kind, bearer, rule_id, plan_code,
+        plan_version, available_at, amount_fen, owed_fen, row_id)
     ), booked AS (
       INSERT INTO ledger_rows (brand_id, row_id, booked_at, subject, source, order_no, line_no, role, payee_kind, payee,
         bearer_kind, bearer, rule_id, plan_code, plan_version, amount_fen, reason, available_at)
-      SELECT ${brandId}, "rowId", ${now}, 'order_line', source, "orderNo", "lineNo", role, "payeeKind", payee,
-        "bearerKind", bearer, "ruleId", "planCode", "planVersion", "amountFen", ${reason}, "availableAt"
+      SELECT ${brandId}, row_id, ${now}, 'order_line', source, order_no, line_no, role, payee_kind, payee, bearer_kind,
+        bearer, rule_id, plan_code, plan_version, amount_fen, ${reason}, available_at
       FROM row
-    ), gone AS (
-      DELETE FROM entitlements AS e USING row
-      WHERE row."owedFen" = 0 AND e.brand_id = ${brandId} AND e.source = row.source AND e.order_no = row."orderNo"
-        AND e.line_no = row."lineNo" AND e.role = row.role AND e.payee_kind = row."payeeKind" AND e.payee = row.payee
-        AND e.bearer_kind = row."bearerKind" AND e.bearer = row.bearer AND e.rule_id = row."ruleId"
-        AND e.plan_code = row."planCode" AND e.plan_version = row."planVersion" AND e.available_at = row."availableAt"
     )
+    ${
+      isFirst
+        ? db``
+        : db`, gone AS (
+      DELETE FROM entitlements AS e USING row
+      WHERE row.owed_fen = 0 AND e.brand_id = ${brandId} AND e.source = row.source AND e.order_no = row.order_no
+        AND e.line_no = row.line_no AND e.role = row.role AND e.payee_kind = row.payee_kind AND e.payee = row.payee
+        AND e.bearer_kind = row.bearer_kind AND e.bearer = row.bearer AND e.rule_id = row.rule_id
+        AND e.plan_code = row.plan_code AND e.plan_version = row.plan_version AND e.available_at = row.available_at
+    )`
+    }
     INSERT INTO entitlements (brand_id, source, order_no, line_no, role, payee_kind, payee, bearer_kind, bearer, rule_id,
       plan_code, plan_version, available_at, amount_fen, paid_at)
-    SELECT ${brandId}, source, "orderNo", "lineNo", role, "payeeKind", payee, "bearerKind", bearer, "ruleId", "planCode",
-      "planVersion", "availableAt", "owedFen", "paidAt"
-    FROM row WHERE "owedFen" <> 0
-    ON CONFLICT ON CONSTRAINT entitlements_pkey DO UPDATE SET amount_fen = EXCLUDED.amount_fen, paid_at = EXCLUDED.paid_at`
+    SELECT ${brandId}, source, order_no, line_no, role, payee_kind, payee, bearer_kind, bearer, rule_id, plan_code,
+      plan_version, available_at, owed_fen, paid_at
+    FROM row WHERE owed_fen <> 0
+    ${
+      isFirst
+        ? db``
+        : db`ON CONFLICT ON CONSTRAINT entitlements_pkey
+      DO UPDATE SET amount_fen = EXCLUDED.amount_fen, paid_at = EXCLUDED.paid_at`
+    }`
+}
+
+/** As `formatInstant`; the same instant comes many times in a row. */
+function instantTexts(): (instant: Instant) => string {
+  let last = NaN
+  let text = ''
+  return instant => {
+    if (instant !== last) text = formatInstant((last = instant))
+    return text
+  }
 }
 
 export interface DecidedRow extends OrderKey {
@@ -155,24 +212,69 @@ export interface DecidedRow extends OrderKey {
   associates: string[]
 }
 
-/** What was decided about the orders, for lists and figures. */
+/** An order that has no row yet: which revision of it counts, and the closers that it and its lines name. */
+export interface NewOrderRow extends DecidedRow {
+  revision: number
+  closers: readonly string[]
+}
+
+/** Decided rows as a table: `row`, its columns as those of the orders. */
+function decidedRows(db: Db, rows: readonly (DecidedRow & Partial<NewOrderRow>)[]) {
+  const column = (valueOf: (row: (typeof rows)[number]) => string | number | boolean | null) =>
+    arrayText(rows.map(valueOf))
+  return db`
+    unnest(${column(row => row.source)}::text::text[], ${column(row => row.orderNo)}::text::text[],
+      ${column(row => row.revision ?? null)}::text::int[],
+      ${column(row => (row.closers ? arrayText(row.closers) : null))}::text::text[],
+      ${column(row => row.buyer)}::text::text[], ${column(row => row.isFirstOrder)}::text::boolean[],
+      ${column(row => row.netFen)}::text::bigint[], ${column(row => row.commissionFen)}::text::bigint[],
+      ${column(row => row.relation)}::text::text[], ${column(row => row.isUnattributed)}::text::boolean[],
+      ${column(row => row.isUnplanned)}::text::boolean[], ${column(row => JSON.stringify(row.roles))}::text::text[],
+      ${column(row => arrayText(row.associates))}::text::text[]
+    ) AS row (source, order_no, revision, closers, buyer, is_first_order, net_fen, commission_fen, relation,
+      is_unattributed, is_unplanned, roles, associates)`
+}
+
+/** What was decided about orders, for lists and figures. Rows that say so already are left alone. */
 export async function updateDecided(db: Db, { brandId, rows }: Options & { rows: readonly DecidedRow[] }) {
   if (rows.length === 0) return
   await db`
-    UPDATE orders AS o SET buyer = row.buyer, is_first_order = row."isFirstOrder", net_fen = row."netFen",
-      commission_fen = row."commissionFen", relation = row.relation, is_unattributed = row."isUnattributed",
-      is_unplanned = row."isUnplanned", roles = row.roles, associates = row.associates
-    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
-      AS row (source text, "orderNo" text, buyer text, "isFirstOrder" boolean, "netFen" bigint, "commissionFen" bigint,
-        relation text, "isUnattributed" boolean, "isUnplanned" boolean, roles jsonb, associates text[])
-    WHERE o.brand_id = ${brandId} AND o.source = row.source AND o.order_no = row."orderNo"`
+    UPDATE orders AS o SET buyer = row.buyer, is_first_order = row.is_first_order, net_fen = row.net_fen,
+      commission_fen = row.commission_fen, relation = row.relation, is_unattributed = row.is_unattributed,
+      is_unplanned = row.is_unplanned, roles = row.roles::jsonb, associates = row.associates::text[]
+    FROM ${decidedRows(db, rows)}
+    WHERE o.brand_id = ${brandId} AND o.source = row.source AND o.order_no = row.order_no
+      AND (o.buyer, o.is_first_order, o.net_fen, o.commission_fen, o.relation, o.is_unattributed, o.is_unplanned, o.roles,
+        o.associates) IS DISTINCT FROM (row.buyer, row.is_first_order, row.net_fen, row.commission_fen, row.relation,
+        row.is_unattributed, row.is_unplanned, row.roles::jsonb, row.associates::text[])`
 }
 
-/** When the order was paid may change by a revision; the rows owed for it carry it for lists. */
+/**
+ * Makes the rows of orders that were not there before, from their revisions and what was decided. Of two who make the
+ * same order, the second waits for the first, and fails by the key.
+ */
+export async function insertDecided(db: Db, options: Options & { rows: readonly NewOrderRow[]; now: Instant }) {
+  const { brandId, rows, now } = options
+  if (rows.length === 0) return
+  await db`
+    INSERT INTO orders (brand_id, source, order_no, revision, channel, paid_at, cancelled, selling_store, unionid, openid,
+      external_userid, visitor_id, phone_hash, share_code, closers, buyer, is_first_order, net_fen, commission_fen,
+      relation, is_unattributed, is_unplanned, roles, associates, received_at)
+    SELECT r.brand_id, r.source, r.order_no, r.revision, r.channel, r.paid_at, r.cancelled, r.selling_store, r.unionid,
+      r.openid, r.external_userid, r.visitor_id, r.phone_hash, r.share_code, row.closers::text[], row.buyer,
+      row.is_first_order, row.net_fen, row.commission_fen, row.relation, row.is_unattributed, row.is_unplanned,
+      row.roles::jsonb, row.associates::text[], ${now}
+    FROM ${decidedRows(db, rows)}
+    JOIN order_revisions AS r ON r.brand_id = ${brandId} AND r.source = row.source AND r.order_no = row.order_no
+      AND r.revision = row.revision`
+}
+
+/** When an order was paid may change by a revision; the rows owed for it carry it for lists. */
 export async function updatePaidAt(
   db: Db,
   { brandId, orders }: Options & { orders: readonly (OrderKey & { paidAt: Instant })[] },
 ) {
+  if (orders.length === 0) return
   const rows = orders.map(order => ({ ...order, paidAt: formatInstant(order.paidAt) }))
   await db`
     UPDATE entitlements AS e SET paid_at = row."paidAt"
@@ -311,20 +413,33 @@ export async function insertOrderMarksOf(
       SELECT a.member_no, a.from_at, associate.reason FROM associate
       JOIN member_assignments AS a ON a.brand_id = ${brandId} AND a.attributed_associate = associate.associate_id
       UNION
+      SELECT a.member_no, a.from_at, associate.reason FROM associate
+      JOIN derived_assignments AS a ON a.brand_id = ${brandId} AND a.associate_id = associate.associate_id
+      UNION
       SELECT a.member_no, a.from_at, mark.reason FROM mark
       JOIN member_assignments AS a ON a.brand_id = ${brandId} AND a.home_store = mark.key WHERE mark.kind = 'store'
       UNION
       SELECT m.member_no, NULL::timestamptz, mark.reason FROM mark
       JOIN members AS m ON m.brand_id = ${brandId} AND m.opening_store = mark.key WHERE mark.kind = 'store'
     ), buyer AS (
-      -- All numbers of each person: an order keeps the last number that was known when it was decided.
+      -- All numbers of each person: an order keeps the last number that was known when it was decided. One probe each:
+      -- of a table that has just been filled the planner knows nothing.
       SELECT other.member_no AS buyer, member.paid_from, member.reason FROM member
-      JOIN members AS m ON m.brand_id = ${brandId} AND m.member_no = member.member_no
-      JOIN members AS other ON other.brand_id = ${brandId} AND other.last_member_no = m.last_member_no
+      CROSS JOIN LATERAL (
+        SELECT m.last_member_no FROM members AS m
+        WHERE m.brand_id = ${brandId} AND m.member_no = member.member_no OFFSET 0
+      ) AS person
+      CROSS JOIN LATERAL (
+        SELECT m.member_no FROM members AS m
+        WHERE m.brand_id = ${brandId} AND m.last_member_no = person.last_member_no OFFSET 0
+      ) AS other
     ), found AS (
       SELECT o.source, o.order_no, buyer.reason FROM buyer
-      JOIN orders AS o ON o.brand_id = ${brandId} AND o.buyer = buyer.buyer
-        AND o.paid_at >= COALESCE(buyer.paid_from, '-infinity')
+      CROSS JOIN LATERAL (
+        SELECT source, order_no FROM orders AS o
+        WHERE o.brand_id = ${brandId} AND o.buyer = buyer.buyer
+          AND o.paid_at >= COALESCE(buyer.paid_from, '-infinity') OFFSET 0
+      ) AS o
       UNION
       SELECT o.source, o.order_no, id.reason FROM id
       JOIN orders AS o ON o.brand_id = ${brandId} AND o.unionid = id.value
@@ -372,27 +487,33 @@ export async function selectMarkedBrands(db: Db): Promise<number[]> {
     SELECT brand_id AS "brandId" FROM brands AS b
     WHERE EXISTS (SELECT FROM reconcile_marks AS m WHERE m.brand_id = b.brand_id)
       OR EXISTS (SELECT FROM bonus_marks AS m WHERE m.brand_id = b.brand_id)
+      OR EXISTS (SELECT FROM reward_marks AS m WHERE m.brand_id = b.brand_id)
+      OR EXISTS (SELECT FROM binding_marks AS m WHERE m.brand_id = b.brand_id)
     ORDER BY 1`
   return rows.map(row => row.brandId)
 }
 
 /** How much is not booked yet, and since when. */
 export async function selectBacklog(db: Db, { brandId, now }: Options & { now: Instant }) {
-  const [row] = await db<{ marks: number; jobs: number; months: number; oldest: Instant | null }[]>`
+  const [row] = await db<{ marks: number; jobs: number; months: number; events: number; people: number; oldest: Instant | null }[]>`
     SELECT
       (SELECT count(*) FROM (
         SELECT DISTINCT kind, key, order_no FROM reconcile_marks WHERE brand_id = ${brandId}) AS distinct_marks
       ) AS marks,
       (SELECT COALESCE(sum(GREATEST(total - done, 1)), 0) FROM jobs
-        WHERE brand_id = ${brandId} AND books_ledger AND status IN ('waiting', 'running')) AS jobs,
+        WHERE brand_id = ${brandId} AND books_ledger AND status IN ('waiting', 'running', 'cancelling')) AS jobs,
       LEAST(
         (SELECT min(marked_at) FROM reconcile_marks WHERE brand_id = ${brandId}),
         (SELECT min(created_at) FROM jobs
-          WHERE brand_id = ${brandId} AND books_ledger AND status IN ('waiting', 'running')),
-        (SELECT min(marked_at) FROM bonus_marks WHERE brand_id = ${brandId})
+          WHERE brand_id = ${brandId} AND books_ledger AND status IN ('waiting', 'running', 'cancelling')),
+        (SELECT min(marked_at) FROM bonus_marks WHERE brand_id = ${brandId}),
+        (SELECT min(marked_at) FROM reward_marks WHERE brand_id = ${brandId}),
+        (SELECT min(marked_at) FROM binding_marks WHERE brand_id = ${brandId})
       ) AS oldest,
-      (SELECT count(*) FROM bonus_marks WHERE brand_id = ${brandId}) AS months`
-  const pendingOrders = Number(row!.marks) + Number(row!.jobs) + Number(row!.months)
+      (SELECT count(*) FROM bonus_marks WHERE brand_id = ${brandId}) AS months,
+      (SELECT count(*) FROM reward_marks WHERE brand_id = ${brandId}) AS events,
+      (SELECT count(*) FROM binding_marks WHERE brand_id = ${brandId}) AS people`
+  const pendingOrders = Number(row!.marks) + Number(row!.jobs) + Number(row!.months) + Number(row!.events) + Number(row!.people)
   const oldestSeconds = row!.oldest === null ? 0 : Math.max(0, Math.floor((now - row!.oldest) / 1000))
   return { pendingOrders, oldestSeconds }
 }
@@ -417,11 +538,13 @@ export async function selectOrdersPaid(
   options: PaidSpan & { after: (OrderKey & { paidAt: string }) | null; limit: number },
 ) {
   const { brandId, from, to, after, limit } = options
+  // One lower bound alone: with two, the index may be entered at the other one.
+  const start = after
+    ? db`(paid_at, source, order_no) > (${after.paidAt}::text::timestamptz, ${after.source}, ${after.orderNo})`
+    : db`paid_at >= ${from}::text::timestamptz`
   return await db<(OrderKey & { paidAt: Instant })[]>`
     SELECT source, order_no AS "orderNo", paid_at AS "paidAt" FROM orders
-    WHERE brand_id = ${brandId} AND paid_at >= ${from}::text::timestamptz
-      AND paid_at < COALESCE(${to}::text::timestamptz, 'infinity')
-      ${after ? db`AND (paid_at, source, order_no) > (${after.paidAt}::text::timestamptz, ${after.source}, ${after.orderNo})` : db``}
+    WHERE brand_id = ${brandId} AND ${start} AND paid_at < COALESCE(${to}::text::timestamptz, 'infinity')
     ORDER BY paid_at, source, order_no LIMIT ${limit}`
 }
 
@@ -545,10 +668,11 @@ export async function selectOrderVisible(db: Db, options: { scope: Scope } & Ord
   return rows.length > 0
 }
 
-/** Which brands have long work to go on with. */
+/** Which brands have long bookings to go on with. */
 export async function selectOpenJobBrands(db: Db): Promise<number[]> {
   const rows = await db<{ brandId: number }[]>`
-    SELECT DISTINCT brand_id AS "brandId" FROM jobs WHERE status IN ('waiting', 'running') ORDER BY 1`
+    SELECT DISTINCT brand_id AS "brandId" FROM jobs
+    WHERE books_ledger AND status IN ('waiting', 'running', 'cancelling') ORDER BY 1`
   return rows.map(row => row.brandId)
 }
 

@@ -3,13 +3,13 @@ import type { Db } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { ListQuery } from '../../lib/list-query.ts'
 import { decodeCursor, PAGE_DEFAULT, pageOf, type CursorPart } from '../../lib/paging.ts'
-import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import { formatInstant, parseInstant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
 import { selectAssociatesOfMonth } from './bonuses/queries.ts'
 import { decideMonths } from './bonuses/service.ts'
 import { exactNumber } from '../../lib/money.ts'
 import { plansOf } from './service.ts'
-import { selectJob, takeJob, updateJob } from './jobs.ts'
+import { selectJob } from './jobs.ts'
 import {
   getZone,
   selectNamedThings,
@@ -35,6 +35,9 @@ const shownPlan = (row: Awaited<ReturnType<typeof selectPlans>>[number]) => ({
   retroactive: row.isRetroactive,
   publishedAt: formatInstant(row.publishedAt),
   publishedBy: row.publishedBy,
+  ...(row.withdrawnAt === null
+    ? {}
+    : { withdrawnAt: formatInstant(row.withdrawnAt), withdrawnBy: row.withdrawnBy }),
 })
 
 /** @throws AppError not_found */
@@ -58,22 +61,6 @@ export async function getJob(db: Db, brandId: number, jobId: string) {
     ...(job.result === null ? {} : { result: job.result }),
     ...(job.error === null ? {} : { error: job.error }),
   }
-}
-
-/**
- * Stops a job that books nothing. A re-booking cannot be stopped half-way: the ledger would differ from the plan.
- *
- * @throws AppError not_found, conflict
- */
-export async function cancelJob(db: Db, brandId: number, jobId: string, now: Instant) {
-  const job = await selectJob(db, { brandId, jobId })
-  if (!job) throw new AppError('not_found', 'There is no such job.')
-  if (job.kind === 'rebook') {
-    throw new AppError('conflict', 'A published plan is booked to the end; publish another version to change it.')
-  }
-  const open = await takeJob(db, { brandId, jobId })
-  if (open) await updateJob(db, { ...open, brandId, status: 'cancelled', now })
-  return await getJob(db, brandId, jobId)
 }
 
 export const OrderQuery = Type.Object(

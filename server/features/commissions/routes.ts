@@ -1,15 +1,17 @@
 import { Type, type Static } from 'typebox'
 import type { FastifyInstance } from 'fastify'
-import { transact, type Pool } from '../../database.ts'
+import type { Pool } from '../../database.ts'
 import { ListQuery } from '../../lib/list-query.ts'
-import { formatInstant, type Instant } from '../../lib/time.ts'
+import type { Instant } from '../../lib/time.ts'
 import type { Access } from '../../plugins/access.ts'
-import { ASSOCIATE_ROLES, STORE_ROLES } from '../attribution/domain.ts'
-import { OrderParams, OverrideBody, overrideRole } from '../orders/service.ts'
+import { HoldBody, OrderParams, OverrideBody } from '../orders/service.ts'
+import { startBacktest } from './backtests/service.ts'
+import { holdOrder, overrideOrder } from './by-hand/service.ts'
 import { explainOrder } from './explanation.ts'
-import { BonusQuery, cancelJob, getJob, getPlan, listBonuses, listOrders, listPlans, OrderQuery } from './reads.ts'
-import { PublishBody } from './schema.ts'
-import { preparePartitions, publishPlan, reconcile, reconcileHealth } from './service.ts'
+import { BonusQuery, getJob, getPlan, listBonuses, listOrders, listPlans, OrderQuery } from './reads.ts'
+import { explainRewards, listRewards, RewardExplainQuery, RewardQuery } from './rewards/reads.ts'
+import { BacktestBody, PublishBody } from './schema.ts'
+import { cancelJob, publishPlan, reconcileHealth } from './service.ts'
 
 const PlanParams = Type.Object({
   code: Type.String({ format: 'text' }),
@@ -55,6 +57,25 @@ export function commissionRoutes(
     },
     request => listPlans(pool, request.caller.brandId, request.query as Static<typeof PlansQuery>),
   )
+  app.post(
+    '/plans/backtest',
+    {
+      onRequest: access.admin,
+      // Checked by startBacktest, which names every fault by its path.
+      validatorCompiler: () => () => true,
+      schema: {
+        tags: ['plans'],
+        summary: 'What a plan would have paid for the orders of a span; books nothing',
+        body: BacktestBody,
+        response: { 202: Type.Object({ jobId: Type.String() }) },
+      },
+    },
+    async (request, reply) => {
+      const { brandId, actor } = request.caller
+      const jobId = await startBacktest(pool, { brandId, actor, body: request.body, now: now() })
+      return await reply.code(202).send({ jobId })
+    },
+  )
   app.get(
     '/plans/:code/versions/:version',
     { onRequest: access.readBrand, schema: { tags: ['plans'], summary: 'One plan version', params: PlanParams } },
@@ -68,7 +89,12 @@ export function commissionRoutes(
   app.delete(
     '/jobs/:jobId',
     { onRequest: access.admin, schema: { tags: ['jobs'], summary: 'Cancel a job', params: JobParams } },
-    request => cancelJob(pool, request.caller.brandId, (request.params as Static<typeof JobParams>).jobId, now()),
+    async request => {
+      const { brandId, actor } = request.caller
+      const { jobId } = request.params as Static<typeof JobParams>
+      await cancelJob(pool, { brandId, jobId, actor, now: now() })
+      return await getJob(pool, brandId, jobId)
+    },
   )
   app.get(
     '/orders',
@@ -94,6 +120,26 @@ export function commissionRoutes(
     },
     request => listBonuses(pool, request.caller.scope, request.query as Static<typeof BonusQuery>),
   )
+  app.get(
+    '/rewards',
+    {
+      onRequest: access.read,
+      schema: { tags: ['money'], summary: 'What is owed for events, newest first', querystring: RewardQuery },
+    },
+    request => listRewards(pool, request.caller.scope, request.query as Static<typeof RewardQuery>),
+  )
+  app.get(
+    '/rewards/explain',
+    {
+      onRequest: access.read,
+      schema: {
+        tags: ['money'],
+        summary: 'Why the events of a member, a contact in WeCom or a task pay or do not',
+        querystring: RewardExplainQuery,
+      },
+    },
+    request => explainRewards(pool, request.caller.scope, request.query as Static<typeof RewardExplainQuery>),
+  )
   app.post(
     '/overrides',
     {
@@ -101,38 +147,25 @@ export function commissionRoutes(
       schema: { tags: ['orders'], summary: 'Decide by hand who holds a role on an order', body: OverrideBody },
     },
     async (request, reply) => {
-      const { caller } = request
+      const { brandId, actor } = request.caller
       const body = request.body as OverrideBody
-      const at = now()
-      await preparePartitions(pool, 'ledger_rows', [at])
-      const row = await transact(pool, async tx => {
-        const override = await overrideRole(tx, {
-          brandId: caller.brandId,
-          now: at,
-          actor: caller.actor,
-          body,
-          associateRoles: ASSOCIATE_ROLES,
-          storeRoles: [...STORE_ROLES, 'headquarters'],
-        })
-        await reconcile(tx, {
-          brandId: caller.brandId,
-          orders: [{ source: body.source, orderNo: body.orderNo }],
-          reason: 'override',
-          now: at,
-        })
-        return override
-      })
-      return await reply.code(201).send({
-        overrideId: row.overrideId,
-        source: body.source,
-        orderNo: body.orderNo,
-        role: row.role,
-        associateId: row.associateId,
-        withdrawn: row.withdrawn,
-        reason: row.reason,
-        madeBy: row.madeBy,
-        at: formatInstant(row.at),
-      })
+      return await reply.code(201).send(await overrideOrder(pool, { brandId, actor, now: now(), body }))
+    },
+  )
+  app.post(
+    '/holds',
+    {
+      onRequest: access.admin,
+      schema: {
+        tags: ['orders'],
+        summary: 'Put an order on hold, or release it: while on hold nothing of it becomes available',
+        body: HoldBody,
+      },
+    },
+    async (request, reply) => {
+      const { brandId, actor } = request.caller
+      const { isNew, hold } = await holdOrder(pool, { brandId, actor, now: now(), body: request.body as HoldBody })
+      return await reply.code(isNew ? 201 : 200).send({ ...hold, status: isNew ? 'created' : 'unchanged' })
     },
   )
   app.get(

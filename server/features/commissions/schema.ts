@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { ASSOCIATE_ROLES, ROLES, TOUCH_KINDS } from '../attribution/domain.ts'
-import { FenAmount, InstantText, Key, Nullable, OneOf, Strict, WholeNumber } from '../../lib/schema.ts'
+import { FEN_MAX, FenAmount, InstantText, Key, Nullable, OneOf, Strict, WholeNumber } from '../../lib/schema.ts'
+import { REWARDED_EVENTS } from './domain.ts'
 
 const BEARERS = ['headquarters', 'selling_store', 'home_store', 'sharer_store'] as const
 const List = <S extends ReturnType<typeof Key>>(item: S, description: string) =>
@@ -57,6 +58,32 @@ export const TiersSchema = Strict({
   ),
 })
 
+export const RewardSchema = Strict({
+  id: Key('Unique within the plan, among rules and rewards.'),
+  event: OneOf(REWARDED_EVENTS, 'For what.'),
+  amountFen: WholeNumber('How much. Whole fen.', 1, FEN_MAX),
+  to: OneOf(['associate', 'associate_store'], 'Who is paid: the associate, or the store where he works.'),
+  bearer: OneOf(
+    ['headquarters', 'associate_store'],
+    'Who pays: headquarters, or the associate’s store; headquarters where he has none.',
+  ),
+  when: Type.Optional(
+    Strict(
+      {
+        associateKinds: Type.Optional(ListOf(['store', 'office', 'customer'], 'Kind of the associate at the event.')),
+        stores: Type.Optional(List(Key('storeCode'), 'The associate’s store.')),
+        storeTypes: Type.Optional(ListOf(['direct', 'franchise'], 'Type of his store at the event.')),
+        regions: Type.Optional(List(Key('region'), 'Region of his store at the event.')),
+        tasks: Type.Optional(List(Key('task'), 'Kind of task; of task_done alone.')),
+      },
+      'Every key given must match.',
+    ),
+  ),
+  keepDays: Type.Optional(
+    WholeNumber('Of friend_added alone: taken back where the friendship ends before so many days.', 1, 36_500),
+  ),
+})
+
 const planProperties = {
   code: Key('The plan.', 128),
   version: WholeNumber('Its version; never changes once published.', 1),
@@ -74,6 +101,7 @@ const planProperties = {
   lineCapBps: Type.Optional(WholeNumber('The most that a line pays to associates, of its net.', 0, 1_000_000)),
   rules: Type.Array(RuleSchema, { maxItems: 1000 }),
   monthlyTiers: Type.Optional(TiersSchema),
+  rewards: Type.Optional(Type.Array(RewardSchema, { maxItems: 1000 })),
 }
 
 /** A plan version as it is published and read; docs/commission.md says what it means. */
@@ -87,3 +115,11 @@ export const PublishBody = Strict({
   ),
 })
 export type PublishBody = Static<typeof PublishBody>
+
+/** The orders that a back-test looks at. */
+export const BacktestSpan = Strict({
+  from: InstantText('Orders paid at or after.'),
+  to: InstantText('Orders paid before.'),
+})
+
+export const BacktestBody = Strict({ plan: PublishBody, ...BacktestSpan.properties })

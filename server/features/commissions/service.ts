@@ -1,14 +1,32 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Db, Pool, Tx } from '../../database.ts'
 import { transact } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { contentHash, withoutNulls } from '../../lib/items.ts'
-import { DAY_MS, formatInstant, monthOf, parseInstant, type Instant } from '../../lib/time.ts'
+import { DAY_MS, formatInstant, monthOf, monthReader, parseInstant, type Instant } from '../../lib/time.ts'
+import { insertActivity } from '../activity/service.ts'
 import { loadEvidence, orderKeyText, type LoadedOrder } from '../attribution/service.ts'
-import { type OrderEvidence } from '../attribution/domain.ts'
-import { insertMarks, type BookingReason, type OrderKey } from '../evidence/service.ts'
-import { bonusStep, insertBonusMarks, insertBonusMarksOfSpan, reconcileBases } from './bonuses/service.ts'
+import type { Scope } from '../auth/domain.ts'
+import type { OrderEvidence, Override } from '../attribution/domain.ts'
+import {
+  insertBindingMarks,
+  insertMarks,
+  type BindingMark,
+  type BookingReason,
+  type OrderKey,
+  type ToldOrder,
+} from '../evidence/service.ts'
+import {
+  bonusStep,
+  insertBonusMarks,
+  insertBonusMarksOfSpan,
+  reconcileBases,
+  type DecidedForBases,
+  type MonthKey,
+} from './bonuses/service.ts'
+import { markRewardsOfSpan, rewardStep } from './rewards/service.ts'
 import { decide, differences, entitlementKey, planInForce, type Decision, type Plan } from './domain.ts'
-import { insertJob, selectOpenJobs, takeJob, updateJob } from './jobs.ts'
+import { insertJob, lockJob, selectOpenBooking, takeJob, updateJob } from './jobs.ts'
 import { faultsOfPlan, planOf, plainPlan, tierWarnings, type PlanWarning } from './plans.ts'
 import {
   countOrdersPaid,
@@ -17,8 +35,10 @@ import {
   getZone,
   haveEnded,
   insertBookings,
+  insertDecided,
   insertOrderMarksOf,
   insertPlan,
+  insertWithdrawal,
   lockOrdersForBooking,
   selectBacklog,
   selectBooked,
@@ -26,6 +46,7 @@ import {
   selectOrdersPaid,
   selectPlanKeys,
   selectPlans,
+  selectVisibleAssociates,
   takeMarks,
   takeOrderMarks,
   updateDecided,
@@ -33,12 +54,24 @@ import {
   type BookedRow,
   type Booking,
   type DecidedRow,
+  type LastDecided,
+  type NewOrderRow,
   type PlanKey,
+  type PlanRow,
 } from './queries.ts'
 import type { PlanContent, PublishBody } from './schema.ts'
 
 export { basesOf } from './bonuses/domain.ts'
 export { bonusKey, decideMonths } from './bonuses/service.ts'
+export { rewardKey, subjectOf as rewardSubjectOf, type RewardEntitlement } from './rewards/domain.ts'
+export {
+  selectBookedSubjectKeys as bookedRewardKeys,
+  selectRewardEntitlements as bookedRewards,
+  selectRewardLedger as rewardLedger,
+  selectRewardSubjects as rewardSubjects,
+  type RewardSubject,
+} from './rewards/queries.ts'
+export { decideRewardsOf, markRewards, paysRewards } from './rewards/service.ts'
 export {
   selectBases as basesOfOrders,
   selectBonusEntitlements as bookedBonuses,
@@ -46,16 +79,22 @@ export {
   selectMonthsToAudit as monthsToAudit,
   type BonusEntitlement,
 } from './bonuses/queries.ts'
-export { getZone as zoneOf } from './queries.ts'
+export {
+  getZone as zoneOf,
+  haveEnded,
+  lockOrdersForBooking as lockOrders,
+  selectNamedThings as areVisible,
+  selectOrderVisible as isOrderVisible,
+} from './queries.ts'
 
 // -------------------------------------------------------------------------------------------------- plans
 
 /** Published versions never change, so what was parsed once stays right: kept by content. */
 const parsedPlans = new Map<string, Plan>()
 
-/** Every published plan version of a brand. */
+/** Every published plan version of a brand, those left out that were withdrawn. */
 export async function plansOf(db: Db, brandId: number): Promise<Plan[]> {
-  const keys = await selectPlanKeys(db, { brandId })
+  const keys = (await selectPlanKeys(db, { brandId })).filter(key => !key.isWithdrawn)
   const cacheKey = (key: PlanKey) => `${key.code}/${key.version}/${key.hash}`
   const missing = keys.filter(key => !parsedPlans.has(cacheKey(key)))
   if (missing.length > 0) {
@@ -96,7 +135,7 @@ export async function publishPlan(
 
   return await transact(pool, async tx => {
     const [before] = await selectPlans(tx, { brandId, keys: [key] })
-    if (before) return alreadyPublished(before.hash, hash, key)
+    if (before) return alreadyPublished(before, hash, key)
     if (plan.effectiveFrom < now && retroactive !== true) {
       throw new AppError('invalid_plan', 'The plan cannot be published as it is.', [
         {
@@ -117,12 +156,17 @@ export async function publishPlan(
     })
     if (!isNew) {
       const [other] = await selectPlans(tx, { brandId, keys: [key] })
-      return alreadyPublished(other!.hash, hash, key)
+      return alreadyPublished(other!, hash, key)
     }
     const jobId = await insertJob(tx, {
       brandId,
       kind: 'rebook',
-      input: { from: formatInstant(plan.effectiveFrom), to: plan.effectiveTo && formatInstant(plan.effectiveTo) },
+      input: {
+        ...key,
+        from: formatInstant(plan.effectiveFrom),
+        to: plan.effectiveTo === null ? null : formatInstant(plan.effectiveTo),
+        retroactive: retroactive === true,
+      } satisfies RebookInput,
       booksLedger: true,
       now,
     })
@@ -135,8 +179,11 @@ export async function publishPlan(
   })
 }
 
-function alreadyPublished(hashBefore: string, hash: Buffer, key: { code: string; version: number }): Published {
-  if (hashBefore !== hash.toString('hex')) {
+function alreadyPublished(before: PlanRow, hash: Buffer, key: { code: string; version: number }): Published {
+  if (before.withdrawnAt !== null) {
+    throw new AppError('conflict', `Version ${key.version} of ${key.code} was withdrawn; publish it under another number.`)
+  }
+  if (before.hash !== hash.toString('hex')) {
     throw new AppError('conflict', `Version ${key.version} of ${key.code} was published before with other content.`)
   }
   return { ...key, isNew: false, warnings: [], jobId: null }
@@ -180,61 +227,175 @@ export const reachOf = (plans: readonly Plan[]) => (paidAt: Instant) => ({
   to: paidAt,
 })
 
+/** How many orders are decided before what follows is sent: the database writes while the next ones are decided. */
+const ORDERS_PER_WRITE = 250
+
 /**
  * Brings what is booked for orders to what `decide` says of them, by the difference alone. In the caller's
  * transaction; the orders stay locked until it ends.
+ *
+ * @param options.told orders that come in this transaction for the first time: their rows are made with what was decided
  */
 export async function reconcile(
   tx: Tx,
-  options: { brandId: number; orders: readonly OrderKey[]; reason: BookingReason; now: Instant },
+  options: {
+    brandId: number
+    orders: readonly OrderKey[]
+    told?: readonly ToldOrder[]
+    reason: BookingReason
+    now: Instant
+  },
 ): Promise<void> {
-  const { brandId, reason, now } = options
-  const orders = await lockOrdersForBooking(tx, { brandId, orders: options.orders })
-  if (orders.length === 0) return
+  const { brandId, told = [], reason, now } = options
+  const locked = await lockOrdersForBooking(tx, { brandId, orders: options.orders })
+  if (locked.length + told.length === 0) return
+  const orders = locked.map(({ source, orderNo }) => ({ source, orderNo }))
   const [plans, booked, zone] = await Promise.all([
     plansOf(tx, brandId),
     selectBooked(tx, { brandId, orders }),
     getZone(tx, brandId),
   ])
-  const loaded = await loadEvidence(tx, { brandId, orders, reach: reachOf(plans), touchLimit: null, lock: true })
-  const bookedOf = new Map<string, BookedRow[]>()
+  const loaded = await loadEvidence(tx, { brandId, orders, told, reach: reachOf(plans), lock: true })
+  const before: BookedBefore = { booked: new Map(), told: new Map(told.map(order => [orderKeyText(order), order])) }
   for (const row of booked) {
-    const rows = bookedOf.get(orderKeyText(row))
+    const rows = before.booked.get(orderKeyText(row))
     if (rows) rows.push(row)
-    else bookedOf.set(orderKeyText(row), [row])
+    else before.booked.set(orderKeyText(row), [row])
   }
 
-  const bookings: Booking[] = []
   const decided: DecidedRow[] = []
-  const decisions: { order: OrderEvidence['order']; plan: Plan | null; decision: Decision }[] = []
-  for (const { evidence } of loaded.orders) {
+  const writes: Promise<MonthKey[]>[] = []
+  const monthOfInstant = monthReader(zone)
+  for (let i = 0; i < loaded.orders.length; i += ORDERS_PER_WRITE) {
+    const batch = decideBatch(loaded.orders.slice(i, i + ORDERS_PER_WRITE), plans, before)
+    decided.push(...batch.decided, ...batch.made)
+    const write = writeBatch(tx, { brandId, batch, monthOf: monthOfInstant, reason, now })
+    write.catch(() => {}) // told below, with the first that failed
+    writes.push(write)
+    await setImmediate()
+  }
+  const months = (await Promise.all(writes)).flat()
+  await Promise.all([
+    insertBonusMarks(tx, { brandId, months, reason, now }),
+    insertMarks(tx, {
+      brandId,
+      marks: loaded.firstOrderChanged.map(order => ({ kind: 'order', ...order })),
+      reason: 'evidence',
+      now,
+    }),
+    insertBindingMarks(tx, { brandId, marks: bindingMarksOf(locked, decided, reason), now }),
+  ])
+}
+
+/** By order: what is booked for it, and, where it has no row yet, what was told. */
+interface BookedBefore {
+  booked: Map<string, BookedRow[]>
+  told: Map<string, ToldOrder>
+}
+
+/** What follows from a batch of orders. */
+interface DecidedBatch {
+  /** Orders that have a row. */
+  decided: DecidedRow[]
+  /** Orders that have no row yet. */
+  made: NewOrderRow[]
+  /** Of orders for which nothing was booked before. */
+  firstBookings: Booking[]
+  bookings: Booking[]
+  /** Orders whose booked rows say that they were paid at another time. */
+  movedOrders: OrderEvidence['order'][]
+  decisions: DecidedForBases[]
+}
+
+function decideBatch(orders: readonly LoadedOrder[], plans: readonly Plan[], before: BookedBefore): DecidedBatch {
+  const batch: DecidedBatch = { decided: [], made: [], firstBookings: [], bookings: [], movedOrders: [], decisions: [] }
+  for (const { evidence } of orders) {
     const { order } = evidence
-    const key = { source: order.source, orderNo: order.orderNo }
-    const plan = planInForce(plans, order.paidAt)
+    const { source, orderNo, paidAt } = order
+    const keyText = orderKeyText(order)
+    const plan = planInForce(plans, paidAt)
     const decision = decide(evidence, plan)
-    decisions.push({ order, plan, decision })
-    const owed = new Map(decision.entitlements.map(entry => [entitlementKey(entry), entry.amountFen]))
-    for (const row of differences(bookedOf.get(orderKeyText(key)) ?? [], decision.entitlements)) {
-      bookings.push({ ...key, paidAt: order.paidAt, row, owedFen: owed.get(entitlementKey(row)) ?? 0 })
+    const told = before.told.get(keyText)
+    batch.decisions.push({ order, plan, decision, isNew: told !== undefined })
+    const booked = before.booked.get(keyText)
+    if (!booked) {
+      for (const row of decision.entitlements) {
+        batch.firstBookings.push({ source, orderNo, paidAt, row, owedFen: row.amountFen })
+      }
+    } else {
+      const owed = new Map(decision.entitlements.map(entry => [entitlementKey(entry), entry.amountFen]))
+      for (const row of differences(booked, decision.entitlements)) {
+        batch.bookings.push({ source, orderNo, paidAt, row, owedFen: owed.get(entitlementKey(row)) ?? 0 })
+      }
+      if (booked.some(row => row.paidAt !== paidAt)) batch.movedOrders.push(order)
     }
-    decided.push({ ...key, ...summaryOf(decision, order.cancelled, order.channel) })
+    const row: DecidedRow = { source, orderNo, ...summaryOf(decision, order.cancelled, order.channel) }
+    if (told) batch.made.push({ ...row, revision: told.revision, closers: namedClosers(told) })
+    else batch.decided.push(row)
   }
-  await insertBookings(tx, { brandId, bookings, reason, now })
-  await updateDecided(tx, { brandId, rows: decided })
-  await reconcileBases(tx, { brandId, zone, decided: decisions, reason, now })
-  if (booked.length > 0) {
-    await updatePaidAt(tx, { brandId, orders: loaded.orders.map(({ evidence }) => evidence.order) })
-  }
-  await insertMarks(tx, {
-    brandId,
-    marks: loaded.firstOrderChanged.map(order => ({ kind: 'order', ...order })),
-    reason: 'evidence',
-    now,
+  return batch
+}
+
+/**
+ * Writes what follows from a batch of orders; all of it is sent at once.
+ *
+ * @returns the months whose basis changed
+ */
+async function writeBatch(
+  tx: Tx,
+  options: {
+    brandId: number
+    batch: DecidedBatch
+    monthOf: (instant: Instant) => string
+    reason: BookingReason
+    now: Instant
+  },
+): Promise<MonthKey[]> {
+  const { brandId, batch, reason, now } = options
+  const [months] = await Promise.all([
+    reconcileBases(tx, { brandId, monthOf: options.monthOf, decided: batch.decisions }),
+    insertBookings(tx, { brandId, bookings: batch.firstBookings, isFirst: true, reason, now }),
+    insertBookings(tx, { brandId, bookings: batch.bookings, isFirst: false, reason, now }),
+    updateDecided(tx, { brandId, rows: batch.decided }),
+    insertDecided(tx, { brandId, rows: batch.made, now }),
+    updatePaidAt(tx, { brandId, orders: batch.movedOrders }),
+  ])
+  return months
+}
+
+/**
+ * Whose first purchase is not what it was: who bought, by whom, or, which only a new revision can change, when. Sharer
+ * and closer do not hang on assignments, so what follows from a binding cannot lead back here for ever.
+ */
+function bindingMarksOf(
+  before: readonly LastDecided[],
+  after: readonly DecidedRow[],
+  reason: BookingReason,
+): BindingMark[] {
+  const last = new Map(before.map(order => [orderKeyText(order), order]))
+  return after.flatMap(order => {
+    const was = last.get(orderKeyText(order))
+    const buyers = [was, order].flatMap(one => (one?.isFirstOrder && one.buyer !== null ? [one.buyer] : []))
+    const isSame = was && reason !== 'sale' && purchaseText(was) === purchaseText(order)
+    return isSame ? [] : buyers.map((key): BindingMark => ({ kind: 'member', key }))
   })
 }
 
+const purchaseText = ({ buyer, isFirstOrder, roles }: Omit<LastDecided, keyof OrderKey>) =>
+  JSON.stringify([buyer, isFirstOrder, roles['sharer'], roles['closer']])
+
+/** The closers that an order and its lines name. */
+function namedClosers({ closer, lines }: ToldOrder): string[] {
+  const named = [closer, ...lines.map(line => line.closer)]
+  return [...new Set(named.filter(id => id !== null && id !== undefined))]
+}
+
 /** What lists and figures need of a decision. */
-function summaryOf(decision: Decision, isCancelled: boolean, channel: string): Omit<DecidedRow, 'source' | 'orderNo'> {
+export function summaryOf(
+  decision: Decision,
+  isCancelled: boolean,
+  channel: string,
+): Omit<DecidedRow, 'source' | 'orderNo'> {
   const { attribution } = decision
   const { holdings } = attribution
   const closers = [
@@ -347,19 +508,31 @@ async function nextWave(pool: Pool, brandId: number): Promise<Wave | null> {
   return marks.length === 0 ? null : { markIds: marks.map(mark => mark.markId), underWay: marks[0]!.underWay }
 }
 
-/** By job: what was under way when it was first seen; null once that has ended. */
+/** By job, and whether it takes back: what was under way when it was first seen so; null once that has ended. */
 const jobsSeen = new WeakMap<object, Map<string, string | null>>()
 
-async function mayBegin(pool: Pool, job: { jobId: string; underWay: string }): Promise<boolean> {
+async function mayBegin(pool: Pool, job: { jobId: string; isCancelling: boolean; underWay: string }): Promise<boolean> {
   const seen = jobsSeen.get(pool) ?? new Map<string, string | null>()
   jobsSeen.set(pool, seen)
-  const underWay = seen.has(job.jobId) ? seen.get(job.jobId)! : job.underWay
+  const key = `${job.jobId} ${job.isCancelling}`
+  const underWay = seen.has(key) ? seen.get(key)! : job.underWay
   const hasBegun = underWay === null || (await haveEnded(pool, underWay))
-  seen.set(job.jobId, hasBegun ? null : underWay)
+  seen.set(key, hasBegun ? null : underWay)
   return hasBegun
 }
 
-const ORDERS_PER_REBOOK = 100
+/** Few enough that an order that comes meanwhile does not wait long for their locks. */
+const ORDERS_PER_REBOOK = 500
+
+/** Which plan version was published, and the span that it may be in force in. */
+interface RebookInput {
+  code: string
+  version: number
+  from: string
+  /** null: without end. */
+  to: string | null
+  retroactive: boolean
+}
 
 /** Where a re-booking job is: the last order it booked. */
 interface RebookCursor extends OrderKey {
@@ -367,21 +540,24 @@ interface RebookCursor extends OrderKey {
 }
 
 /**
- * Books the next orders of a job that a published plan left behind. It begins when every transaction that was under
- * way when the plan appeared has ended, since those may have booked by the plans before.
+ * Books the next orders of a job that a published plan left behind, or one that was withdrawn. It begins when every
+ * transaction that was under way when the plan came or went has ended, since those may have booked by the plans before.
  *
  * @returns whether there was something to do
  */
 export async function rebookStep(pool: Pool, brandId: number, now: Instant): Promise<boolean> {
-  const [next] = await selectOpenJobs(pool, { brandId })
+  const next = await selectOpenBooking(pool, { brandId })
   if (!next) return false
-  if (!(await mayBegin(pool, next))) return true
+  const isCancelling = next.status === 'cancelling'
+  if (!(await mayBegin(pool, { ...next, isCancelling }))) return true
   await preparePartitions(pool, 'ledger_rows', [now])
   await transact(pool, async tx => {
-    const job = await takeJob(tx, { brandId, jobId: next.jobId })
+    const statuses = isCancelling ? (['cancelling'] as const) : (['waiting', 'running'] as const)
+    const job = await takeJob(tx, { brandId, jobId: next.jobId, statuses })
     if (job?.kind !== 'rebook') return
-    const span = { brandId, from: job.input['from']!, to: job.input['to'] ?? null }
-    const total = job.status === 'waiting' ? await countOrdersPaid(tx, span) : job.total
+    const { from, to } = job.input as RebookInput
+    const span = { brandId, from, to }
+    const total = job.cursor === null ? await countOrdersPaid(tx, span) : job.total
     const orders = await selectOrdersPaid(tx, {
       ...span,
       after: job.cursor as RebookCursor | null,
@@ -393,7 +569,7 @@ export async function rebookStep(pool: Pool, brandId: number, now: Instant): Pro
     await updateJob(tx, {
       brandId,
       jobId: job.jobId,
-      status: isDone ? 'done' : 'running',
+      status: isCancelling ? (isDone ? 'cancelled' : 'cancelling') : isDone ? 'done' : 'running',
       cursor: last ? { source: last.source, orderNo: last.orderNo, paidAt: formatInstant(last.paidAt) } : job.cursor,
       done: isDone ? total : Math.min(total, job.done + orders.length),
       total,
@@ -410,9 +586,40 @@ export async function rebookStep(pool: Pool, brandId: number, now: Instant): Pro
         reason: 'plan',
         now,
       })
+      await markRewardsOfSpan(tx, { ...span, now })
     }
   })
   return true
+}
+
+/**
+ * Cancels a job. A back-test ends. A retroactive plan that is still being booked is withdrawn, since ledger and plans would
+ * disagree half-way: what was booked by it is taken back, and the job has ended when all is as without it.
+ *
+ * @throws AppError not_found; conflict where the plan is booked already, or was not published for the past
+ */
+export async function cancelJob(
+  pool: Pool,
+  options: { brandId: number; jobId: string; actor: string; now: Instant },
+): Promise<void> {
+  const { brandId, jobId, actor, now } = options
+  await transact(pool, async tx => {
+    const job = await lockJob(tx, { brandId, jobId })
+    if (!job) throw new AppError('not_found', 'There is no such job.')
+    if (job.kind === 'rebook') {
+      if (job.status === 'cancelling' || job.status === 'cancelled') return
+      const { code, version, retroactive } = job.input as RebookInput
+      if (job.status === 'done' || !retroactive) {
+        throw new AppError('conflict', 'The plan is booked; publish another version to change what it says.')
+      }
+      await insertWithdrawal(tx, { brandId, plan: { code, version }, now, actor })
+      await updateJob(tx, { brandId, jobId, status: 'cancelling', cursor: null, done: 0, total: job.total, now })
+      const subject = `plans/${code}/versions/${version}`
+      await insertActivity(tx, { brandId, now, actor, action: 'plan.withdrawn', subject, details: { jobId } })
+    } else if (job.status === 'waiting' || job.status === 'running') {
+      await updateJob(tx, { ...job, brandId, status: 'cancelled', cursor: null, now })
+    }
+  })
 }
 
 /** Says that associates' targets of months changed. In the transaction that changed them. */
@@ -429,6 +636,11 @@ export async function bookBonuses(pool: Pool, brandId: number, now: Instant): Pr
   return await bonusStep(pool, { brandId, zone, plansOf: db => plansOf(db, brandId), now })
 }
 
+/** Books the rewards for events that came, or whose evidence or plan changed. @returns whether there was something to do */
+export async function bookRewards(pool: Pool, brandId: number, now: Instant): Promise<boolean> {
+  return await rewardStep(pool, { brandId, plansOf: db => plansOf(db, brandId), now })
+}
+
 /** What is not booked yet: 0 when every account holds what `decide` gives it. */
 export async function reconcileHealth(db: Db, brandId: number, now: Instant) {
   return await selectBacklog(db, { brandId, now })
@@ -440,12 +652,19 @@ export async function reconcileHealth(db: Db, brandId: number, now: Instant) {
 const SHOWN_BEFORE_DAYS = 60
 const SHOWN_AFTER_DAYS = 3
 
-/** An order with everything recorded about it, decided under the plan in force or another. */
+/** An order with everything recorded about it, and what is decided. */
+export interface DecidedOrder {
+  loaded: LoadedOrder
+  plan: Plan | null
+  decision: Decision
+}
+
+/** Decides an order under the plan in force or another, or as if somebody had put a role right by hand. */
 export async function decideOrder(
   db: Db,
-  options: { brandId: number; order: OrderKey; plan?: Plan | null },
-): Promise<{ loaded: LoadedOrder; plan: Plan | null; decision: Decision } | null> {
-  const { brandId, order } = options
+  options: { brandId: number; order: OrderKey; plan?: Plan | null; supposed?: Override },
+): Promise<DecidedOrder | null> {
+  const { brandId, order, supposed } = options
   const plans = await plansOf(db, brandId)
   const {
     orders: [loaded],
@@ -457,10 +676,19 @@ export async function decideOrder(
       from: reachOf(plans)(paidAt).from - SHOWN_BEFORE_DAYS * DAY_MS,
       to: paidAt + SHOWN_AFTER_DAYS * DAY_MS,
     }),
-    touchLimit: null,
     lock: false,
+    supposed: supposed ? [{ ...order, ...supposed }] : [],
   })
   if (!loaded) return null
   const plan = options.plan === undefined ? planInForce(plans, loaded.evidence.order.paidAt) : options.plan
   return { loaded, plan, decision: decide(loaded.evidence, plan) }
+}
+
+/** Whose pay somebody may see: who holds a role is told to all who see the order, what he earns is his. */
+export async function visiblePayees(db: Db, scope: Scope): Promise<(row: { payeeKind: string; payee: string }) => boolean> {
+  if (scope.reach === 'brand') return () => true
+  const associates = new Set(await selectVisibleAssociates(db, scope))
+  const stores = new Set(scope.reach === 'stores' ? scope.storeCodes : [])
+  return ({ payeeKind, payee }) =>
+    (payeeKind === 'associate' && associates.has(payee)) || (payeeKind === 'store' && stores.has(payee))
 }

@@ -25,7 +25,7 @@ export interface Asker {
 export interface Holders {
   attributedAssociate: string | null
   openingAssociate: string | null
-  /** The asker has sent something to him: his friend, as far as can be known without WeCom's mirror. */
+  /** His friend in WeCom, or somebody to whom he has sent something. */
   isContactOfAsker: boolean
   /** The attributed associate's store. */
   attributedStore: HouseStore | null

@@ -4,6 +4,7 @@ import { parseInstant, type Instant } from '../../lib/time.ts'
 import type { Caller, Person } from '../auth/domain.ts'
 import { assignmentInForce, type StoreType, type VisitorIds } from '../attribution/domain.ts'
 import { keepThoseOf, recognise, type KnownPerson } from '../attribution/service.ts'
+import { contactOwnNumber, isFriend } from '../mirror/service.ts'
 import { readHistory, selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
 import { sightOf, type HouseStore, type Sight, type View } from './domain.ts'
 import { selectCustomerRecord, selectIsContact, selectViews, type CustomerRecord } from './queries.ts'
@@ -54,10 +55,13 @@ export async function findCustomer(
   const { brandId, scope } = caller
   const { externalUserid, now } = options
   const asker = personOf(caller)
-  const [person, isContact] = await Promise.all([
+  const [found, isContact, isOwnFriend] = await Promise.all([
     recognise(db, { brandId, visitorIds: { external_userid: externalUserid } }),
     selectIsContact(db, { brandId, associateId: asker.associateId, externalUserid }),
+    isFriend(db, { brandId, userid: asker.associateId, externalUserid }),
   ])
+  // A contact that was taken from whom it had been linked to stands for nobody.
+  const person = found?.memberNo === contactOwnNumber(externalUserid) ? null : found
   const record = person && (await selectCustomerRecord(db, { brandId, memberNo: person.memberNo }))
   if (!person || !record) return null
 
@@ -104,7 +108,7 @@ export async function findCustomer(
     {
       attributedAssociate: assigned?.value ?? null,
       openingAssociate: record.openingAssociate,
-      isContactOfAsker: isContact,
+      isContactOfAsker: isContact || isOwnFriend,
       attributedStore: houseStore(attributedRow?.storeCode),
       homeStore: houseStore(homeStore),
       openingStore: houseStore(record.openingStore),

@@ -14,6 +14,7 @@ import {
   type AssociateRole,
   type Attribution,
   type Because,
+  type BindingEventKind,
   type Candidate,
   type OrderEvidence,
 } from '../attribution/domain.ts'
@@ -86,6 +87,7 @@ export interface RoleHeld {
   role: AssociateRole
   because: Because
   since?: Instant
+  event?: BindingEventKind
 }
 
 /** The roles that an associate holds, in role order. Of the closers of lines his own; the order's comes before a line's. */
@@ -94,7 +96,9 @@ export function rolesHeldBy(attribution: Attribution, associateId: string): Role
     const holdings = role === 'closer' ? [...attribution.closers.values()] : [attribution.holdings[role]]
     const own = holdings.filter(holding => holding.holder === associateId)
     const held = own.find(holding => holding.because !== 'line') ?? own[0]
-    return held ? [{ role, because: held.because, ...(held.since === undefined ? {} : { since: held.since }) }] : []
+    if (!held) return []
+    const { because, since, event } = held
+    return [{ role, because, ...(since === undefined ? {} : { since }), ...(event === undefined ? {} : { event }) }]
   })
 }
 

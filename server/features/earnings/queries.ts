@@ -74,8 +74,8 @@ const isSettled = (db: Db, brandId: number) => db`
   EXISTS (
     SELECT FROM settlement_rows AS s
     JOIN settlements AS settlement ON settlement.brand_id = s.brand_id AND settlement.settlement_id = s.settlement_id
-    WHERE s.brand_id = ${brandId} AND s.row_id = l.row_id AND NOT s.carried
-      AND settlement.status IN ('approved', 'paid'))`
+    WHERE s.brand_id = ${brandId} AND s.payee_kind = l.payee_kind AND s.payee = l.payee AND s.row_id = l.row_id
+      AND NOT s.carried AND settlement.status IN ('approved', 'paid'))`
 
 export interface BookedSums {
   pendingFen: string

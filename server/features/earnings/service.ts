@@ -236,7 +236,6 @@ async function explainOrders(
     brandId,
     orders,
     reach: paidAt => ({ from: reach(paidAt).from - SHOWN_BEFORE_DAYS * DAY_MS, to: paidAt }),
-    touchLimit: null,
     lock: false,
   })
   const evidenceOf = new Map(loaded.orders.map(({ evidence }) => [orderKeyText(evidence.order), evidence]))
@@ -407,7 +406,7 @@ function groundOf(held: RoleHeld, { key, decision }: Decided, facts: Facts): Rol
     case 'attributed': {
       const since = held.since ?? 0
       const told = facts.assignmentReasons.get(assignmentKey(attribution.buyer?.memberNo ?? '', since))
-      return { kind: 'assignment', since: formatInstant(since), reason: eventOf(told) }
+      return { kind: 'assignment', since: formatInstant(since), reason: held.event ?? eventOf(told) }
     }
     case 'opener':
       return { kind: 'opening' }
@@ -418,7 +417,7 @@ function groundOf(held: RoleHeld, { key, decision }: Decided, facts: Facts): Rol
   }
 }
 
-/** The binding policy's event that made an assignment, else told by hand or API. */
+/** The event that an assignment was told with as its reason, else by hand or API. */
 function eventOf(told: string | undefined): 'enrol' | 'friend_added' | 'first_purchase' | 'assigned' {
   return told === 'enrol' || told === 'friend_added' || told === 'first_purchase' ? told : 'assigned'
 }

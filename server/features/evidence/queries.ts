@@ -38,6 +38,33 @@ export async function insertMarks(
   await db`SELECT pg_notify('daogou_marks', ${String(options.brandId)})`
 }
 
+/** Whose events of the binding policy have to be replayed: a member, a contact's member, whom an associate could have. */
+export interface BindingMark {
+  kind: 'member' | 'external_userid' | 'associate'
+  key: string
+}
+
+/**
+ * Says that evidence came which may change whose customers people become by the binding policy. In the transaction of
+ * the evidence, after it was written. Where no policy was told nothing is: the first one replays everybody.
+ */
+export async function insertBindingMarks(
+  db: Db,
+  options: { brandId: number; marks: readonly BindingMark[]; now: Instant },
+): Promise<void> {
+  if (options.marks.length === 0) return
+  const { brandId, now } = options
+  const distinct = new Map(options.marks.map(({ kind, key }) => [JSON.stringify([kind, key]), { kind, key }]))
+  const rows = [...distinct.values()].map(mark => ({ markId: uuidv7(now), ...mark }))
+  const inserted = await db`
+    INSERT INTO binding_marks (brand_id, mark_id, kind, key, marked_at)
+    SELECT ${brandId}, "markId", kind, key, ${now}
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS row ("markId" uuid, kind text, key text)
+    WHERE EXISTS (SELECT FROM binding_policies WHERE brand_id = ${brandId})
+    RETURNING mark_id`
+  if (inserted.length > 0) await db`SELECT pg_notify('daogou_marks', ${String(brandId)})`
+}
+
 /**
  * Makes members of which nothing but the number is known, where they are missing. Sorted, so that batches that share
  * numbers wait for each other instead of locking each other out.

@@ -33,6 +33,9 @@ export const fieldsByKind = {
     'shareCode phone completedAt cancelled lines.lineNo lines.sku lines.name lines.category lines.quantity ' +
     'lines.paidFen lines.listFen lines.closer',
   refunds: 'source refundNo revision orderNo refundedAt lines.lineNo lines.quantity lines.refundFen',
+  'friend-events': 'associateId externalUserid kind at endedBy state',
+  'task-events': 'taskId kind at associateId task memberNo',
+  'opening-balances': 'balanceNo payeeKind payee bearerKind bearer amountFen availableAt reason',
 } as const
 
 export type ItemKind = keyof typeof fieldsByKind

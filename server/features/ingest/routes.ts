@@ -44,7 +44,13 @@ export function ingestRoutes(app: FastifyInstance, options: IngestDependencies &
         },
       },
       request =>
-        ingest(options, { kind, brandId: request.caller.brandId, actor: request.caller.actor, items: request.body }),
+        ingest(options, {
+          kind,
+          brandId: request.caller.brandId,
+          actor: request.caller.actor,
+          callerId: request.caller.id,
+          items: request.body,
+        }),
     )
   }
 

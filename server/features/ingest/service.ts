@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import { transact, type Db, type Pool } from '../../database.ts'
+import { transact, type Db, type Pool, type Tx } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { rejected, withoutNulls, type ItemResult } from '../../lib/items.ts'
@@ -7,7 +7,8 @@ import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { compileCheck, type ValueFault } from '../../lib/validate.ts'
 import type { Vault } from '../../lib/vault.ts'
-import { markMonths, preparePartitions, reconcile } from '../commissions/service.ts'
+import { takeOpeningBalances, OpeningBalanceItem } from '../adjustments/service.ts'
+import { markMonths, markRewards, preparePartitions, reconcile } from '../commissions/service.ts'
 import {
   takeCouponEvents,
   takeCoupons,
@@ -20,7 +21,19 @@ import {
   ProductItem,
   TargetItem,
 } from '../content/service.ts'
-import { insertMarks, type BookingReason, type Mark, type OrderKey, type Take } from '../evidence/service.ts'
+import {
+  insertBindingMarks,
+  insertMarks,
+  type BindingMark,
+  type BookingReason,
+  type Mark,
+  type OrderKey,
+  type RewardMark,
+  type Take,
+  type TakeContext,
+  type ToldOrder,
+} from '../evidence/service.ts'
+import { takeFriendEvents, FriendEventItem } from '../friends/service.ts'
 import {
   takeIdentities,
   takeMemberAssignments,
@@ -34,6 +47,7 @@ import {
 import { takeOrders, takeRefunds, OrderItem, RefundItem } from '../orders/service.ts'
 import { takeShareLinks, ShareLinkItem } from '../share-links/service.ts'
 import { takeAssociates, takeStores, AssociateItem, StoreItem } from '../stores/service.ts'
+import { takeTaskEvents, TaskEventItem } from '../tasks/service.ts'
 import { takeTouches, TouchItem } from '../touches/service.ts'
 import { maskItem, maskPhones, storableText } from './domain.ts'
 import { deleteOldRejects, insertRejects, selectBrandIds, selectRejects } from './queries.ts'
@@ -42,7 +56,7 @@ import { deleteOldRejects, insertRejects, selectBrandIds, selectRejects } from '
 interface IngestKind {
   schema: TSchema
   take: Take<never>
-  /** In orders, refunds, touches and identities null equals absent; elsewhere it clears. */
+  /** In orders, refunds, touches, identities and events null equals absent; elsewhere it clears. */
   isNullAbsent: boolean
   /** Under which item field its key is, for items that are refused before they are looked at. */
   keyFields: readonly string[]
@@ -74,6 +88,9 @@ export const INGEST_KINDS = {
   touches: kind(TouchItem, takeTouches, ['touchId'], true),
   orders: kind(OrderItem, takeOrders, ['source', 'orderNo'], true, 'sale'),
   refunds: kind(RefundItem, takeRefunds, ['source', 'refundNo'], true, 'refund'),
+  'friend-events': kind(FriendEventItem, takeFriendEvents, ['associateId', 'externalUserid', 'kind', 'at'], true),
+  'task-events': kind(TaskEventItem, takeTaskEvents, ['taskId', 'kind', 'at'], true),
+  'opening-balances': kind(OpeningBalanceItem, takeOpeningBalances, ['balanceNo']),
 } as const satisfies Record<string, IngestKind>
 
 export type IngestKindName = keyof typeof INGEST_KINDS
@@ -87,6 +104,15 @@ export interface IngestDependencies {
   now: () => Instant
 }
 
+/** What is sent, and by whom. */
+interface Sender {
+  kind: IngestKindName
+  brandId: number
+  actor: string
+  /** Tells two senders of one name apart. */
+  callerId: string
+}
+
 /**
  * Takes a batch of items of one kind. Each stands alone: a bad one rejects itself, the others are taken. All that was
  * taken, and what follows from it for orders of the batch, is durable when this returns.
@@ -95,7 +121,7 @@ export interface IngestDependencies {
  */
 export async function ingest(
   dependencies: IngestDependencies,
-  options: { kind: IngestKindName; brandId: number; actor: string; items: unknown },
+  options: Sender & { items: unknown },
 ): Promise<ItemResult[]> {
   const { pool, vault, publicUrl } = dependencies
   const { brandId, actor } = options
@@ -117,33 +143,9 @@ export async function ingest(
   }
 
   return await transact(pool, async tx => {
-    const marks: Mark[] = []
-    const months: { associateId: string; month: string }[] = []
-    const toReconcile = new Map<string, OrderKey>()
-    const taken =
-      valid.length === 0
-        ? []
-        : await definition.take(
-            {
-              tx,
-              brandId,
-              now,
-              actor,
-              vault,
-              publicUrl,
-              mark: mark => marks.push(mark),
-              month: key => months.push(key),
-              reconcileNow: order => toReconcile.set(JSON.stringify([order.source, order.orderNo]), order),
-            },
-            valid,
-          )
+    const taken = valid.length === 0 ? [] : await takeItems(tx, { ...options, vault, publicUrl, items: valid, now })
     let next = 0
     const results = faults.map(fault => fault ?? taken[next++]!)
-    if (toReconcile.size > 0) {
-      await reconcile(tx, { brandId, orders: [...toReconcile.values()], reason: definition.reason, now })
-    }
-    await insertMarks(tx, { brandId, marks, reason: definition.reason, now })
-    await markMonths(tx, { brandId, months, now })
     await insertRejects(tx, {
       brandId,
       now,
@@ -165,6 +167,48 @@ export async function ingest(
     })
     return results
   })
+}
+
+/**
+ * Takes items that were looked at before, with all that follows from them, in the caller's transaction: for a use case
+ * that makes evidence itself, and must not be there without it.
+ *
+ * @returns what became of each; one that is refused does not stop the others
+ */
+export async function takeItems(
+  tx: Tx,
+  options: Pick<IngestDependencies, 'vault' | 'publicUrl'> & Sender & { items: readonly object[]; now: Instant },
+): Promise<ItemResult[]> {
+  const { brandId, actor, callerId, vault, publicUrl, now } = options
+  const definition = INGEST_KINDS[options.kind]
+  const marks: Mark[] = []
+  const bindings: BindingMark[] = []
+  const rewards: RewardMark[] = []
+  const months: { associateId: string; month: string }[] = []
+  const toReconcile = new Map<string, OrderKey>()
+  const told: ToldOrder[] = []
+  const context: TakeContext = {
+    tx,
+    brandId,
+    now,
+    actor,
+    callerId,
+    vault,
+    publicUrl,
+    mark: mark => marks.push(mark),
+    bind: mark => bindings.push(mark),
+    reward: mark => rewards.push(mark),
+    month: key => months.push(key),
+    reconcileNow: order => toReconcile.set(JSON.stringify([order.source, order.orderNo]), order),
+    bookNew: order => told.push(order),
+  }
+  const taken = await definition.take(context, options.items as never[])
+  await reconcile(tx, { brandId, orders: [...toReconcile.values()], told, reason: definition.reason, now })
+  await insertMarks(tx, { brandId, marks, reason: definition.reason, now })
+  await insertBindingMarks(tx, { brandId, marks: bindings, now })
+  await markMonths(tx, { brandId, months, now })
+  await markRewards(tx, { brandId, marks: rewards, now })
+  return taken
 }
 
 /** Looks at one item as `ingest` would, without the database: shape only. */

@@ -125,6 +125,14 @@ export async function selectTraces(db: Db, options: { brandId: number; memberNos
     WHERE brand_id = ${options.brandId} AND member_no = ANY (${memberNos}::text[])`
 }
 
+/** WeCom's contacts that have one of these unionids. */
+export async function selectContactsByUnionid(db: Db, options: { brandId: number; unionids: readonly string[] }) {
+  if (options.unionids.length === 0) return []
+  return await db<{ externalUserid: string; unionid: string }[]>`
+    SELECT external_userid AS "externalUserid", unionid FROM wecom_customers
+    WHERE brand_id = ${options.brandId} AND unionid = ANY (${options.unionids as string[]}::text[])`
+}
+
 /** @returns the keys that were not there before */
 export async function insertIdentities(
   db: Db,

@@ -22,6 +22,7 @@ import {
   insertMerges,
   lockMembers,
   selectAssignmentsAt,
+  selectContactsByUnionid,
   selectMergesAround,
   selectTraces,
   updateLastNumbers,
@@ -116,6 +117,10 @@ export const takeMembers: Take<MemberItem> = async (context, items) => {
     rows.set(key, after)
     changed.set(key, after)
     if (decisive(before) !== decisive(after)) context.mark({ kind: 'member', key })
+    if (enrolment(before) !== enrolment(after)) {
+      context.bind({ kind: 'member', key })
+      context.reward({ kind: 'member', key })
+    }
     for (const hash of samePhone ? [] : [before.phoneHash, after.phoneHash]) {
       if (hash !== null) context.mark({ kind: 'phone', key: hash })
     }
@@ -135,6 +140,9 @@ export const takeMembers: Take<MemberItem> = async (context, items) => {
 /** What of a member can change a commission. */
 const decisive = ({ levels, openingStore, openingAssociate }: MemberRow) =>
   canonicalJson({ levels, openingStore, openingAssociate })
+
+/** When and with whom he became a member. */
+const enrolment = ({ joinedAt, openingAssociate }: MemberRow) => canonicalJson({ joinedAt, openingAssociate })
 
 /** Merges of members: two numbers are one person, before and after. A circle is refused. */
 export const takeMemberMerges: Take<MemberMergeItem> = async (context, items) => {
@@ -164,11 +172,14 @@ export const takeMemberMerges: Take<MemberMergeItem> = async (context, items) =>
       return rejected(key, 'merge_circle', 'The numbers would be merged in a circle.', 'into')
     }
     // Whom he was until now: a merge that is corrected takes its orders and touches away again.
-    context.mark({ kind: 'member', key: endOf(item.memberNo, latestMerges(merges)) })
+    const before = endOf(item.memberNo, latestMerges(merges))
     merges.push(merge)
     added.push(merge)
-    context.mark({ kind: 'member', key: item.memberNo })
-    context.mark({ kind: 'member', key: item.into })
+    for (const memberNo of [before, item.memberNo, item.into]) {
+      context.mark({ kind: 'member', key: memberNo })
+      context.bind({ kind: 'member', key: memberNo })
+      context.reward({ kind: 'member', key: memberNo })
+    }
     return created(key)
   })
   await insertMerges(tx, { brandId, now, rows: added })
@@ -176,7 +187,10 @@ export const takeMemberMerges: Take<MemberMergeItem> = async (context, items) =>
   const everybody = new Set([...named, ...merges.flatMap(merge => [merge.memberNo, merge.into])])
   if (added.length > 0) {
     // Two who share a phone are now one, or one is two; another may win a tie of identities.
-    for (const trace of await selectTraces(tx, { brandId, memberNos: [...everybody] })) context.mark(trace)
+    for (const trace of await selectTraces(tx, { brandId, memberNos: [...everybody] })) {
+      context.mark(trace)
+      if (trace.kind === 'external_userid') context.bind({ kind: trace.kind, key: trace.key })
+    }
   }
   await updateLastNumbers(tx, {
     brandId,
@@ -213,15 +227,32 @@ export const takeIdentities: Take<IdentityItem> = async (context, items) => {
   }))
   const keyOf = (row: { kind: string; value: string; at: string; memberNo: string }) =>
     JSON.stringify([row.kind, row.value, row.at, row.memberNo])
-  const distinct = new Map(rows.map(row => [keyOf(row), row]))
+  // Whoever has a unionid in WeCom is known there by another id: linked to the same member, as of the same instant.
+  const unionids = rows.filter(row => row.kind === 'unionid')
+  const contacts = await selectContactsByUnionid(tx, { brandId, unionids: unionids.map(row => row.value) })
+  const follow = unionids.flatMap(({ value, memberNo, at }) =>
+    contacts
+      .filter(contact => contact.unionid === value)
+      .map(contact => ({ kind: 'external_userid' as const, value: contact.externalUserid, memberNo, at })),
+  )
+  const distinct = new Map([...rows, ...follow].map(row => [keyOf(row), row]))
   const inserted = await insertIdentities(tx, { brandId, now, rows: [...distinct.values()] })
   const isNew = new Set(inserted.map(row => keyOf({ ...row, at: formatInstant(row.at) })))
-  return rows.map(row => {
-    const key = `${row.kind}/${row.value}/${row.at}`
-    if (!isNew.delete(keyOf(row))) return unchanged(key)
+  const isCreated = (row: (typeof rows)[number]) => {
+    if (!isNew.delete(keyOf(row))) return false
     context.mark({ kind: row.kind, key: row.value })
-    return created(key)
+    if (row.kind === 'external_userid') {
+      context.bind({ kind: row.kind, key: row.value })
+      context.reward({ kind: 'customer', key: row.value })
+    }
+    return true
+  }
+  const results = rows.map(row => {
+    const key = `${row.kind}/${row.value}/${row.at}`
+    return isCreated(row) ? created(key) : unchanged(key)
   })
+  follow.forEach(isCreated)
+  return results
 }
 
 /** Whose customer a member is, and which store serves him, from an instant on. */
@@ -278,6 +309,7 @@ export const takeMemberAssignments: Take<MemberAssignmentItem> = async (context,
     told.set(key, after)
     added.push(row)
     context.mark({ kind: 'member', key: item.memberNo, paidFrom: fromAt })
+    if (row.attributedTold) context.bind({ kind: 'member', key: item.memberNo })
     return before ? updated(key) : created(key)
   })
   await insertAssignments(tx, { brandId, now, rows: added })

@@ -1,5 +1,6 @@
 import type { StoredLine, StoredRefundLine } from '../../../drizzle/schema/orders.ts'
 import type { Db } from '../../database.ts'
+import { arrayText } from '../../lib/array-text.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { OrderKey } from '../evidence/service.ts'
 
@@ -25,36 +26,48 @@ export interface RevisionRow {
   contentHashHex: string
 }
 
-/**
- * Makes the orders' rows where they are missing and locks all of them, in one order for all, so that whoever speaks of
- * an order waits for the other to end.
- *
- * @returns which revision counts; null where only a refund came so far
- */
-export async function lockOrders(db: Db, options: { brandId: number; now: Instant; orders: readonly OrderKey[] }) {
-  const keys = JSON.stringify(options.orders)
+/** Orders as a table to join with: `key (source, order_no)`. */
+const orderKeys = (db: Db, orders: readonly OrderKey[]) => db`
+  unnest(${arrayText(orders.map(order => order.source))}::text::text[],
+    ${arrayText(orders.map(order => order.orderNo))}::text::text[]) AS key (source, order_no)`
+
+/** Makes the orders' rows where they are missing: of an order that only a refund speaks of so far. */
+export async function insertMissingOrders(
+  db: Db,
+  options: { brandId: number; now: Instant; orders: readonly OrderKey[] },
+) {
   await db`
     INSERT INTO orders (brand_id, source, order_no, cancelled, closers, net_fen, commission_fen, is_unattributed,
       is_unplanned, roles, associates, received_at)
-    SELECT DISTINCT ${options.brandId}::int, source COLLATE "C", "orderNo" COLLATE "C", false, '{}'::text[], 0, 0, false, false,
+    SELECT DISTINCT ${options.brandId}::int, source COLLATE "C", order_no COLLATE "C", false, '{}'::text[], 0, 0, false, false,
       '{}'::jsonb, '{}'::text[], ${options.now}::timestamptz
-    FROM jsonb_to_recordset(${keys}::text::jsonb) AS key (source text, "orderNo" text)
+    FROM ${orderKeys(db, options.orders)}
     ORDER BY 2, 3
     ON CONFLICT DO NOTHING`
+}
+
+/**
+ * Locks the orders that are there, in one order for all, so that whoever speaks of an order waits for the other to end.
+ *
+ * @returns which revision counts; null where only a refund came so far
+ */
+export async function lockOrders(db: Db, options: { brandId: number; orders: readonly OrderKey[] }) {
   return await db<{ source: string; orderNo: string; revision: number | null }[]>`
     SELECT source, order_no AS "orderNo", revision FROM orders
-    WHERE brand_id = ${options.brandId} AND (source, order_no) IN (
-      SELECT source, "orderNo" FROM jsonb_to_recordset(${keys}::text::jsonb) AS key (source text, "orderNo" text))
+    WHERE brand_id = ${options.brandId}
+      AND (source, order_no) IN (SELECT source, order_no FROM ${orderKeys(db, options.orders)})
     ORDER BY source, order_no FOR UPDATE`
 }
 
 export async function selectRevisionHashes(db: Db, options: { brandId: number; orders: readonly OrderKey[] }) {
+  if (options.orders.length === 0) return []
   return await db<{ source: string; orderNo: string; revision: number; hash: string }[]>`
     SELECT o.source, o.order_no AS "orderNo", o.revision, encode(o.content_hash, 'hex') AS hash
-    FROM jsonb_to_recordset(${JSON.stringify(options.orders)}::text::jsonb) AS key (source text, "orderNo" text)
-    JOIN order_revisions AS o ON o.brand_id = ${options.brandId} AND o.source = key.source AND o.order_no = key."orderNo"`
+    FROM ${orderKeys(db, options.orders)}
+    JOIN order_revisions AS o ON o.brand_id = ${options.brandId} AND o.source = key.source AND o.order_no = key.order_no`
 }
 
+/** In one order for all: of two who tell the same, the second waits for the first, and fails by the key. */
 export async function insertRevisions(
   db: Db,
   options: { brandId: number; now: Instant; rows: readonly RevisionRow[] },
@@ -67,11 +80,12 @@ export async function insertRevisions(
     SELECT ${options.brandId}, source, "orderNo", revision, channel, "memberNo", unionid, openid, "externalUserid",
       "visitorId", decode("phoneHex", 'hex'), "phoneHash", "sellingStore", closer, "shareCode", "paidAt", "completedAt",
       cancelled, lines, decode("contentHashHex", 'hex'), ${options.now}
-    FROM jsonb_to_recordset(${JSON.stringify(options.rows)}::text::jsonb)
+    FROM json_to_recordset(${JSON.stringify(options.rows)}::text::json)
       AS row (source text, "orderNo" text, revision int, channel text, "memberNo" text, unionid text, openid text,
         "externalUserid" text, "visitorId" text, "phoneHex" text, "phoneHash" text, "sellingStore" text, closer text,
         "shareCode" text, "paidAt" timestamptz, "completedAt" timestamptz, cancelled boolean, lines jsonb,
-        "contentHashHex" text)`
+        "contentHashHex" text)
+    ORDER BY source COLLATE "C", "orderNo" COLLATE "C", revision`
 }
 
 /** Which revision counts now, and what of it other evidence finds the order by. */
@@ -87,7 +101,7 @@ export async function updateCountedRevisions(db: Db, options: { brandId: number;
       selling_store = row."sellingStore", unionid = row.unionid, openid = row.openid,
       external_userid = row."externalUserid", visitor_id = row."visitorId", phone_hash = row."phoneHash",
       share_code = row."shareCode", closers = row.closers
-    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
+    FROM json_to_recordset(${JSON.stringify(rows)}::text::json)
       AS row (source text, "orderNo" text, revision int, channel text, "paidAt" timestamptz, cancelled boolean,
         "sellingStore" text, unionid text, openid text, "externalUserid" text, "visitorId" text, "phoneHash" text,
         "shareCode" text, closers text[])
@@ -176,4 +190,52 @@ export async function insertOverride(
     WHERE brand_id = ${brandId} AND source = ${order.source} AND order_no = ${order.orderNo}
     RETURNING at`
   return { ...row, at: inserted!.at }
+}
+
+export interface HoldRow extends OrderKey {
+  holdId: string
+  held: boolean
+  reason: string
+  madeBy: string
+  at: Instant
+}
+
+const HOLD_COLUMNS = `source, order_no AS "orderNo", hold_id AS "holdId", held, reason, made_by AS "madeBy", at`
+
+/**
+ * Puts orders on hold, or releases them, and gives what was told: those that are so already are left out. The caller
+ * has locked them. Of a hold, too, the latest counts, whatever the clock says.
+ *
+ * @param options.row one `holdId` for all that one decision speaks of
+ */
+export async function insertHolds(
+  db: Db,
+  options: { brandId: number; orders: readonly OrderKey[]; row: Omit<HoldRow, keyof OrderKey> },
+) {
+  const { brandId, orders, row } = options
+  return await db<HoldRow[]>`
+    INSERT INTO order_holds (brand_id, source, order_no, hold_id, held, reason, made_by, at)
+    SELECT ${brandId}, o.source, o.order_no, ${row.holdId}, ${row.held}, ${row.reason}, ${row.madeBy},
+      GREATEST(${row.at}::timestamptz, latest.at + interval '1 millisecond')
+    FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb) AS key (source text, "orderNo" text)
+    JOIN orders AS o ON o.brand_id = ${brandId} AND o.source = key.source AND o.order_no = key."orderNo"
+      AND o.revision IS NOT NULL
+    LEFT JOIN LATERAL (
+      SELECT h.held, h.at FROM order_holds AS h
+      WHERE h.brand_id = ${brandId} AND h.source = o.source AND h.order_no = o.order_no
+      ORDER BY h.at DESC LIMIT 1
+    ) AS latest ON true
+    WHERE COALESCE(latest.held, false) <> ${row.held}
+    RETURNING ${db.unsafe(HOLD_COLUMNS)}`
+}
+
+/** What was last told of each order; those that never were on hold are left out. */
+export async function selectLatestHolds(db: Db, { brandId, orders }: { brandId: number; orders: readonly OrderKey[] }) {
+  return await db<HoldRow[]>`
+    SELECT latest.* FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb) AS key (source text, "orderNo" text)
+    CROSS JOIN LATERAL (
+      SELECT ${db.unsafe(HOLD_COLUMNS)} FROM order_holds AS h
+      WHERE h.brand_id = ${brandId} AND h.source = key.source AND h.order_no = key."orderNo"
+      ORDER BY h.at DESC LIMIT 1
+    ) AS latest`
 }

@@ -76,3 +76,11 @@ export const OverrideBody = Strict({
   reason: Type.String({ description: 'Why.', minLength: 1, maxLength: 1024, format: 'text' }),
 })
 export type OverrideBody = Static<typeof OverrideBody>
+
+export const HoldBody = Strict({
+  source: Key('The order’s source.', 128),
+  orderNo: Key('The order.'),
+  held: Type.Boolean({ description: 'true: nothing of it becomes available; false: as without a hold.' }),
+  reason: Type.String({ description: 'Why.', minLength: 1, maxLength: 1024, format: 'text' }),
+})
+export type HoldBody = Static<typeof HoldBody>

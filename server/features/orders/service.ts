@@ -13,10 +13,11 @@ import {
   updated,
 } from '../../lib/items.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
-import { createBareMembers, type OrderKey, type Take } from '../evidence/service.ts'
+import { createBareMembers, type OrderKey, type Take, type ToldOrder } from '../evidence/service.ts'
 import { normalisePhone } from '../members/domain.ts'
 import { existingAssociates, existingStores, selectAssociates } from '../stores/service.ts'
 import {
+  insertMissingOrders,
   insertOverride,
   insertRefunds,
   insertRevisions,
@@ -32,9 +33,11 @@ import {
 } from './queries.ts'
 import type { OrderItem, OverrideBody, RefundItem } from './schema.ts'
 
-export { OrderItem, OrderParams, OverrideBody, RefundItem } from './schema.ts'
+export { HoldBody, OrderItem, OrderParams, OverrideBody, RefundItem } from './schema.ts'
+export { insertHolds, selectLatestHolds, type HoldRow, type OverrideRow } from './queries.ts'
 
-const orderKey = (order: OrderKey) => JSON.stringify([order.source, order.orderNo])
+/** No key holds a NUL. */
+const orderKey = (order: OrderKey) => `${order.source}\u0000${order.orderNo}`
 
 /** Orders: each revision once; the highest counts, and its commission is booked before the answer. */
 export const takeOrders: Take<OrderItem> = async (context, items) => {
@@ -53,11 +56,12 @@ export const takeOrders: Take<OrderItem> = async (context, items) => {
   const valid = items.filter((_, i) => !faults[i])
   if (valid.length === 0) return faults.map(fault => fault!)
   await createBareMembers(tx, { brandId, now, memberNos: valid.flatMap(item => item.memberNo ?? []) })
-  const locked = await lockOrders(tx, { brandId, now, orders: valid.map(keyOnly) })
+  const locked = await lockOrders(tx, { brandId, orders: distinctOrders(valid) })
+  const isKnown = new Set(locked.map(orderKey))
   const counted = new Map(locked.map(row => [orderKey(row), row.revision]))
   const hashes = new Map<string, string>()
-  for (const row of await selectRevisionHashes(tx, { brandId, orders: distinctOrders(valid) })) {
-    hashes.set(JSON.stringify([row.source, row.orderNo, row.revision]), row.hash)
+  for (const row of await selectRevisionHashes(tx, { brandId, orders: locked })) {
+    hashes.set(`${orderKey(row)}\u0000${row.revision}`, row.hash)
   }
   const added: RevisionRow[] = []
   const nowCounted = new Map<string, RevisionRow>()
@@ -66,7 +70,7 @@ export const takeOrders: Take<OrderItem> = async (context, items) => {
     if (faults[i]) return faults[i]
     const key = `${item.source}/${item.orderNo}`
     const row = rowOf(item, text => vault.hash(text))
-    const revisionKey = JSON.stringify([row.source, row.orderNo, row.revision])
+    const revisionKey = `${orderKey(row)}\u0000${row.revision}`
     const hash = hashes.get(revisionKey)
     if (hash !== undefined) {
       return hash === row.contentHashHex
@@ -80,12 +84,25 @@ export const takeOrders: Take<OrderItem> = async (context, items) => {
     if (before !== null && row.revision < before) return unchanged(key)
     counted.set(orderKey(item), row.revision)
     nowCounted.set(orderKey(item), row)
-    context.reconcileNow(keyOnly(item))
     return before === null ? created(key) : updated(key)
   })
+  // Written before anything is read of what decides about the orders: from now on a mark waits for this transaction.
   await insertRevisions(tx, { brandId, now, rows: added })
-  await updateCountedRevisions(tx, { brandId, rows: [...nowCounted.values()] })
+  const changed = [...nowCounted.values()].filter(row => isKnown.has(orderKey(row)))
+  await updateCountedRevisions(tx, { brandId, rows: changed })
+  for (const row of changed) context.reconcileNow(keyOnly(row))
+  for (const row of nowCounted.values()) if (!isKnown.has(orderKey(row))) context.bookNew(toldOrder(row))
   return results
+}
+
+/** A revision as whoever decides about the order takes it. */
+function toldOrder(row: RevisionRow): ToldOrder {
+  const { phoneHex: _sealed, contentHashHex: _hash, paidAt, completedAt, ...rest } = row
+  return {
+    ...rest,
+    paidAt: parseInstant(paidAt)!,
+    completedAt: completedAt === null ? null : parseInstant(completedAt),
+  }
 }
 
 const keyOnly = ({ source, orderNo }: OrderKey): OrderKey => ({ source, orderNo })
@@ -151,11 +168,9 @@ export const takeRefunds: Take<RefundItem> = async (context, items) => {
   const refunds = items.map(({ source, refundNo }) => ({ source, refundNo }))
   await lockRefunds(tx, { brandId, refunds })
   const before = await selectRefundRevisions(tx, { brandId, refunds })
-  await lockOrders(tx, {
-    brandId,
-    now,
-    orders: distinctOrders([...items, ...before]),
-  })
+  const named = distinctOrders([...items, ...before])
+  await insertMissingOrders(tx, { brandId, now, orders: named })
+  await lockOrders(tx, { brandId, orders: named })
   const refundKey = (refund: { source: string; refundNo: string }) => JSON.stringify([refund.source, refund.refundNo])
   const revisions = new Map<string, Map<number, { orderNo: string; hash: string }>>()
   for (const row of await selectRefundRevisions(tx, { brandId, refunds })) {
@@ -205,6 +220,12 @@ function refundRowOf(item: RefundItem): RefundRow {
   return { ...row, contentHashHex: contentHash(row).toString('hex') }
 }
 
+/** Whoever speaks of an order by hand locks it first. @throws AppError not_found */
+export async function lockKnownOrder(tx: Tx, brandId: number, order: OrderKey): Promise<void> {
+  const isThere = await lockOrder(tx, { brandId, ...keyOnly(order) })
+  if (!isThere) throw new AppError('not_found', 'There is no such order.')
+}
+
 /**
  * Puts an associate, or nobody, into a role of an order, or gives the role back to the evidence.
  *
@@ -237,7 +258,7 @@ export async function overrideRole(
       { path: 'associateId', code: 'invalid_value', message: 'Give either this or withdraw: true.' },
     ])
   }
-  if (!(await lockOrder(tx, { brandId, ...keyOnly(body) }))) throw new AppError('not_found', 'There is no such order.')
+  await lockKnownOrder(tx, brandId, body)
   const [associate] =
     body.associateId == null ? [] : await selectAssociates(tx, { brandId, associateIds: [body.associateId] })
   if (body.associateId != null && !associate) {

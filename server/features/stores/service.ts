@@ -68,7 +68,10 @@ export const takeStores: Take<StoreItem> = async (context, items) => {
     if (before && canonicalJson(before) === canonicalJson(after)) return unchanged(item.storeCode)
     rows.set(item.storeCode, after)
     changed.set(item.storeCode, after)
-    if (before && decisive(before) !== decisive(after)) context.mark({ kind: 'store', key: item.storeCode })
+    if (before && decisive(before) !== decisive(after)) {
+      context.mark({ kind: 'store', key: item.storeCode })
+      context.reward({ kind: 'store', key: item.storeCode })
+    }
     return before ? updated(item.storeCode) : created(item.storeCode)
   })
   await upsertStores(tx, { brandId, now, rows: [...changed.values()] })
@@ -129,6 +132,8 @@ export const takeAssociates: Take<AssociateItem> = async (context, items) => {
     rows.set(key, after)
     changed.set(key, after)
     if (before && decisiveOfAssociate(before) !== decisiveOfAssociate(after)) context.mark({ kind: 'associate', key })
+    if (canonicalJson(before?.employments) !== canonicalJson(after.employments)) context.bind({ kind: 'associate', key })
+    if (before && rewarding(before) !== rewarding(after)) context.reward({ kind: 'associate', key })
     return before ? updated(key) : created(key)
   })
   await upsertAssociates(tx, { brandId, now, rows: [...changed.values()] })
@@ -138,3 +143,7 @@ export const takeAssociates: Take<AssociateItem> = async (context, items) => {
 /** What of an associate can change a commission. */
 const decisiveOfAssociate = ({ kinds, employments, memberNo, invitedBy }: AssociateRow) =>
   canonicalJson({ kinds, employments, memberNo, invitedBy })
+
+/** What of an associate can change a reward. */
+const rewarding = ({ kinds, employments, memberNo, storeCode }: AssociateRow) =>
+  canonicalJson({ kinds, employments, memberNo, storeCode })

@@ -1,4 +1,9 @@
-import { formatInstant, type Instant } from '../../lib/time.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Instant } from '../../lib/time.ts'
+import type { Buckets, Patience } from './buckets.ts'
+import { BAD_TOKEN_CODES, backOffMs, mayRepeat, OUT_OF_LIMIT } from './domain.ts'
+import { addressIn, WecomError } from './errors.ts'
+import type { WecomMeter } from './metrics.ts'
 
 /** What an app of WeCom is known by. */
 export interface WecomApp {
@@ -8,54 +13,153 @@ export interface WecomApp {
   apiUrl: string
 }
 
-/** WeCom answered with an error, or did not answer (`errcode` null). */
-export class WecomError extends Error {
-  readonly errcode: number | null
-  constructor(errcode: number | null, message: string) {
-    super(message)
-    this.name = 'WecomError'
-    this.errcode = errcode
-  }
+export type Answer = Record<string, unknown>
+
+/** One call of the server API. */
+export interface WecomCall {
+  query?: Record<string, string>
+  /** Sent as JSON by POST; without it the call is a GET. */
+  body?: unknown
+  /** Carrying it out twice is as good as once. Reads are; what sends something, or makes something new, is not. */
+  isHarmless?: boolean
+  /** Somebody waits for it (the default), or a job that can wait. */
+  patience?: Patience
+  /** How long it may take in all; 4 seconds where somebody waits, 10 minutes for a job. */
+  deadlineMs?: number
+  signal?: AbortSignal
 }
 
-/** Codes that mean "this access token is no good": it is fetched anew once. */
-export const BAD_TOKEN_CODES: ReadonlySet<number> = new Set([40001, 40014, 42001])
+const DEADLINE_MS: Record<Patience, number> = { interactive: 4000, job: 600_000 }
+/** How long one try may take. */
+const TRY_MS: Record<Patience, number> = { interactive: 3500, job: 15_000 }
+/** How long WeCom is left alone after 45009; it does not say how long the window still lasts. */
+export const BLOCK_MS = 60_000
+/** A wait is cut into such pieces: a block may be over sooner for another reason. */
+const WAIT_MS = 5000
 
-const TIMEOUT_MS = 5000
+export interface ClientOptions {
+  app: WecomApp
+  buckets: Buckets
+  meter: WecomMeter
+  now: () => Instant
+  /** A good access token; another one than the refused. */
+  token: (refused: string | null) => Promise<string>
+}
 
 /**
- * One call of the server API. HTTP is 200 for errors too; only `errcode` tells. Neither the token nor the secret, which
- * WeCom wants in the query, ever comes into an error or a log.
- *
- * @throws WecomError
+ * Makes the calls: each within the limits that all processes share, with a time-out, and made again where that is
+ * harmless and may help. Neither the token nor the secret, which WeCom wants in the query, ever comes into an error,
+ * a metric or a log.
  */
-export async function callWecom(
-  app: WecomApp,
-  path: string,
-  query: Record<string, string>,
-  body?: unknown,
-): Promise<Record<string, unknown>> {
-  const url = new URL(path, app.apiUrl)
-  url.search = new URLSearchParams(query).toString()
-  let answer: Record<string, unknown>
-  try {
-    const response = await fetch(url, {
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      redirect: 'error',
-      ...(body === undefined
-        ? {}
-        : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    })
-    answer = (await response.json()) as Record<string, unknown>
-  } catch (error) {
-    const name = error instanceof Error ? error.name : 'Error'
-    throw new WecomError(null, `WeCom did not answer ${path} (${name})`)
+export function buildClient({ app, buckets, meter, now, token }: ClientOptions) {
+  /** One try. HTTP is 200 for errors too; only `errcode` tells. */
+  const send = async (api: string, query: Record<string, string>, call: WecomCall, timeoutMs: number) => {
+    const url = new URL(`/cgi-bin/${api}`, app.apiUrl)
+    url.search = new URLSearchParams(query).toString()
+    const begunMs = performance.now()
+    const done = (outcome: string) => meter.called(api, outcome, performance.now() - begunMs)
+    const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))
+    let answer: Answer
+    try {
+      const response = await fetch(url, {
+        signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
+        redirect: 'error',
+        ...(call.body === undefined
+          ? {}
+          : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(call.body) }),
+      })
+      answer = (await response.json()) as Answer
+      if (typeof answer !== 'object' || answer === null) throw new SyntaxError('no JSON object')
+      if (!response.ok && typeof answer['errcode'] !== 'number') throw new Error(`HTTP ${response.status}`)
+    } catch (error) {
+      call.signal?.throwIfAborted()
+      done('no_answer')
+      throw new WecomError(api, { outcome: outcomeOf(error), why: nameOf(error) })
+    }
+    const errcode = Number(answer['errcode'] ?? 0)
+    done(errcode === 0 ? 'ok' : String(errcode))
+    if (errcode !== 0) {
+      throw new WecomError(api, { errcode, outcome: 'refused', address: addressIn(answer['errmsg']) })
+    }
+    return answer
   }
-  const errcode = answer['errcode']
-  if (errcode !== undefined && errcode !== 0) {
-    throw new WecomError(Number(errcode), `WeCom answered ${path} with ${String(errcode)}`)
+
+  /** Waits for its turn. @throws WecomError 45009 where that would take longer than there is time */
+  const takeTurn = async (api: string, patience: Patience, leftMs: () => number, signal?: AbortSignal) => {
+    const begunMs = performance.now()
+    for (;;) {
+      const waitMs = await buckets.take(api, patience)
+      if (waitMs === 0) break
+      if (waitMs > leftMs()) throw new WecomError(api, { errcode: OUT_OF_LIMIT, outcome: 'not_sent' })
+      await sleep(Math.min(waitMs, WAIT_MS), undefined, { ...(signal ? { signal } : {}) })
+    }
+    const waitedMs = performance.now() - begunMs
+    if (waitedMs >= 100) meter.waited(api, waitedMs)
   }
-  return answer
+
+  /**
+   * @param withToken adds the access token to the query; `gettoken` itself has none
+   * @throws WecomError
+   */
+  const request = async (api: string, call: WecomCall, withToken: boolean): Promise<Answer> => {
+    const patience = call.patience ?? 'interactive'
+    const isHarmless = call.isHarmless ?? call.body === undefined
+    const endsMs = performance.now() + (call.deadlineMs ?? DEADLINE_MS[patience])
+    const leftMs = () => endsMs - performance.now()
+    let refused: string | null = null
+    for (let tries = 1; ; tries++) {
+      call.signal?.throwIfAborted()
+      let accessToken: string | null = null
+      try {
+        accessToken = withToken ? await token(refused) : null
+        await takeTurn(api, patience, leftMs, call.signal)
+        const query: Record<string, string> = {
+          ...(accessToken === null ? {} : { access_token: accessToken }),
+          ...call.query,
+        }
+        return await send(api, query, call, Math.min(TRY_MS[patience], leftMs()))
+      } catch (error) {
+        if (!(error instanceof WecomError)) throw error
+        const isOwn = error.api === api
+        if (withToken && isOwn && refused === null && accessToken !== null && BAD_TOKEN_CODES.has(error.errcode ?? 0)) {
+          refused = accessToken
+          tries -= 1
+          continue
+        }
+        if (error.errcode !== null && error.outcome === 'not_sent') throw error // held back by ourselves
+        if (isOwn && error.errcode === OUT_OF_LIMIT) await buckets.block(api, now() + BLOCK_MS)
+        // A token that could not be had was not this call: asking for it again is always harmless.
+        if (!mayRepeat(error, { tries, isHarmless: isHarmless || !isOwn })) throw error
+        const waitMs = error.errcode === OUT_OF_LIMIT ? 0 : backOffMs(tries, Math.random())
+        if (waitMs >= leftMs()) throw error
+        meter.repeated(api)
+        await sleep(waitMs, undefined, { ...(call.signal ? { signal: call.signal } : {}) })
+      }
+    }
+  }
+  return request
+}
+
+/** Faults that come before anything was sent. */
+const NOT_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+function outcomeOf(error: unknown): 'not_sent' | 'unknown' {
+  const cause = (error as { cause?: { code?: unknown; errors?: { code?: unknown }[] } } | null)?.cause
+  const codes = [cause?.code, ...(cause?.errors ?? []).map(each => each.code)].filter(code => code !== undefined)
+  return codes.length > 0 && codes.every(code => NOT_SENT.has(String(code))) ? 'not_sent' : 'unknown'
+}
+
+function nameOf(error: unknown): string {
+  const cause = (error as { cause?: { code?: unknown } } | null)?.cause
+  if (typeof cause?.code === 'string') return cause.code
+  return error instanceof Error ? error.name : 'Error'
 }
 
 /** A token or ticket, and until when it may be used: a little less than WeCom says. */
@@ -66,29 +170,11 @@ export interface Fetched {
 
 const SAFETY_MS = 5 * 60_000
 
-function fetchedOf(value: unknown, expiresIn: unknown, now: Instant): Fetched {
+/** @throws WecomError where WeCom gave none */
+export function fetchedOf(api: string, value: unknown, expiresIn: unknown, now: Instant): Fetched {
   const seconds = Number(expiresIn)
   if (typeof value !== 'string' || !Number.isFinite(seconds)) {
-    throw new WecomError(null, `WeCom gave no usable token at ${formatInstant(now)}`)
+    throw new WecomError(api, { outcome: 'refused', why: 'nothing that can be used' })
   }
   return { value, expiresAt: now + Math.max(seconds * 1000 - SAFETY_MS, (seconds * 1000) / 2) }
-}
-
-export async function fetchAccessToken(app: WecomApp, now: Instant): Promise<Fetched> {
-  const answer = await callWecom(app, '/cgi-bin/gettoken', { corpid: app.corpId, corpsecret: app.secret })
-  return fetchedOf(answer['access_token'], answer['expires_in'], now)
-}
-
-/** The corporation's ticket signs `config`, the app's `agentConfig`; WeCom tells them apart (42012). */
-export async function fetchTicket(
-  app: WecomApp,
-  accessToken: string,
-  kind: 'jsapi_ticket' | 'agent_ticket',
-  now: Instant,
-): Promise<Fetched> {
-  const answer =
-    kind === 'jsapi_ticket'
-      ? await callWecom(app, '/cgi-bin/get_jsapi_ticket', { access_token: accessToken })
-      : await callWecom(app, '/cgi-bin/ticket/get', { access_token: accessToken, type: 'agent_config' })
-  return fetchedOf(answer['ticket'], answer['expires_in'], now)
 }

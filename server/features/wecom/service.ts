@@ -1,19 +1,55 @@
 import { randomBytes } from 'node:crypto'
 import { getJsApiSignature } from '@wecom/crypto'
-import type { Pool } from '../../database.ts'
+import type { Db, Pool } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Vault } from '../../lib/vault.ts'
-import { BAD_TOKEN_CODES, callWecom, fetchAccessToken, fetchTicket, WecomError, type WecomApp } from './client.ts'
+import { buildBuckets } from './buckets.ts'
+import { buildClient, fetchedOf, type Answer, type Fetched, type WecomApp, type WecomCall } from './client.ts'
+import type { WecomMeter } from './metrics.ts'
 import { lockToken, selectToken, upsertToken, type TokenKind } from './queries.ts'
 
-export { WecomError, type WecomApp } from './client.ts'
+export type { Answer, WecomApp, WecomCall } from './client.ts'
+export { adviceOf, WecomError, type Advice } from './errors.ts'
+export { buildWecomMeter, type WecomMeter } from './metrics.ts'
+export { isForbidden, isPassing } from './domain.ts'
+export {
+  CALLBACK_BYTES_MAX,
+  openSealed,
+  readEvent,
+  sealedIn,
+  type CallbackEvent,
+  type CallbackFields,
+  type CallbackKeys,
+  type CallbackQuery,
+} from './callbacks.ts'
+export {
+  buildInbox,
+  forgetOldMessages,
+  inboxState,
+  listMessages,
+  replayMessage,
+  takeMessages,
+  TooEarly,
+  type CallbackHandler,
+  type CallbackHandlers,
+  type CallbackMessage,
+  type Effect,
+  type Inbox,
+  type InboxWork,
+  type Taken,
+} from './inbox.ts'
 
 /** WeCom as the rest of the service sees it: calls that carry a good token, and signatures. */
 export interface Wecom {
   app: WecomApp
-  /** Calls the server API with the access token; one that is refused is fetched anew once. */
-  call(path: string, query?: Record<string, string>, body?: unknown): Promise<Record<string, unknown>>
+  brandId: number
+  /**
+   * Calls the server API, as `externalcontact/get`.
+   *
+   * @throws WecomError
+   */
+  call(api: string, call?: WecomCall): Promise<Answer>
   /** Who is behind a code that the authorise page gave. */
   whoIs(code: string): Promise<{ userid: string } | { externalUserid: string | null }>
   /** Signs a page's address for the SDK. */
@@ -36,42 +72,39 @@ export function buildWecom(options: {
   vault: Vault
   brandId: number
   app: WecomApp
+  meter: WecomMeter
   now: () => Instant
 }): Wecom {
-  const { pool, vault, brandId, app, now } = options
-  const underWay = new Map<TokenKind, Promise<string>>()
+  const { pool, vault, brandId, app, meter, now } = options
+  const underWay = new Map<string, Promise<string>>()
 
   /** @param refused a value that WeCom did not take, or null */
   const token = (kind: TokenKind, refused: string | null = null): Promise<string> => {
-    const running = underWay.get(kind)
-    if (running && refused === null) return running
-    const asked = obtain(kind, refused).finally(() => {
-      if (underWay.get(kind) === asked) underWay.delete(kind)
-    })
-    underWay.set(kind, asked)
+    const key = `${kind} ${refused ?? ''}`
+    const running = underWay.get(key)
+    if (running) return running
+    const asked = obtain(kind, refused).finally(() => underWay.delete(key))
+    underWay.set(key, asked)
     return asked
   }
 
-  const kept = async (kind: TokenKind, refused: string | null): Promise<string | null> => {
-    const row = await selectToken(pool, { brandId, kind })
+  const kept = async (db: Db, kind: TokenKind, refused: string | null): Promise<string | null> => {
+    const row = await selectToken(db, { brandId, kind })
     if (!row || row.expiresAt <= now()) return null
     const value = vault.decrypt(row.valueEncrypted)
     return value === refused ? null : value
   }
 
   const obtain = async (kind: TokenKind, refused: string | null): Promise<string> => {
-    const before = await kept(kind, refused)
+    const before = await kept(pool, kind, refused)
     if (before !== null) return before
     // A ticket needs an access token: got before the lock, so that no lock is held while waiting for another.
-    const accessToken = kind === 'access_token' ? null : await token('access_token')
+    if (kind !== 'access_token') await token('access_token')
     const value = await pool.begin(async tx => {
       await lockToken(tx, { brandId, kind })
-      const meanwhile = await kept(kind, refused)
+      const meanwhile = await kept(tx, kind, refused)
       if (meanwhile !== null) return meanwhile
-      const fetched =
-        kind === 'access_token'
-          ? await fetchAccessToken(app, now())
-          : await withFreshToken(accessToken!, good => fetchTicket(app, good, kind, now()))
+      const fetched = await fetchAnew(kind)
       await upsertToken(tx, {
         brandId,
         kind,
@@ -84,25 +117,36 @@ export function buildWecom(options: {
     return value as string
   }
 
-  const withFreshToken = async <T>(accessToken: string, use: (accessToken: string) => Promise<T>): Promise<T> => {
-    try {
-      return await use(accessToken)
-    } catch (error) {
-      if (!(error instanceof WecomError) || error.errcode === null || !BAD_TOKEN_CODES.has(error.errcode)) throw error
-      return await use(await token('access_token', accessToken))
+  /** The corporation's ticket signs `config`, the app's `agentConfig`; WeCom tells them apart (42012). */
+  const fetchAnew = async (kind: TokenKind): Promise<Fetched> => {
+    if (kind === 'access_token') {
+      const query = { corpid: app.corpId, corpsecret: app.secret }
+      const answer = await request('gettoken', { query }, false)
+      return fetchedOf('gettoken', answer['access_token'], answer['expires_in'], now())
     }
+    const [api, query] =
+      kind === 'jsapi_ticket'
+        ? (['get_jsapi_ticket', {}] as const)
+        : (['ticket/get', { type: 'agent_config' }] as const)
+    const answer = await request(api, { query }, true)
+    return fetchedOf(api, answer['ticket'], answer['expires_in'], now())
   }
 
-  const call: Wecom['call'] = async (path, query = {}, body) =>
-    await withFreshToken(await token('access_token'), accessToken =>
-      callWecom(app, path, { access_token: accessToken, ...query }, body),
-    )
+  const request = buildClient({
+    app,
+    buckets: buildBuckets({ db: pool, brandId, now }),
+    meter,
+    now,
+    token: refused => token('access_token', refused),
+  })
 
   return {
     app,
-    call,
+    brandId,
+    call: (api, call = {}) => request(api, call, true),
     async whoIs(code) {
-      const answer = await call('/cgi-bin/auth/getuserinfo', { code })
+      // A code is good once: asked again after no answer, WeCom would call it wrong.
+      const answer = await request('auth/getuserinfo', { query: { code }, isHarmless: false }, true)
       const userid = answer['userid'] ?? answer['UserId']
       if (typeof userid === 'string' && userid !== '') return { userid }
       const externalUserid = answer['external_userid']

@@ -1,4 +1,5 @@
 import type { Db } from '../../../database.ts'
+import { arrayText } from '../../../lib/array-text.ts'
 import { uuidv7 } from '../../../lib/ids.ts'
 import { formatInstant, type Instant } from '../../../lib/time.ts'
 import type { BookingReason, OrderKey } from '../../evidence/service.ts'
@@ -14,26 +15,30 @@ export interface BasisRow extends OrderKey {
 }
 
 export async function selectBases(db: Db, { brandId, orders }: Options & { orders: readonly OrderKey[] }) {
+  if (orders.length === 0) return []
   return await db<BasisRow[]>`
     SELECT b.source, b.order_no AS "orderNo", b.associate_id AS "associateId", b.month, b.basis_fen AS "basisFen"
-    FROM jsonb_to_recordset(${JSON.stringify(orders)}::text::jsonb) AS key (source text, "orderNo" text)
-    JOIN tier_bases AS b ON b.brand_id = ${brandId} AND b.source = key.source AND b.order_no = key."orderNo"`
+    FROM unnest(${arrayText(orders.map(order => order.source))}::text::text[],
+      ${arrayText(orders.map(order => order.orderNo))}::text::text[]) AS key (source, order_no)
+    JOIN tier_bases AS b ON b.brand_id = ${brandId} AND b.source = key.source AND b.order_no = key.order_no`
 }
 
 /** Brings orders' rows to what was decided; rows of 0 go. */
 export async function writeBases(db: Db, { brandId, rows }: Options & { rows: readonly BasisRow[] }) {
   if (rows.length === 0) return
+  const column = (valueOf: (row: BasisRow) => string | number) => arrayText(rows.map(valueOf))
   await db`
     WITH row AS MATERIALIZED (
-      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
-        AS row (source text, "orderNo" text, "associateId" text, month text, "basisFen" bigint)
+      SELECT * FROM unnest(${column(row => row.source)}::text::text[], ${column(row => row.orderNo)}::text::text[],
+        ${column(row => row.associateId)}::text::text[], ${column(row => row.month)}::text::text[],
+        ${column(row => row.basisFen)}::text::bigint[]) AS row (source, order_no, associate_id, month, basis_fen)
     ), gone AS (
       DELETE FROM tier_bases AS b USING row
-      WHERE row."basisFen" = 0 AND b.brand_id = ${brandId} AND b.source = row.source AND b.order_no = row."orderNo"
-        AND b.associate_id = row."associateId"
+      WHERE row.basis_fen = 0 AND b.brand_id = ${brandId} AND b.source = row.source AND b.order_no = row.order_no
+        AND b.associate_id = row.associate_id
     )
     INSERT INTO tier_bases (brand_id, source, order_no, associate_id, month, basis_fen)
-    SELECT ${brandId}, source, "orderNo", "associateId", month, "basisFen" FROM row WHERE "basisFen" <> 0
+    SELECT ${brandId}, source, order_no, associate_id, month, basis_fen FROM row WHERE basis_fen <> 0
     ON CONFLICT (brand_id, source, order_no, associate_id)
     DO UPDATE SET month = EXCLUDED.month, basis_fen = EXCLUDED.basis_fen`
 }

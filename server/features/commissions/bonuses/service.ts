@@ -1,12 +1,11 @@
 import { transact, type Db, type Pool, type Tx } from '../../../database.ts'
-import { boundInstant, DAY_MS, monthOf, monthStart, nextMonth, type Instant } from '../../../lib/time.ts'
+import { boundInstant, DAY_MS, monthStart, nextMonth, type Instant } from '../../../lib/time.ts'
 import { planInForce, type Decision, type Plan } from '../domain.ts'
-import type { BookingReason, OrderKey } from '../../evidence/service.ts'
+import type { OrderKey } from '../../evidence/service.ts'
 import { basesOf, monthlyBonus, type Bonus } from './domain.ts'
 import {
   deleteBonusMarks,
   insertBonusBookings,
-  insertBonusMarks,
   lockMonths,
   selectBases,
   selectBonusEntitlements,
@@ -19,49 +18,57 @@ import {
   type MonthKey,
 } from './queries.ts'
 
-export { insertBonusMarks, insertBonusMarksOfSpan } from './queries.ts'
+export { insertBonusMarks, insertBonusMarksOfSpan, type MonthKey } from './queries.ts'
 
-/** What the orders of a batch add to which months, brought to what was just decided; changed months are marked. */
+/** A decided order, as far as it adds to months. */
+export interface DecidedForBases {
+  order: OrderKey & { paidAt: Instant }
+  plan: Plan | null
+  decision: Decision
+  /** It was not there before, and added to nothing. */
+  isNew: boolean
+}
+
+/**
+ * What the orders of a batch add to which months, brought to what was just decided.
+ *
+ * @returns the months that changed, for the caller to mark
+ */
 export async function reconcileBases(
   tx: Tx,
-  options: {
-    brandId: number
-    zone: string
-    decided: readonly { order: OrderKey & { paidAt: Instant }; plan: Plan | null; decision: Decision }[]
-    reason: BookingReason
-    now: Instant
-  },
-): Promise<void> {
-  const { brandId, zone, decided, reason, now } = options
-  const keyOf = (row: OrderKey & { associateId: string }) => JSON.stringify([row.source, row.orderNo, row.associateId])
-  const before = new Map(
-    (await selectBases(tx, { brandId, orders: decided.map(({ order }) => order) })).map(row => [keyOf(row), row]),
-  )
+  options: { brandId: number; monthOf: (instant: Instant) => string; decided: readonly DecidedForBases[] },
+): Promise<MonthKey[]> {
+  const { brandId, decided } = options
+  const known = decided.filter(({ isNew }) => !isNew).map(({ order }) => order)
+  const before = new Map<string, BasisRow[]>()
+  for (const row of await selectBases(tx, { brandId, orders: known })) {
+    const rows = before.get(keyOf(row))
+    if (rows) rows.push(row)
+    else before.set(keyOf(row), [row])
+  }
   const changed: BasisRow[] = []
   const months: MonthKey[] = []
   for (const { order, plan, decision } of decided) {
+    const { source, orderNo } = order
+    const left = before.get(keyOf(order)) ?? []
     for (const [associateId, basisFen] of basesOf(decision, plan)) {
-      const row: BasisRow = {
-        source: order.source,
-        orderNo: order.orderNo,
-        associateId,
-        month: monthOf(order.paidAt, zone),
-        basisFen,
-      }
-      const was = before.get(keyOf(row))
-      before.delete(keyOf(row))
-      if (was?.month === row.month && was.basisFen === basisFen) continue
-      changed.push(row)
-      months.push(row, ...(was ? [was] : []))
+      const month = options.monthOf(order.paidAt)
+      const at = left.findIndex(row => row.associateId === associateId)
+      const [was] = at === -1 ? [] : left.splice(at, 1)
+      if (was?.month === month && was.basisFen === basisFen) continue
+      changed.push({ source, orderNo, associateId, month, basisFen })
+      months.push({ associateId, month }, ...(was ? [was] : []))
+    }
+    for (const row of left) {
+      changed.push({ ...row, basisFen: 0 })
+      months.push(row)
     }
   }
-  for (const row of before.values()) {
-    changed.push({ ...row, basisFen: 0 })
-    months.push(row)
-  }
   await writeBases(tx, { brandId, rows: changed })
-  await insertBonusMarks(tx, { brandId, months, reason, now })
+  return months
 }
+
+const keyOf = (order: OrderKey) => `${order.source}\u0000${order.orderNo}`
 
 /** What a month owes an associate, and under which plan. */
 export interface DecidedMonth extends MonthKey {

@@ -1,0 +1,5 @@
+import type { Figure } from './lib/figure.ts'
+import { generation } from './generation.ts'
+
+/** In the order in which they run. A figure is a file of its own; to add one, name it here. */
+export const figures: readonly Figure[] = [generation]

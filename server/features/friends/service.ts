@@ -1,0 +1,64 @@
+import { conflict, created, rejected, unchanged, unknownAssociate } from '../../lib/items.ts'
+import { formatInstant, parseInstant } from '../../lib/time.ts'
+import type { Take } from '../evidence/service.ts'
+import { existingAssociates } from '../stores/service.ts'
+import { insertFriendEvents, selectFriendEvents, type FriendEvent, type FriendEventKey } from './queries.ts'
+import type { FriendEventItem } from './schema.ts'
+
+export { selectFriendEventsOf as friendEventsOf, type FriendEvent } from './queries.ts'
+export { FriendEventItem } from './schema.ts'
+
+/** Friendships that began or ended: each once by associate, customer, kind and instant; other content is a conflict. */
+export const takeFriendEvents: Take<FriendEventItem> = async (context, items) => {
+  const { tx, brandId, now } = context
+  const associates = await existingAssociates(
+    tx,
+    brandId,
+    items.map(item => item.associateId),
+  )
+  const rows = items.map(eventOf)
+  const faults = rows.map(row => {
+    if (!associates.has(row.associateId)) return unknownAssociate(shownKey(row), row.associateId, 'associateId')
+    if (row.kind === 'added' && row.endedBy !== null) {
+      return rejected(shownKey(row), 'invalid_value', 'A friendship that begins was ended by nobody.', 'endedBy')
+    }
+    return null
+  })
+  const first = new Map<string, FriendEvent>()
+  for (const [i, row] of rows.entries()) if (!faults[i] && !first.has(keyOf(row))) first.set(keyOf(row), row)
+  const inserted = await insertFriendEvents(tx, { brandId, now, rows: [...first.values()] })
+  const isNew = new Set(inserted.map(keyOf))
+  const told = await selectFriendEvents(tx, {
+    brandId,
+    keys: [...first.values()].filter(row => !isNew.has(keyOf(row))),
+  })
+  for (const row of told) first.set(keyOf(row), row)
+  return rows.map((row, i) => {
+    const key = shownKey(row)
+    if (faults[i]) return faults[i]
+    if (isNew.delete(keyOf(row))) {
+      context.reward({ kind: 'customer', key: row.externalUserid })
+      context.bind({ kind: 'external_userid', key: row.externalUserid })
+      return created(key)
+    }
+    const { endedBy, state } = first.get(keyOf(row))!
+    return endedBy === row.endedBy && state === row.state
+      ? unchanged(key)
+      : conflict(key, 'This was told before with other content.', endedBy === row.endedBy ? 'state' : 'endedBy')
+  })
+}
+
+const keyOf = ({ associateId, externalUserid, kind, at }: FriendEventKey) =>
+  JSON.stringify([associateId, externalUserid, kind, at])
+
+const shownKey = ({ associateId, externalUserid, kind, at }: FriendEventKey) =>
+  `${associateId}/${externalUserid}/${kind}/${formatInstant(at)}`
+
+const eventOf = (item: FriendEventItem): FriendEvent => ({
+  associateId: item.associateId,
+  externalUserid: item.externalUserid,
+  kind: item.kind,
+  at: parseInstant(item.at)!,
+  endedBy: item.endedBy ?? null,
+  state: item.state ?? null,
+})

@@ -1,0 +1,48 @@
+import type { Db } from '../../database.ts'
+import { formatInstant, type Instant } from '../../lib/time.ts'
+import { adviceOf, inboxState } from '../wecom/service.ts'
+import { selectMirrorCounts, selectSyncs, type SyncRow } from './queries.ts'
+import type { WecomHealth } from './schema.ts'
+
+/** How the mirror stands: the walks, what is in it, what the app cannot see and what to do about it. */
+export async function wecomHealth(
+  db: Db,
+  options: { brandId: number; now: Instant; configured: boolean; callbacks: boolean },
+): Promise<WecomHealth> {
+  const { brandId, now, configured, callbacks } = options
+  const [syncs, counts, inbox] = await Promise.all([
+    selectSyncs(db, { brandId, limit: 10 }),
+    selectMirrorCounts(db, { brandId }),
+    inboxState(db, { brandId, now }),
+  ])
+  const [latest] = syncs
+  // A walk that has only begun has not seen what the one before could not.
+  const telling = syncs.find(sync => sync.status !== 'running' || sync.faults.length > 0)
+  return {
+    configured,
+    callbacks,
+    sync: latest ? shown(latest) : null,
+    lastDone: shown(syncs.find(sync => sync.status !== 'running')),
+    counts,
+    faults: (telling?.faults ?? []).map(fault => ({
+      stage: fault.stage,
+      errcode: fault.errcode,
+      subject: fault.subject,
+      advice: adviceOf(fault),
+    })),
+    inbox,
+  }
+}
+
+function shown(sync: SyncRow | undefined): WecomHealth['sync'] {
+  if (!sync) return null
+  return {
+    kind: sync.kind === 'first' ? 'first' : 'nightly',
+    status: sync.status,
+    stage: sync.stage,
+    startedAt: formatInstant(sync.startedAt),
+    finishedAt: sync.finishedAt === null ? null : formatInstant(sync.finishedAt),
+    counts: sync.counts,
+    repairs: sync.repairs,
+  }
+}

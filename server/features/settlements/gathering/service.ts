@@ -1,0 +1,252 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { transact, type Pool, type Tx } from '../../../database.ts'
+import { AppError } from '../../../errors.ts'
+import { uuidv7 } from '../../../lib/ids.ts'
+import { exactNumber } from '../../../lib/money.ts'
+import { formatInstant, type Instant } from '../../../lib/time.ts'
+import { insertActivity } from '../../activity/service.ts'
+import type { Caller } from '../../auth/domain.ts'
+import {
+  carryRows,
+  deleteDiscarded,
+  deleteRows,
+  deleteStatements,
+  gatherAccounts,
+  gatherRows,
+  insertSettlement,
+  insertStatement,
+  lockGathering,
+  planAnew,
+  selectAccountAhead,
+  selectAccounts,
+  selectBrandsWithLeftovers,
+  selectRowAhead,
+  tryTurn,
+  updateComplete,
+  updateDiscarding,
+  updateLeftovers,
+  type Account,
+  type Part,
+  type RowPosition,
+} from './queries.ts'
+
+/** How many accounts are gathered by one transaction, and how many rows of each; what has more is gathered by itself. */
+const ACCOUNTS_AT_ONCE = 50
+const ROWS_OF_ONE = 2000
+/** How many rows one transaction gathers of a large account, or frees. */
+const ROWS_AT_ONCE = 10_000
+const STATEMENTS_AT_ONCE = 1000
+
+/** How long a draft waits for another that is being made, and how often it looks. */
+const WAIT_MS = 120_000
+const LOOK_MS = 100
+
+interface Gathering {
+  brandId: number
+  settlementId: string
+  cutoff: Instant
+}
+
+/**
+ * Makes a draft: of each account, what became available before the cut-off and is in no settlement yet.
+ *
+ * It is made in many short transactions, since marks wait for every one that is under way, and counts for nothing until
+ * the last of them. What a process leaves behind that dies in the middle is cleared away by whoever comes next.
+ *
+ * @param cutoff not after `now`
+ * @returns its id
+ * @throws AppError settlement.busy where another draft is being made for two minutes
+ */
+export async function gatherSettlement(
+  pool: Pool,
+  { brandId, actor }: Caller,
+  { cutoff, now }: { cutoff: Instant; now: Instant },
+): Promise<string> {
+  return await inTurn(pool, { brandId, waitMs: WAIT_MS }, async () => {
+    await clearAway(pool, brandId)
+    const settlement = { brandId, settlementId: uuidv7(now), cutoff }
+    await insertSettlement(pool, { ...settlement, now, actor })
+    const accounts = await selectAccounts(pool, { brandId })
+    for (let i = 0; i < accounts.length; i += ACCOUNTS_AT_ONCE) {
+      const batch = { ...settlement, accounts: accounts.slice(i, i + ACCOUNTS_AT_ONCE), rowsMax: ROWS_OF_ONE }
+      const large = await step(pool, settlement, tx => gatherAccounts(tx, batch))
+      for (const account of large) await gatherLarge(pool, settlement, account)
+    }
+    await transact(pool, async tx => {
+      if (!(await updateComplete(tx, settlement))) throw new TakenApart()
+      await insertActivity(tx, {
+        brandId,
+        now,
+        actor,
+        action: 'settlement.drafted',
+        subject: `settlements/${settlement.settlementId}`,
+        details: { cutoff: formatInstant(cutoff) },
+      })
+    })
+    return settlement.settlementId
+  })
+}
+
+/**
+ * Discards a draft: from this answer on it counts for nothing, and its rows are free for the next.
+ *
+ * @returns whether it was a draft
+ */
+export async function discardDraft(
+  pool: Pool,
+  { brandId, actor }: Caller,
+  { settlementId, now }: { settlementId: string; now: Instant },
+): Promise<boolean> {
+  const isDiscarded = await transact(pool, async tx => {
+    if (!(await updateDiscarding(tx, { brandId, settlementId }))) return false
+    const subject = `settlements/${settlementId}`
+    await insertActivity(tx, { brandId, now, actor, action: 'settlement.discarded', subject })
+    return true
+  })
+  if (isDiscarded) await clearAwayIfFree(pool, brandId)
+  return isDiscarded
+}
+
+/** Clears away what drafts left behind whose process died, in every brand. */
+export async function clearAwayLeftovers(pool: Pool): Promise<void> {
+  for (const brandId of await selectBrandsWithLeftovers(pool)) await clearAwayIfFree(pool, brandId)
+}
+
+// --------------------------------------------------------------------------------------------------- turns
+
+/** How many of this process may have a turn at once: each holds a connection, and needs another to work with. */
+const TURNS_MAX = 2
+let turns = 0
+
+/**
+ * Does something while nobody else gathers for the brand. The lock is held by a transaction of its own that changes
+ * nothing: it has no number, so no mark waits for it. Whoever waits holds no connection.
+ *
+ * @throws AppError settlement.busy
+ */
+async function inTurn<T>(
+  pool: Pool,
+  { brandId, waitMs }: { brandId: number; waitMs: number },
+  work: () => Promise<T>,
+): Promise<T> {
+  const until = performance.now() + waitMs
+  for (;;) {
+    const done = turns < TURNS_MAX ? await takeTurn(pool, brandId, work) : null
+    if (done) return done.result
+    if (performance.now() >= until) {
+      throw new AppError('settlement.busy', 'Another settlement is being gathered; come again when it is done.')
+    }
+    await sleep(LOOK_MS)
+  }
+}
+
+/** @returns null where somebody else has the turn */
+async function takeTurn<T>(pool: Pool, brandId: number, work: () => Promise<T>): Promise<{ result: T } | null> {
+  turns++
+  try {
+    return await pool.begin(async tx => ((await tryTurn(tx, { brandId })) ? { result: await work() } : null))
+  } finally {
+    turns--
+  }
+}
+
+async function clearAwayIfFree(pool: Pool, brandId: number): Promise<void> {
+  try {
+    await inTurn(pool, { brandId, waitMs: 0 }, () => clearAway(pool, brandId))
+  } catch (error) {
+    // Whoever has the turn does it, or who comes next.
+    if (!(error instanceof AppError)) throw error
+  }
+}
+
+// --------------------------------------------------------------------------------------------------- gather
+
+/** The turn was lost with its connection, and somebody else cleared away what was gathered so far. */
+class TakenApart extends Error {
+  override message = 'the settlement was taken apart while it was gathered'
+}
+
+/** One of the many short transactions that a settlement is gathered by. */
+async function step<T>(pool: Pool, settlement: Gathering, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return await transact(pool, async tx => {
+    await planAnew(tx)
+    const result = await work(tx)
+    if (!(await lockGathering(tx, settlement))) throw new TakenApart()
+    return result
+  })
+}
+
+/** Gathers one account bit by bit. What is booked to it meanwhile comes along, or waits for the next settlement. */
+async function gatherLarge(pool: Pool, settlement: Gathering, account: Account): Promise<void> {
+  const options = { ...settlement, account, limit: ROWS_AT_ONCE }
+  const parts = new Map<string, Part>()
+  const add = ({ bearerKind, bearer, purpose, totalFen, rowCount }: Part) => {
+    const key = JSON.stringify([bearerKind, bearer, purpose])
+    const sum = parts.get(key) ?? { totalFen: 0n, rowCount: 0 }
+    parts.set(key, {
+      bearerKind,
+      bearer,
+      purpose,
+      totalFen: sum.totalFen + totalFen,
+      rowCount: sum.rowCount + rowCount,
+    })
+  }
+  await repeat<Instant>(async from => {
+    const taken = await step(pool, settlement, tx => gatherRows(tx, { ...options, from }))
+    taken.forEach(add)
+    return taken.length === 0 ? null : Math.max(...taken.map(part => part.until))
+  })
+  const all = [...parts.values()]
+  const totalFen = all.reduce((sum, part) => sum + part.totalFen, 0n)
+  const rowCount = all.reduce((sum, part) => sum + part.rowCount, 0)
+  const carried = totalFen < 0n
+  if (carried) {
+    await repeat<RowPosition>(after =>
+      step(pool, settlement, async tx => {
+        const until = await selectRowAhead(tx, { ...settlement, account, after, ahead: ROWS_AT_ONCE })
+        await carryRows(tx, { ...settlement, account, after, until })
+        return until
+      }),
+    )
+  }
+  await step(pool, settlement, tx =>
+    insertStatement(tx, { ...settlement, account, parts: all, totalFen: exactNumber(totalFen), rowCount, carried }),
+  )
+}
+
+/** Does something again from where it ended, until it says null: it has come to the end. */
+async function repeat<Position>(next: (from: Position | null) => Promise<Position | null>): Promise<void> {
+  let from: Position | null = null
+  do from = await next(from)
+  while (from !== null)
+}
+
+// ------------------------------------------------------------------------------------------------ clear away
+
+/** Frees what is left of the brand's discarded drafts, and of those that nobody gathers any more. */
+async function clearAway(pool: Pool, brandId: number): Promise<void> {
+  const settlementIds = await transact(pool, tx => updateLeftovers(tx, { brandId }))
+  for (const settlementId of settlementIds) {
+    const key = { brandId, settlementId }
+    const free = <T>(work: (tx: Tx) => Promise<T>) =>
+      transact(pool, async tx => {
+        await planAnew(tx)
+        return await work(tx)
+      })
+    await repeat<RowPosition>(after =>
+      free(async tx => {
+        const until = await selectRowAhead(tx, { ...key, after, ahead: ROWS_AT_ONCE })
+        await deleteRows(tx, { ...key, after, until })
+        return until
+      }),
+    )
+    await repeat<Account>(after =>
+      free(async tx => {
+        const until = await selectAccountAhead(tx, { ...key, after, ahead: STATEMENTS_AT_ONCE })
+        await deleteStatements(tx, { ...key, after, until })
+        return until
+      }),
+    )
+    await deleteDiscarded(pool, key)
+  }
+}
