@@ -268,7 +268,7 @@ async function writeBonuses(pool: Pool, brand: Brand, shards: readonly ShardResu
 /** Builds what `dropIndexes` dropped. */
 async function rebuildIndexes(
   pool: Pool,
-  { onProgress, signal }: Pick<FillOptions, 'onProgress' | 'signal'>,
+  { onProgress, signal }: { onProgress: FillOptions['onProgress']; signal?: AbortSignal | undefined },
 ): Promise<void> {
   const missing = await selectMissingIndexes(pool)
   await inTurns(missing, async (index, number) => {

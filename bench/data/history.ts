@@ -36,6 +36,8 @@ const CANCELLED_SHARE = 0.01
 const REVISED_SHARE = 0.04
 
 const ANONYMOUS = 0xff_ffff
+/** How many orders later touches that are too old are looked for. */
+const FORGET_EVERY = 500_000
 /** A key of the timeline: seconds, then whose order it is. */
 const PER_SECOND = 0x100_0000
 
@@ -93,7 +95,8 @@ export class History {
   readonly #touches = new Map<number, KnownTouch[]>()
   /** By month and associate: what the order lines add to the basis of his bonus. */
   readonly bases: Map<string, number>[]
-  #done = 0
+  #toldMembers = 0
+  #toldOrders = 0
 
   constructor(brand: Brand, options: { shard: number; vault: Vault; rows: ShardRows }) {
     this.#brand = brand
@@ -107,6 +110,10 @@ export class History {
     this.memberCount = memberCount
     this.#lastPaidAt = new Float64Array(memberCount)
     this.#hasOrder = new Uint8Array(memberCount)
+  }
+
+  get toldOrders(): number {
+    return this.#toldOrders
   }
 
   get orderCount(): number {
@@ -141,30 +148,34 @@ export class History {
     return { timeline, memberCount: customer }
   }
 
-  /** Tells the next customers. @returns whether there are more */
-  *members(batch: number): Generator<number> {
-    for (let customer = 0; customer < this.memberCount; customer++) {
-      const person = personOf(this.#brand, this.#indexOf(customer), this.#vault)
-      const random = new Random(mix(this.#brand.options.seed, 9, this.#indexOf(customer)))
-      this.#write.member(this.#to.members, person)
-      this.#write.identities(this.#to.identities, person)
-      this.#write.assignments(this.#to.member_assignments, person, random)
-      if (person.oldNumber !== null) {
-        const { memberNo, mergedAt } = person.oldNumber
-        this.#write.oldNumber(this.#to.members, memberNo, person)
-        this.#write.merge(this.#to.member_merges, memberNo, person.memberNo, mergedAt)
-      }
-      if (customer % batch === batch - 1) yield customer + 1
+  /** Tells the next customers, so many at most. @returns whether there are more */
+  tellMembers(count: number): boolean {
+    const end = Math.min(this.memberCount, this.#toldMembers + count)
+    for (; this.#toldMembers < end; this.#toldMembers++) this.#tellMember(this.#toldMembers)
+    return end < this.memberCount
+  }
+
+  #tellMember(customer: number): void {
+    const person = personOf(this.#brand, this.#indexOf(customer), this.#vault)
+    const random = new Random(mix(this.#brand.options.seed, 9, this.#indexOf(customer)))
+    this.#write.member(this.#to.members, person)
+    this.#write.identities(this.#to.identities, person)
+    this.#write.assignments(this.#to.member_assignments, person, random)
+    if (person.oldNumber !== null) {
+      const { memberNo, mergedAt } = person.oldNumber
+      this.#write.oldNumber(this.#to.members, memberNo, person)
+      this.#write.merge(this.#to.member_merges, memberNo, person.memberNo, mergedAt)
     }
   }
 
-  /** Tells orders in the order of time, so many at a time, with all that belongs to them. */
-  *orders(batch: number): Generator<number> {
-    for (; this.#done < this.#timeline.length;) {
-      this.#tellOrder(this.#done++)
-      if (this.#done % batch === 0) yield this.#done
-      if (this.#done % 500_000 === 0) this.#forgetTouches()
+  /** Tells the next orders in the order of time, with all that belongs to them. @returns whether there are more */
+  tellOrders(count: number): boolean {
+    const end = Math.min(this.orderCount, this.#toldOrders + count)
+    for (; this.#toldOrders < end; this.#toldOrders++) {
+      this.#tellOrder(this.#toldOrders)
+      if (this.#toldOrders % FORGET_EVERY === 0) this.#forgetTouches(this.#toldOrders)
     }
+    return end < this.orderCount
   }
 
   #tellOrder(i: number): void {
@@ -315,8 +326,8 @@ export class History {
   }
 
   /** Touches that are too old for any order to come. */
-  #forgetTouches(): void {
-    const seconds = Math.floor(this.#timeline[this.#done - 1]! / PER_SECOND)
+  #forgetTouches(lastOrder: number): void {
+    const seconds = Math.floor(this.#timeline[lastOrder]! / PER_SECOND)
     const oldest = this.#brand.calendar.from + seconds * 1000 - REACH_MS
     for (const [customer, touches] of this.#touches) {
       if (touches.every(touch => touch.at < oldest)) this.#touches.delete(customer)

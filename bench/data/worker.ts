@@ -20,6 +20,7 @@ export type WorkerMessage =
 
 /** Between two looks at what has to be sent. */
 const BATCH = 200
+const PROGRESS_EVERY = 5000
 
 const { databaseUrl, dataKey, brand: options, shard } = workerData as WorkerOptions
 const tell = (message: WorkerMessage) => parentPort!.postMessage(message)
@@ -31,10 +32,10 @@ const rows = Object.fromEntries(opened.map(([table, stream]) => [table, stream.r
 const sendFull = () => Promise.all(streams.map(stream => stream.sendFull()))
 
 const history = new History(new Brand(options), { shard, vault: createVault(Buffer.from(dataKey)), rows })
-for (const _ of history.members(BATCH)) await sendFull()
-for (const done of history.orders(BATCH)) {
+while (history.tellMembers(BATCH)) await sendFull()
+while (history.tellOrders(BATCH)) {
   await sendFull()
-  if (done % 5000 === 0) tell({ kind: 'progress', orders: done })
+  if (history.toldOrders % PROGRESS_EVERY === 0) tell({ kind: 'progress', orders: history.toldOrders })
 }
 await Promise.all(streams.map(stream => stream.end()))
 await pool.end()

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** What became of one item of an ingest call. */
 export interface ItemResult {
@@ -30,7 +30,7 @@ export const unknownAssociate = (key: string, associateId: string, field: string
 
 /** SHA-256 over the content in one spelling: keys sorted, absent fields left out. */
 export function contentHash(content: unknown): Buffer {
-  return createHash('sha256').update(canonicalJson(content)).digest()
+  return hash('sha256', canonicalJson(content), 'buffer')
 }
 
 /** JSON with sorted keys and without undefined. */
@@ -50,13 +50,23 @@ export function canonicalJson(value: unknown): string {
 /** No item is deeper; what is, is refused by its shape, and must not overflow the stack before. */
 const DEPTH_MAX = 16
 
-/** The value without fields that are null, at every level: where null equals absent. */
-export function withoutNulls(value: unknown, depth = 0): unknown {
+/** The value without fields that are null, at every level: where null equals absent. Itself where it has none. */
+export function withoutNulls(value: unknown): unknown {
+  return hasNulls(value, 0) ? dropNulls(value, 0) : value
+}
+
+function hasNulls(value: unknown, depth: number): boolean {
+  if (value === null || typeof value !== 'object' || depth > DEPTH_MAX) return false
+  if (Array.isArray(value)) return value.some(entry => hasNulls(entry, depth + 1))
+  return Object.values(value).some(field => field === null || hasNulls(field, depth + 1))
+}
+
+function dropNulls(value: unknown, depth: number): unknown {
   if (value === null || typeof value !== 'object' || depth > DEPTH_MAX) return value
-  if (Array.isArray(value)) return value.map(entry => withoutNulls(entry, depth + 1))
+  if (Array.isArray(value)) return value.map(entry => dropNulls(entry, depth + 1))
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, field]) => field !== null)
-      .map(([key, field]) => [key, withoutNulls(field, depth + 1)]),
+      .map(([key, field]) => [key, dropNulls(field, depth + 1)]),
   )
 }

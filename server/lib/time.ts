@@ -78,20 +78,30 @@ export function monthOf(instant: Instant, zone: string): string {
   return `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}`
 }
 
+/** Since then no clock was put forward or back but at a full minute. */
+const FULL_MINUTES = Date.UTC(1973, 0, 1)
+const MINUTES_KEPT = 10_000
+
 /**
- * As `monthOf`, for many instants, most of which lie in one month: within it the calendar is asked once. The first and
- * last day are always looked up, since a clock that is put back may show the end of a month twice.
+ * As `monthOf`, for many instants, most of which lie in one month: within it the calendar is asked once. In its first and
+ * last day it is asked for each minute, since a clock that is put back may show the end of a month twice.
  */
 export function monthReader(zone: string): (instant: Instant) => string {
+  const byMinute = new Map<number, string>()
   let month = ''
   let from = Infinity
   let to = -Infinity
   return instant => {
     if (instant >= from && instant < to) return month
-    month = monthOf(instant, zone)
-    from = monthStart(month, zone) + DAY_MS
-    to = monthStart(nextMonth(month), zone) - DAY_MS
-    return month
+    const minute = Math.floor(instant / MINUTE_MS)
+    const found = byMinute.get(minute) ?? monthOf(instant, zone)
+    if (instant >= FULL_MINUTES && byMinute.size < MINUTES_KEPT) byMinute.set(minute, found)
+    if (found !== month) {
+      month = found
+      from = monthStart(month, zone) + DAY_MS
+      to = monthStart(nextMonth(month), zone) - DAY_MS
+    }
+    return found
   }
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPool } from '../../server/database.ts'
+import { recognise } from '../../server/features/attribution/service.ts'
 import { startReconcileWorker } from '../../server/workers/reconcile.ts'
 import {
   assignmentItem,
@@ -167,16 +168,17 @@ describe('an event binds', () => {
     ])
   })
 
-  test('not with somebody who does not work here then, until it turns out that he did', async () => {
-    const brand = await open()
-    await brand.tell('associates', [{ associateId: 'A1', activeTo: march(5) }])
-    await brand.tell('members', [enrolled(5, 'A1')])
+  test('away from somebody who does not work here any more, until it turns out that he does', async () => {
+    const brand = await open(latest(30))
     await brand.tell('identities', [contact()])
-    await brand.tell('friend-events', [friend(6, 'A1'), friend(7, 'A2')])
+    await brand.tell('friend-events', [friend(7, 'A2')])
     await brand.tell('orders', [sale(4, 'o-1', 'A1'), sale(8, 'o-2', null)])
     expect(await bound(brand)).toEqual([`M1 A1 from ${afterMarch(4)} by first_purchase mall/o-1`])
-    await brand.tell('associates', [{ associateId: 'A1', activeTo: march(3) }])
-    expect(await bound(brand)).toEqual([`M1 A2 from ${march(7)} by friend_added A2/wm1`])
+    await brand.tell('associates', [{ associateId: 'A1', activeTo: march(5) }])
+    expect(await bound(brand)).toEqual([
+      `M1 A1 from ${afterMarch(4)} by first_purchase mall/o-1`,
+      `M1 A2 from ${march(7)} by friend_added A2/wm1`,
+    ])
     expect(await paid(brand)).toEqual(['o-2 A2'])
     await brand.tell('associates', [{ associateId: 'A1', activeTo: null }])
     expect(await bound(brand)).toEqual([`M1 A1 from ${afterMarch(4)} by first_purchase mall/o-1`])
@@ -560,6 +562,24 @@ describe('what is kept', () => {
       INSERT INTO derived_assignments (brand_id, member_no, from_at, associate_id, event_kind, event_id)
       VALUES (${other.brandId}, 'M9', ${march(5)}::text::timestamptz, 'A1', 'enrol', 'M9')`
     expect((await other.get<{ items: Item[] }>('/audit')).items).toMatchObject([{ memberNo: 'M9', derived: [] }])
+  })
+
+  test('is the reason that a card shows', async () => {
+    const brand = await open()
+    await brand.tell('identities', [contact()])
+    await brand.tell('friend-events', [friend(5, 'A1')])
+    await bound(brand)
+    const { brandId } = brand
+    const person = await recognise(service.pool, { brandId, visitorIds: { external_userid: 'wm1' } })
+    expect(person?.assignments).toEqual([
+      {
+        memberNo: 'M1',
+        from: Date.parse(march(5)),
+        attributedAssociate: 'A1',
+        event: 'friend_added',
+        reason: 'friend_added',
+      },
+    ])
   })
 
   test('is the reason that an order shows', async () => {

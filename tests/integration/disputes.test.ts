@@ -315,6 +315,15 @@ describe('who decides', () => {
     expect((await decide(person('manager1'), other, 'rejected')).status).toBe(200)
   })
 
+  test('headquarters decides where another store would bear what a manager gives', async () => {
+    const order = await sale({ sellingStore: 'S4', closer: null, memberNo: 'M-OPENED' })
+    const id = await filed(person('a1'), order)
+    expect((await decide(person('manager1'), id, 'upheld')).status).toBe(403)
+    expect((await decide(person('franchisee2'), id, 'upheld')).status).toBe(403)
+    expect((await decide(person('boss'), id, 'upheld')).status).toBe(200)
+    expect(await owed(order)).toEqual(['closer a1 300'])
+  })
+
   test('a manager sees what was filed about his store’s sales, and decides only what his own people filed', async () => {
     const order = await sale({ sellingStore: 'S2', closer: 'a3', memberNo: 'M-OPENED' })
     const id = await filed(person('a1'), order)
@@ -424,7 +433,7 @@ describe('the lists', () => {
     expect((await seenBy('a1')).length).toBeGreaterThan(5)
     for (const item of await seenBy('manager2')) expect([item.storeCode, item.sellingStore]).toContain('S2')
     for (const item of await seenBy('franchisee1')) expect([item.storeCode, item.sellingStore]).toContain('S3')
-    expect(await seenBy('franchisee2')).toEqual([])
+    for (const item of await seenBy('franchisee2')) expect([item.storeCode, item.sellingStore]).toContain('S4')
     expect((await seenBy('auditor')).length).toBe((await seenBy('boss')).length)
   })
 

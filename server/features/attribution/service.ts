@@ -208,8 +208,11 @@ async function gatherEvidence(
     people.learn(db, brandId, touches),
   ])
   const links: ShareLink[] = [...knownLinks, ...supposedLinks]
-  const touchesOf = groupBy(touches, touch => findPerson(touch, people)?.memberNo ?? null)
-  const assignmentsOf = groupBy(assignmentRows, row => people.last(row.memberNo))
+  const touchesOf = groupBy(touches, touch => findPerson(touch, people)?.memberNo)
+  const assignmentsOf = new Map<string, MemberAssignment[]>()
+  for (const [memberNo, rows] of groupBy(assignmentRows, row => people.last(row.memberNo))) {
+    assignmentsOf.set(memberNo, rows.map(assignmentOf))
+  }
   const lastRecords = new Map(
     persons.filter(person => person.memberNo === person.lastMemberNo).map(p => [p.memberNo, p]),
   )
@@ -238,7 +241,6 @@ async function gatherEvidence(
   ])
 
   const shared = {
-    people,
     members: new Map<string, Member>(
       [...lastRecords].map(([memberNo, row]) => [memberNo, { ...row, levels: readHistory(row.levels) }]),
     ),
@@ -275,6 +277,7 @@ async function gatherEvidence(
   const overridesOf = groupBy(overrides, orderKeyText)
   const heldOrders = new Set(held.map(orderKeyText))
   const firsts = new FirstOrders(earliest, orders, buyers)
+  const none: readonly never[] = []
 
   return {
     orders: orders.map((order, i) => {
@@ -283,24 +286,17 @@ async function gatherEvidence(
       return {
         lastBuyer: lastBuyers[i]!,
         evidence: {
-          ...shared,
           order,
-          refunds: (refundsOf.get(key) ?? []).map(({ refundNo, revision, refundedAt, lines }): Refund => ({
-            refundNo,
-            revision,
-            refundedAt,
-            lines,
-          })),
-          overrides: (overridesOf.get(key) ?? []).map(({ role, associateId, withdrawn, storeCode, at }): Override => ({
-            role: role as AssociateRole,
-            associateId,
-            withdrawn,
-            storeCode,
-            at,
-          })),
+          refunds: refundsOf.get(key)?.map(refundOf) ?? none,
+          overrides: overridesOf.get(key)?.map(overrideOf) ?? none,
           onHold: heldOrders.has(key),
-          assignments: buyer === null ? [] : (assignmentsOf.get(buyer) ?? []).map(assignmentOf),
-          touches: buyer === null ? [] : (touchesOf.get(buyer) ?? []),
+          people,
+          members: shared.members,
+          assignments: (buyer === null ? undefined : assignmentsOf.get(buyer)) ?? none,
+          touches: (buyer === null ? undefined : touchesOf.get(buyer)) ?? none,
+          links: shared.links,
+          associates: shared.associates,
+          stores: shared.stores,
           hasEarlierOrder: buyer !== null && firsts.hasEarlier(order, buyer),
         },
       }
@@ -577,6 +573,21 @@ function orderOf(row: ToldOrder): Order {
   if (row.completedAt !== null) order.completedAt = row.completedAt
   return order
 }
+
+const refundOf = ({ refundNo, revision, refundedAt, lines }: Refund): Refund => ({
+  refundNo,
+  revision,
+  refundedAt,
+  lines,
+})
+
+const overrideOf = (row: Omit<Override, 'role'> & { role: string }): Override => ({
+  role: row.role as AssociateRole,
+  associateId: row.associateId,
+  withdrawn: row.withdrawn,
+  storeCode: row.storeCode,
+  at: row.at,
+})
 
 function touchOf(row: TouchRow): Touch & { linkCode: string } {
   return {

@@ -57,7 +57,7 @@ export interface DerivedAssignment {
  *
  * @param told what was told by API under any of his numbers; at one instant it comes before what an event makes
  * @param policies in the order told
- * @param associates all who are named above; whoever is missing does not work here
+ * @param associates all who are named above; whoever is missing is nobody
  */
 export function replay({
   events,
@@ -88,17 +88,16 @@ export function replay({
   for (const event of [...events].sort(compareEvents)) {
     const { kind, id, at, associateId } = event
     const policy = policyAt(policies, at)
-    if (!policy.on.includes(kind) || !worksAt(associateId, at)) continue
+    if (!policy.on.includes(kind) || !associates.has(associateId)) continue
     const from = takesEffect(event)
     if (toldAt.has(at) || toldAt.has(from)) continue
     const holder = holderAt(at)
     if (holder) {
-      if (holder.associateId === associateId || policy.mode === 'first') continue
+      if (policy.mode === 'first') continue
       const isProtected = at - holder.began < policy.protectDays * DAY_MS && worksAt(holder.associateId, at)
       if (isProtected) continue
     }
     while (derived.length > 0 && derived.at(-1)!.from >= from) derived.pop() // at one instant the last event holds
-    if (holderAt(at)?.associateId === associateId) continue
     derived.push({ from, associateId, event: kind, eventId: id, began: at })
   }
   return derived.map(({ began: _, ...assignment }) => assignment)

@@ -237,8 +237,10 @@ async function resolveMarks(pool: Pool, brandId: number, now: Instant): Promise<
     const marks = await takeMarks(tx, { brandId, markIds: wave.markIds })
     const everybody = marks.find(mark => mark.kind === 'everybody')
     const others = marks.filter(mark => mark !== everybody)
-    await insertMemberMarksOf(tx, { brandId, marks: others, now })
-    await deleteMarks(tx, { brandId, markIds: others.map(mark => mark.markId) })
+    if (others.length > 0) {
+      await insertMemberMarksOf(tx, { brandId, marks: others, now })
+      await deleteMarks(tx, { brandId, markIds: others.map(mark => mark.markId) })
+    }
     if (everybody) {
       const memberNos = await selectMemberNosAfter(tx, { brandId, after: everybody.key, limit: PEOPLE_PER_STEP })
       await rebind(tx, { brandId, memberNos, now })

@@ -495,7 +495,9 @@ export async function selectMarkedBrands(db: Db): Promise<number[]> {
 
 /** How much is not booked yet, and since when. */
 export async function selectBacklog(db: Db, { brandId, now }: Options & { now: Instant }) {
-  const [row] = await db<{ marks: number; jobs: number; months: number; events: number; people: number; oldest: Instant | null }[]>`
+  const [row] = await db<
+    { marks: number; jobs: number; months: number; events: number; people: number; oldest: Instant | null }[]
+  >`
     SELECT
       (SELECT count(*) FROM (
         SELECT DISTINCT kind, key, order_no FROM reconcile_marks WHERE brand_id = ${brandId}) AS distinct_marks
@@ -513,7 +515,8 @@ export async function selectBacklog(db: Db, { brandId, now }: Options & { now: I
       (SELECT count(*) FROM bonus_marks WHERE brand_id = ${brandId}) AS months,
       (SELECT count(*) FROM reward_marks WHERE brand_id = ${brandId}) AS events,
       (SELECT count(*) FROM binding_marks WHERE brand_id = ${brandId}) AS people`
-  const pendingOrders = Number(row!.marks) + Number(row!.jobs) + Number(row!.months) + Number(row!.events) + Number(row!.people)
+  const pendingOrders =
+    Number(row!.marks) + Number(row!.jobs) + Number(row!.months) + Number(row!.events) + Number(row!.people)
   const oldestSeconds = row!.oldest === null ? 0 : Math.max(0, Math.floor((now - row!.oldest) / 1000))
   return { pendingOrders, oldestSeconds }
 }

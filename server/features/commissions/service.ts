@@ -636,7 +636,7 @@ export async function bookBonuses(pool: Pool, brandId: number, now: Instant): Pr
   return await bonusStep(pool, { brandId, zone, plansOf: db => plansOf(db, brandId), now })
 }
 
-/** Books the rewards for events that came, or whose evidence or plan changed. @returns whether there was something to do */
+/** Books the rewards whose evidence or plan changed. @returns whether there was something to do */
 export async function bookRewards(pool: Pool, brandId: number, now: Instant): Promise<boolean> {
   return await rewardStep(pool, { brandId, plansOf: db => plansOf(db, brandId), now })
 }

@@ -110,6 +110,28 @@ export function partiesOf(
   }))
 }
 
+/** The stores that would be owed less for an order, or bear more of it, if a dispute were upheld. */
+export function storesThatLose(now: Decision, upheld: Decision): string[] {
+  const gains = new Map<string, Fen>()
+  const add = (storeCode: string, amountFen: Fen) => gains.set(storeCode, (gains.get(storeCode) ?? 0) + amountFen)
+  const count = (decision: Decision, sign: 1 | -1) => {
+    for (const { payeeKind, payee, bearerKind, bearer, amountFen } of decision.entitlements) {
+      if (payeeKind === 'store') add(payee, sign * amountFen)
+      if (bearerKind === 'store') add(bearer, -sign * amountFen)
+    }
+  }
+  count(upheld, 1)
+  count(now, -1)
+  return [...gains].filter(([, gainFen]) => gainFen < 0).map(([storeCode]) => storeCode)
+}
+
+/** What hangs on a dispute. */
+export interface Stakes {
+  parties: readonly Party[]
+  /** As `storesThatLose`. */
+  losingStores: readonly string[]
+}
+
 /** Why somebody may not decide a dispute. */
 export type Refusal = 'not_his_store' | 'his_own' | 'takes_from_others'
 
@@ -117,7 +139,7 @@ export type Refusal = 'not_his_store' | 'his_own' | 'takes_from_others'
  * Whether somebody may decide a dispute so, and why not.
  *
  * Nobody decides what his own pay hangs on, not even headquarters. A manager or franchisee decides the disputes of his
- * own stores' people; where upholding one would take from another store's people, which he does not answer for,
+ * own stores' people; where upholding one would take from another store or its people, for which he does not answer,
  * headquarters decides.
  *
  * @param decider `associateId` is null for an API key
@@ -127,7 +149,7 @@ export type Refusal = 'not_his_store' | 'his_own' | 'takes_from_others'
 export function refusalToDecide(
   decider: { associateId: string | null; scope: Scope },
   storeCode: string | null,
-  parties: readonly Party[],
+  { parties, losingStores }: Stakes,
   outcome: Outcome,
 ): Refusal | null {
   const { associateId, scope } = decider
@@ -135,8 +157,8 @@ export function refusalToDecide(
   if (scope.reach === 'brand') return null
   const isOwn = (code: string | null) => scope.reach === 'stores' && code !== null && scope.storeCodes.includes(code)
   if (!isOwn(storeCode)) return 'not_his_store'
-  if (outcome === 'upheld' && parties.some(party => party.loses && !isOwn(party.storeCode))) return 'takes_from_others'
-  return null
+  const losers = [...parties.filter(party => party.loses).map(party => party.storeCode), ...losingStores]
+  return outcome === 'upheld' && !losers.every(isOwn) ? 'takes_from_others' : null
 }
 
 /** Enough of a name to know one's own customer by. */

@@ -21,9 +21,10 @@ import {
   partiesOf,
   refusalToDecide,
   sideBySide,
+  storesThatLose,
   type DisputedOrder,
-  type Party,
   type Refusal,
+  type Stakes,
 } from './domain.ts'
 import {
   insertDecision,
@@ -176,19 +177,19 @@ function shownDispute(row: DisputeRow): DisputeItem {
 export async function readDispute(db: Db, caller: Caller, disputeId: string): Promise<DisputeDetail> {
   const { brandId, scope } = caller
   const row = await getDispute(db, caller, disputeId)
-  const { both, parties } = await judged(db, brandId, row)
+  const { both, stakes } = await judged(db, brandId, row)
   const isVisible = await visiblePayees(db, scope)
   const { loaded, decision } = both.now
   const { order, onHold } = loaded.evidence
   const { attribution } = decision
   const named = new Set<string>([row.associateId])
   for (const candidate of attribution.candidates) if (candidate.associateId !== null) named.add(candidate.associateId)
-  for (const party of parties) named.add(party.associateId)
+  for (const party of stakes.parties) named.add(party.associateId)
   for (const role of ROLES) if (attribution.holdings[role].holder) named.add(attribution.holdings[role].holder)
   for (const { holder } of attribution.closers.values()) if (holder !== null) named.add(holder)
   const people = await selectAssociates(db, { brandId, associateIds: [...named] })
   const isOpen = row.status === 'open'
-  const may = (outcome: 'upheld' | 'rejected') => isOpen && refusalOf(caller, row, parties, outcome) === null
+  const may = (outcome: 'upheld' | 'rejected') => isOpen && refusalOf(caller, row, stakes, outcome) === null
   return {
     ...shownDispute(row),
     mayUphold: may('upheld'),
@@ -237,19 +238,20 @@ const orderOf = ({ loaded }: DecidedOrder): OrderKey => {
 }
 
 /** What hangs on a dispute, and for whom. */
-async function judged(
-  db: Db,
-  brandId: number,
-  row: DisputeRow,
-): Promise<{ both: DecidedBoth; parties: readonly Party[] }> {
+async function judged(db: Db, brandId: number, row: DisputeRow): Promise<{ both: DecidedBoth; stakes: Stakes }> {
   const { source, orderNo, associateId } = row
   const role = row.role as AssociateRole
   const [associate] = await selectAssociates(db, { brandId, associateIds: [associateId] })
   const both = await decideBoth(db, { brandId, order: { source, orderNo }, role, associate: associate! })
-  const parties = partiesOf({ role, associateId }, both.now.decision, both.upheld.decision)
+  const [now, upheld] = [both.now.decision, both.upheld.decision]
+  const parties = partiesOf({ role, associateId }, now, upheld)
   const people = await selectAssociates(db, { brandId, associateIds: parties.map(party => party.associateId) })
   const storeOf = new Map(people.map(one => [one.associateId, one.storeCode]))
-  return { both, parties: parties.map(party => ({ ...party, storeCode: storeOf.get(party.associateId) ?? null })) }
+  const stakes: Stakes = {
+    parties: parties.map(party => ({ ...party, storeCode: storeOf.get(party.associateId) ?? null })),
+    losingStores: storesThatLose(now, upheld),
+  }
+  return { both, stakes }
 }
 
 // ------------------------------------------------------------------------------------------------ deciding
@@ -257,15 +259,11 @@ async function judged(
 const REFUSALS: Record<Refusal, string> = {
   not_his_store: 'This is for the manager of his store, or headquarters.',
   his_own: 'Your own pay hangs on it; somebody else decides.',
-  takes_from_others: 'It would take from another store’s people; headquarters decides.',
+  takes_from_others: 'It would take from another store or its people; headquarters decides.',
 }
 
-const refusalOf = (
-  { person, scope }: Caller,
-  row: DisputeRow,
-  parties: readonly Party[],
-  outcome: DecisionBody['outcome'],
-) => refusalToDecide({ associateId: person?.associateId ?? null, scope }, row.storeCode, parties, outcome)
+const refusalOf = ({ person, scope }: Caller, row: DisputeRow, stakes: Stakes, outcome: DecisionBody['outcome']) =>
+  refusalToDecide({ associateId: person?.associateId ?? null, scope }, row.storeCode, stakes, outcome)
 
 /**
  * Decides a dispute, with a reason. Upheld, the role is put into his hands and booked in the same transaction; he and
@@ -283,8 +281,8 @@ export async function decideDispute(
     const row = await lockDispute(tx, caller, disputeId)
     if (row.status === outcome && row.reason === reason) return shownDispute(row)
     if (row.status !== 'open') throw new AppError('conflict', `It was ${row.status} already.`)
-    const { parties } = await judged(tx, brandId, row)
-    const refusal = refusalOf(caller, row, parties, outcome)
+    const { stakes } = await judged(tx, brandId, row)
+    const refusal = refusalOf(caller, row, stakes, outcome)
     if (refusal !== null) throw new AppError('forbidden', REFUSALS[refusal])
 
     const { source, orderNo, role, associateId } = row

@@ -64,7 +64,7 @@ export interface ToldOrder extends OrderKey {
   lines: StoredLine[]
 }
 
-/** Whose rewards may have changed: those of a member, of a contact in WeCom, for a task, for what an associate or a store's associates did. */
+/** Whose rewards may have changed: a member's, a contact's in WeCom, of a task, of an associate, of a store's associates. */
 export interface RewardMark {
   kind: 'member' | 'customer' | 'task' | 'associate' | 'store'
   key: string

@@ -72,20 +72,30 @@ export async function insertRevisions(
   db: Db,
   options: { brandId: number; now: Instant; rows: readonly RevisionRow[] },
 ) {
-  if (options.rows.length === 0) return
+  const { brandId, now, rows } = options
+  if (rows.length === 0) return
+  const column = (valueOf: (row: RevisionRow) => string | number | boolean | null) => arrayText(rows.map(valueOf))
   await db`
     INSERT INTO order_revisions (brand_id, source, order_no, revision, channel, member_no, unionid, openid,
       external_userid, visitor_id, phone_encrypted, phone_hash, selling_store, closer, share_code, paid_at, completed_at,
       cancelled, lines, content_hash, received_at)
-    SELECT ${options.brandId}, source, "orderNo", revision, channel, "memberNo", unionid, openid, "externalUserid",
-      "visitorId", decode("phoneHex", 'hex'), "phoneHash", "sellingStore", closer, "shareCode", "paidAt", "completedAt",
-      cancelled, lines, decode("contentHashHex", 'hex'), ${options.now}
-    FROM json_to_recordset(${JSON.stringify(options.rows)}::text::json)
-      AS row (source text, "orderNo" text, revision int, channel text, "memberNo" text, unionid text, openid text,
-        "externalUserid" text, "visitorId" text, "phoneHex" text, "phoneHash" text, "sellingStore" text, closer text,
-        "shareCode" text, "paidAt" timestamptz, "completedAt" timestamptz, cancelled boolean, lines jsonb,
-        "contentHashHex" text)
-    ORDER BY source COLLATE "C", "orderNo" COLLATE "C", revision`
+    SELECT ${brandId}, source, order_no, revision, channel, member_no, unionid, openid, external_userid, visitor_id,
+      decode(phone_hex, 'hex'), phone_hash, selling_store, closer, share_code, paid_at, completed_at, cancelled, lines,
+      decode(hash_hex, 'hex'), ${now}
+    FROM ROWS FROM (
+      unnest(${column(row => row.source)}::text::text[], ${column(row => row.orderNo)}::text::text[],
+        ${column(row => row.revision)}::text::int[], ${column(row => row.channel)}::text::text[],
+        ${column(row => row.memberNo)}::text::text[], ${column(row => row.unionid)}::text::text[],
+        ${column(row => row.openid)}::text::text[], ${column(row => row.externalUserid)}::text::text[],
+        ${column(row => row.visitorId)}::text::text[], ${column(row => row.phoneHex)}::text::text[],
+        ${column(row => row.phoneHash)}::text::text[], ${column(row => row.sellingStore)}::text::text[],
+        ${column(row => row.closer)}::text::text[], ${column(row => row.shareCode)}::text::text[],
+        ${column(row => row.paidAt)}::text::timestamptz[], ${column(row => row.completedAt)}::text::timestamptz[],
+        ${column(row => row.cancelled)}::text::boolean[], ${column(row => row.contentHashHex)}::text::text[]),
+      json_array_elements(${JSON.stringify(rows.map(row => row.lines))}::text::json)
+    ) AS row (source, order_no, revision, channel, member_no, unionid, openid, external_userid, visitor_id, phone_hex,
+      phone_hash, selling_store, closer, share_code, paid_at, completed_at, cancelled, hash_hex, lines)
+    ORDER BY source COLLATE "C", order_no COLLATE "C", revision`
 }
 
 /** Which revision counts now, and what of it other evidence finds the order by. */

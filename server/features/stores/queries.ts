@@ -18,6 +18,15 @@ export async function selectStores(db: Db, options: { brandId: number; storeCode
     FROM stores WHERE brand_id = ${options.brandId} AND store_code = ANY (${options.storeCodes as string[]}::text[])`
 }
 
+/** Those of these that there are. */
+export async function selectStoreCodes(db: Db, options: { brandId: number; storeCodes: readonly string[] }) {
+  if (options.storeCodes.length === 0) return []
+  const rows = await db<{ storeCode: string }[]>`
+    SELECT store_code AS "storeCode" FROM stores
+    WHERE brand_id = ${options.brandId} AND store_code = ANY (${options.storeCodes as string[]}::text[])`
+  return rows.map(row => row.storeCode)
+}
+
 export async function upsertStores(db: Db, options: { brandId: number; now: Instant; rows: readonly StoreRow[] }) {
   if (options.rows.length === 0) return
   await db`
@@ -51,6 +60,15 @@ export async function selectAssociates(db: Db, options: { brandId: number; assoc
   return await db<AssociateRow[]>`
     SELECT ${db.unsafe(ASSOCIATE_COLUMNS)} FROM associates
     WHERE brand_id = ${options.brandId} AND associate_id = ANY (${options.associateIds as string[]}::text[])`
+}
+
+/** Those of these that there are. */
+export async function selectAssociateIds(db: Db, options: { brandId: number; associateIds: readonly string[] }) {
+  if (options.associateIds.length === 0) return []
+  const rows = await db<{ associateId: string }[]>`
+    SELECT associate_id AS "associateId" FROM associates
+    WHERE brand_id = ${options.brandId} AND associate_id = ANY (${options.associateIds as string[]}::text[])`
+  return rows.map(row => row.associateId)
 }
 
 export async function upsertAssociates(

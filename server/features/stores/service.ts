@@ -11,7 +11,9 @@ import {
 import { createBareMembers, takeTurns, type Take } from '../evidence/service.ts'
 import { tellEmployment, tellKept } from './domain.ts'
 import {
+  selectAssociateIds,
   selectAssociates,
+  selectStoreCodes,
   selectStores,
   upsertAssociates,
   upsertStores,
@@ -26,8 +28,7 @@ export { selectAssociates, selectStores, type AssociateRow, type StoreRow } from
 
 /** Which of these stores there are. */
 export async function existingStores(db: Db, brandId: number, storeCodes: Iterable<string>): Promise<Set<string>> {
-  const rows = await selectStores(db, { brandId, storeCodes: [...new Set(storeCodes)] })
-  return new Set(rows.map(row => row.storeCode))
+  return new Set(await selectStoreCodes(db, { brandId, storeCodes: [...new Set(storeCodes)] }))
 }
 
 /** Which of these associates there are. */
@@ -36,8 +37,7 @@ export async function existingAssociates(
   brandId: number,
   associateIds: Iterable<string>,
 ): Promise<Set<string>> {
-  const rows = await selectAssociates(db, { brandId, associateIds: [...new Set(associateIds)] })
-  return new Set(rows.map(row => row.associateId))
+  return new Set(await selectAssociateIds(db, { brandId, associateIds: [...new Set(associateIds)] }))
 }
 
 /** Stores as told, in whole or in part. A changed type, region or franchisee re-books the orders it speaks of. */
@@ -132,7 +132,8 @@ export const takeAssociates: Take<AssociateItem> = async (context, items) => {
     rows.set(key, after)
     changed.set(key, after)
     if (before && decisiveOfAssociate(before) !== decisiveOfAssociate(after)) context.mark({ kind: 'associate', key })
-    if (canonicalJson(before?.employments) !== canonicalJson(after.employments)) context.bind({ kind: 'associate', key })
+    if (canonicalJson(before?.employments) !== canonicalJson(after.employments))
+      context.bind({ kind: 'associate', key })
     if (before && rewarding(before) !== rewarding(after)) context.reward({ kind: 'associate', key })
     return before ? updated(key) : created(key)
   })

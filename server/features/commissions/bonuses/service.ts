@@ -136,7 +136,6 @@ export async function bonusStep(
   return await transact(pool, async tx => {
     const marks = await takeBonusMarks(tx, { brandId, limit: MONTHS_PER_STEP })
     if (marks.length === 0) return false
-    const plans = await options.plansOf(tx)
     for (const reason of new Set(marks.map(mark => mark.reason))) {
       const distinct = new Map(
         marks
@@ -145,6 +144,7 @@ export async function bonusStep(
       )
       const months = [...distinct.values()].map(({ associateId, month }) => ({ associateId, month }))
       await lockMonths(tx, { brandId, months })
+      const plans = await options.plansOf(tx) // read under the lock: another may have booked by newer ones
       const booked = new Map((await selectBonusEntitlements(tx, { brandId, months })).map(row => [bonusKey(row), row]))
       const bookings: BonusBooking[] = []
       for (const row of (await decideMonths(tx, { brandId, zone, plans, months })).flatMap(month => month.owed)) {

@@ -31,8 +31,8 @@ import {
 } from './queries.ts'
 
 /** How many accounts are gathered by one transaction, and how many rows of each; what has more is gathered by itself. */
-const ACCOUNTS_AT_ONCE = 50
-const ROWS_OF_ONE = 2000
+const ACCOUNTS_AT_ONCE = 100
+const ROWS_OF_ONE = 1000
 /** How many rows one transaction gathers of a large account, or frees. */
 const ROWS_AT_ONCE = 10_000
 const STATEMENTS_AT_ONCE = 1000
@@ -45,6 +45,8 @@ interface Gathering {
   brandId: number
   settlementId: string
   cutoff: Instant
+  /** Says that the turn was lost. */
+  signal: AbortSignal
 }
 
 /**
@@ -62,9 +64,9 @@ export async function gatherSettlement(
   { brandId, actor }: Caller,
   { cutoff, now }: { cutoff: Instant; now: Instant },
 ): Promise<string> {
-  return await inTurn(pool, { brandId, waitMs: WAIT_MS }, async () => {
-    await clearAway(pool, brandId)
-    const settlement = { brandId, settlementId: uuidv7(now), cutoff }
+  return await inTurn(pool, { brandId, waitMs: WAIT_MS }, async signal => {
+    await clearAway(pool, brandId, signal)
+    const settlement = { brandId, settlementId: uuidv7(now), cutoff, signal }
     await insertSettlement(pool, { ...settlement, now, actor })
     const accounts = await selectAccounts(pool, { brandId })
     for (let i = 0; i < accounts.length; i += ACCOUNTS_AT_ONCE) {
@@ -72,6 +74,7 @@ export async function gatherSettlement(
       const large = await step(pool, settlement, tx => gatherAccounts(tx, batch))
       for (const account of large) await gatherLarge(pool, settlement, account)
     }
+    signal.throwIfAborted()
     await transact(pool, async tx => {
       if (!(await updateComplete(tx, settlement))) throw new TakenApart()
       await insertActivity(tx, {
@@ -119,20 +122,29 @@ const TURNS_MAX = 2
 let turns = 0
 
 /**
- * Does something while nobody else gathers for the brand. The lock is held by a transaction of its own that changes
- * nothing: it has no number, so no mark waits for it. Whoever waits holds no connection.
+ * Does something while nobody else gathers for the brand. Whoever waits holds no connection.
  *
+ * @param work is to stop at its signal: the turn was lost
  * @throws AppError settlement.busy
  */
 async function inTurn<T>(
   pool: Pool,
   { brandId, waitMs }: { brandId: number; waitMs: number },
-  work: () => Promise<T>,
+  work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const until = performance.now() + waitMs
   for (;;) {
-    const done = turns < TURNS_MAX ? await takeTurn(pool, brandId, work) : null
-    if (done) return done.result
+    const turn = turns < TURNS_MAX ? await takeTurn(pool, brandId) : null
+    if (turn) {
+      const lost = new Promise<never>((_, reject) => {
+        turn.signal.addEventListener('abort', () => reject(turn.signal.reason as Error))
+      })
+      try {
+        return await Promise.race([work(turn.signal), lost])
+      } finally {
+        await turn.end()
+      }
+    }
     if (performance.now() >= until) {
       throw new AppError('settlement.busy', 'Another settlement is being gathered; come again when it is done.')
     }
@@ -140,19 +152,48 @@ async function inTurn<T>(
   }
 }
 
-/** @returns null where somebody else has the turn */
-async function takeTurn<T>(pool: Pool, brandId: number, work: () => Promise<T>): Promise<{ result: T } | null> {
+interface Turn {
+  /** Aborted when the turn is lost with its connection. */
+  signal: AbortSignal
+  end(): Promise<void>
+}
+
+/**
+ * The lock is held by a transaction that does nothing else: it has no number, so no mark waits for it. Where its
+ * connection is lost it is left alone and not ended: the driver would end what somebody else began on it since.
+ *
+ * @returns null where somebody else has the turn
+ */
+async function takeTurn(pool: Pool, brandId: number): Promise<Turn | null> {
   turns++
-  try {
-    return await pool.begin(async tx => ((await tryTurn(tx, { brandId })) ? { result: await work() } : null))
-  } finally {
-    turns--
-  }
+  const lost = new AbortController()
+  return await new Promise<Turn | null>((resolve, reject) => {
+    let release = () => {}
+    const released = new Promise<void>(done => (release = done))
+    const held = pool.begin(async tx => {
+      if (!(await tryTurn(tx, { brandId }))) return
+      const end = async () => {
+        if (lost.signal.aborted) return
+        release()
+        await held
+      }
+      resolve({ signal: lost.signal, end })
+      await released
+    })
+    const over = held.then(
+      () => resolve(null),
+      (error: unknown) => {
+        lost.abort(error)
+        reject(error as Error)
+      },
+    )
+    void over.finally(() => turns--)
+  })
 }
 
 async function clearAwayIfFree(pool: Pool, brandId: number): Promise<void> {
   try {
-    await inTurn(pool, { brandId, waitMs: 0 }, () => clearAway(pool, brandId))
+    await inTurn(pool, { brandId, waitMs: 0 }, signal => clearAway(pool, brandId, signal))
   } catch (error) {
     // Whoever has the turn does it, or who comes next.
     if (!(error instanceof AppError)) throw error
@@ -168,6 +209,7 @@ class TakenApart extends Error {
 
 /** One of the many short transactions that a settlement is gathered by. */
 async function step<T>(pool: Pool, settlement: Gathering, work: (tx: Tx) => Promise<T>): Promise<T> {
+  settlement.signal.throwIfAborted()
   return await transact(pool, async tx => {
     await planAnew(tx)
     const result = await work(tx)
@@ -224,15 +266,17 @@ async function repeat<Position>(next: (from: Position | null) => Promise<Positio
 // ------------------------------------------------------------------------------------------------ clear away
 
 /** Frees what is left of the brand's discarded drafts, and of those that nobody gathers any more. */
-async function clearAway(pool: Pool, brandId: number): Promise<void> {
+async function clearAway(pool: Pool, brandId: number, signal: AbortSignal): Promise<void> {
   const settlementIds = await transact(pool, tx => updateLeftovers(tx, { brandId }))
   for (const settlementId of settlementIds) {
     const key = { brandId, settlementId }
-    const free = <T>(work: (tx: Tx) => Promise<T>) =>
-      transact(pool, async tx => {
+    const free = async <T>(work: (tx: Tx) => Promise<T>) => {
+      signal.throwIfAborted()
+      return await transact(pool, async tx => {
         await planAnew(tx)
         return await work(tx)
       })
+    }
     await repeat<RowPosition>(after =>
       free(async tx => {
         const until = await selectRowAhead(tx, { ...key, after, ahead: ROWS_AT_ONCE })
