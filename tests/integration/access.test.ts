@@ -91,6 +91,33 @@ const rows: Row[] = [
     body: { reason: 'no' },
     expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
   })),
+  { route: 'POST /api/v1/plans/backtest', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'POST /api/v1/settlements', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'GET /api/v1/settlements', expected: READ },
+  ...['', '/statements', '/statements/associate/a1', '/franchises', '/franchises/F1'].map((page): Row => ({
+    route: `GET /api/v1/settlements/:settlementId${page
+      .replace('associate/a1', ':payeeKind/:payee')
+      .replace('F1', ':franchiseeId')}`,
+    url: `/api/v1/settlements/${UUID}${page}`,
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  })),
+  {
+    route: 'GET /api/v1/settlements/:settlementId/invoices',
+    url: `/api/v1/settlements/${UUID}/invoices`,
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  },
+  ...['/approve', '/pay'].map((deed): Row => ({
+    route: `POST /api/v1/settlements/:settlementId${deed}`,
+    url: `/api/v1/settlements/${UUID}${deed}`,
+    body: {},
+    expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
+  })),
+  {
+    route: 'DELETE /api/v1/settlements/:settlementId',
+    url: `/api/v1/settlements/${UUID}`,
+    expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
+  },
+  { route: 'GET /api/v1/clearing', expected: BRAND },
   { route: 'GET /api/v1/handovers', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
   { route: 'GET /api/v1/handovers/leavers', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
   {
