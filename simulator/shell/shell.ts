@@ -207,6 +207,8 @@ function hear(event: WorldEvent): void {
       // Also where a test has moved the client from outside.
       void refresh()
       return
+    case 'callback':
+      return // for the service, not for who looks on
   }
 }
 

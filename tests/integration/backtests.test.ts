@@ -323,16 +323,16 @@ describe('a long back-test', () => {
   test('that is cancelled while it runs stops at its next look, and does not come back', async () => {
     const jobId = await start(brand, body)
     const owner = openPool(own.databaseUrl, { max: 1, asOwner: true })
-    let ran: Promise<boolean> | null = null
+    const running: Promise<boolean>[] = []
     let batches = 0
     await owner.begin(async tx => {
       await tx`LOCK TABLE order_revisions IN ACCESS EXCLUSIVE MODE` // it waits for its first batch
-      ran = run(() => ++batches > 1_000_000)
+      running.push(run(() => ++batches > 1_000_000))
       while ((await brand.get<Job>(`/jobs/${jobId}`)).status !== 'running') await sleep(10)
       await brand.send('DELETE', `/jobs/${jobId}`)
       await sleep(1100) // its lease has to be renewed
     })
-    await ran
+    await Promise.all(running)
     await owner.end()
     expect(batches).toBe(0)
     const job = await brand.get<Job>(`/jobs/${jobId}`)
