@@ -183,6 +183,13 @@ export class Brand {
     }
   }
 
+  /** Of `months`, the one that an instant of the history is in. */
+  monthIndexOf(instant: Instant): number {
+    let index = 0
+    while (this.months[index]!.end <= instant) index++
+    return index
+  }
+
   drawStore(random: Random): GeneratedStore {
     return this.stores[this.#storesBySales.draw(random)]!
   }

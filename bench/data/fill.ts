@@ -8,12 +8,12 @@ import { createVault } from '../../server/lib/vault.ts'
 import { boundInstant, DAY_MS, formatInstant } from '../../server/lib/time.ts'
 import { Brand, type BrandOptions, type GeneratedStore } from './brand.ts'
 import { CopyStream } from './copy.ts'
-import { SHARDS } from './history.ts'
 import { dropIndexes, forgetIndexes, hasMissingIndexes, rebuildIndex, selectMissingIndexes } from './indexes.ts'
 import { mix, Random } from './random.ts'
 import type { RowBuffer } from './row-buffer.ts'
 import { Rows } from './rows.ts'
 import { TABLES, type TableName } from './tables.ts'
+import { SHARDS } from './timeline.ts'
 import type { WorkerMessage, WorkerOptions } from './worker.ts'
 
 export interface FillOptions {

@@ -117,6 +117,10 @@ export function personOf(brand: Brand, index: number, vault: Pick<Vault, 'hash'>
   }
 }
 
+/** Ids in one shape for all, what is absent being undefined; see `drawOrder`. */
+export const idsOf = ({ unionid, openid, external_userid, visitor }: { [K in IdentityKind]?: string | undefined }) =>
+  ({ unionid, openid, external_userid, visitor }) as VisitorIds
+
 /** What `decide` needs to know of who is who, for one person. */
 export function peopleOf({ identities, phoneHash, memberNo, oldNumber }: Person): People {
   return {

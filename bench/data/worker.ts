@@ -16,7 +16,7 @@ export interface WorkerOptions {
 export type WorkerMessage =
   | { kind: 'progress'; orders: number }
   /** All is written, and by month and associate what the orders add to the basis of his bonus. */
-  | { kind: 'done'; rows: Record<string, number>; bases: Map<string, number>[] }
+  | { kind: 'done'; rows: Record<string, number>; bases: readonly Map<string, number>[] }
 
 /** Between two looks at what has to be sent. */
 const BATCH = 200
@@ -39,7 +39,7 @@ while (history.tellOrders(BATCH)) {
 }
 await Promise.all(streams.map(stream => stream.end()))
 await pool.end()
-tell({ kind: 'progress', orders: history.orderCount })
+tell({ kind: 'progress', orders: history.toldOrders })
 tell({
   kind: 'done',
   rows: Object.fromEntries(opened.map(([table, stream]) => [table, stream.rows.rows])),

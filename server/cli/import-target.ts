@@ -24,7 +24,7 @@ export type ImportTarget = {
 export async function openImportTarget(brandSlug: string | undefined): Promise<ImportTarget> {
   const settings = readSettings()
   const { url, name, stop } = await findDatabase(settings)
-  const pool = openPool(url, { max: 2 })
+  const pool = openPool(url, { max: 4 }) // several batches are under way at once
   const close = async (): Promise<void> => {
     await pool.end({ timeout: 5 })
     await stop()

@@ -6,11 +6,18 @@ const QUOTED = /[{},"\\\s]|^$|^null$/i
  * the driver would quote and escape one by one.
  */
 export function arrayText(values: readonly (string | number | boolean | null)[]): string {
-  return `{${values.map(elementText).join(',')}}`
+  let text = ''
+  let last: (typeof values)[number] | undefined
+  let lastText = ''
+  for (const value of values) {
+    if (value !== last) lastText = elementText((last = value)) // the same value often comes many times in a row
+    text += text === '' ? lastText : `,${lastText}`
+  }
+  return `{${text}}`
 }
 
-function elementText(value: string | number | boolean | null): string | number | boolean {
+function elementText(value: string | number | boolean | null): string {
   if (value === null) return 'NULL'
-  if (typeof value !== 'string' || !QUOTED.test(value)) return value
+  if (typeof value !== 'string' || !QUOTED.test(value)) return String(value)
   return `"${value.replace(/["\\]/g, '\\$&')}"`
 }

@@ -33,6 +33,19 @@ export function contentHash(content: unknown): Buffer {
   return hash('sha256', canonicalJson(content), 'buffer')
 }
 
+/** The names of fields as JSON writes them; there are few, and they come by the thousand. */
+const writtenNames = new Map<string, string>()
+const NAMES_KEPT = 1000
+
+function writtenName(name: string): string {
+  let written = writtenNames.get(name)
+  if (written === undefined) {
+    written = `${JSON.stringify(name)}:`
+    if (writtenNames.size < NAMES_KEPT) writtenNames.set(name, written)
+  }
+  return written
+}
+
 /** JSON with sorted keys and without undefined. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
@@ -40,7 +53,7 @@ export function canonicalJson(value: unknown): string {
     let text = ''
     for (const key of Object.keys(value).sort()) {
       const field = (value as Record<string, unknown>)[key]
-      if (field !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(field)}`
+      if (field !== undefined) text += (text === '' ? '' : ',') + writtenName(key) + canonicalJson(field)
     }
     return `{${text}}`
   }

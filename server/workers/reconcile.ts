@@ -34,6 +34,16 @@ export function startReconcileWorker(options: {
     })
   const listening = pool.listen('daogou_marks', () => wake()).catch(options.onError)
 
+  /** By brand: until when its bonuses rest. While orders pour in, a month would else be added up for each of them. */
+  const resting = new Map<number, number>()
+  const bookRestedBonuses = async (brandId: number) => {
+    const began = performance.now()
+    if (began < (resting.get(brandId) ?? 0)) return
+    await bookBonuses(pool, brandId, now())
+    const ended = performance.now()
+    resting.set(brandId, ended + 2 * (ended - began))
+  }
+
   const run = async () => {
     while (!isStopped) {
       try {
@@ -43,7 +53,7 @@ export function startReconcileWorker(options: {
           await bindStep(pool, brandId, now())
           await reconcileStep(pool, brandId, now())
           await rebookStep(pool, brandId, now())
-          await bookBonuses(pool, brandId, now())
+          await bookRestedBonuses(brandId)
           await bookRewards(pool, brandId, now())
         }
         await sleep(brands.size > 0 ? SOON_MS : IDLE_MS)

@@ -52,6 +52,12 @@ const ingestRow = (kind: string, item: object): Row => ({
 const SINCE = '2025-01-01T00:00:00+08:00'
 const PAID = '2026-05-01T12:00:00+08:00'
 const UUID = '018f0000-0000-7000-8000-000000000001'
+const settlementId = (n: number) => `018f0000-0000-7000-8000-00000000001${n}`
+const SETTLEMENT = {
+  approved: `/api/v1/settlements/${settlementId(1)}`,
+  draft: `/api/v1/settlements/${settlementId(2)}`,
+  foreign: `/api/v1/settlements/${settlementId(3)}`,
+}
 
 const rows: Row[] = [
   ingestRow('stores', { storeCode: 'S1' }),
@@ -324,6 +330,92 @@ const rows: Row[] = [
     url: '?externalUserid=wmX',
     expected: BRAND,
   },
+  { route: 'GET /api/v1/settlements', expected: READ },
+  { route: 'GET /api/v1/settlements/:settlementId', what: 'with his own', url: SETTLEMENT.approved, expected: READ },
+  { route: 'GET /api/v1/settlements/:settlementId', what: 'a draft', url: SETTLEMENT.draft, expected: BRAND },
+  {
+    route: 'GET /api/v1/settlements/:settlementId',
+    what: 'of the other brand',
+    url: SETTLEMENT.foreign,
+    expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses,
+  },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/statements',
+    url: `${SETTLEMENT.approved}/statements`,
+    expected: READ,
+  },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/statements',
+    what: 'of a draft',
+    url: `${SETTLEMENT.draft}/statements`,
+    expected: BRAND,
+  },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/statements/:payeeKind/:payee',
+    what: 'own',
+    url: `${SETTLEMENT.approved}/statements/associate/a1`,
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/statements/:payeeKind/:payee',
+    what: 'another associate’s',
+    url: `${SETTLEMENT.approved}/statements/associate/a3`,
+    expected: BRAND,
+  },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/statements/:payeeKind/:payee',
+    what: 'F1’s store',
+    url: `${SETTLEMENT.approved}/statements/store/S2`,
+    expected: [401, 403, 200, 403, 404, 404, 200, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/invoices',
+    url: `${SETTLEMENT.approved}/invoices`,
+    expected: BRAND,
+  },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/franchises',
+    url: `${SETTLEMENT.approved}/franchises`,
+    expected: [401, 403, 200, 403, 404, 404, 200, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/franchises/:franchiseeId',
+    what: 'F1',
+    url: `${SETTLEMENT.approved}/franchises/F1`,
+    expected: [401, 403, 200, 403, 404, 404, 200, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/franchises/:franchiseeId',
+    what: 'F2',
+    url: `${SETTLEMENT.approved}/franchises/F2`,
+    expected: BRAND,
+  },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/franchises/:franchiseeId',
+    what: 'F1 in a draft',
+    url: `${SETTLEMENT.draft}/franchises/F1`,
+    expected: BRAND,
+  },
+  { route: 'GET /api/v1/clearing', expected: BRAND },
+  { route: 'POST /api/v1/settlements', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  {
+    route: 'POST /api/v1/settlements/:settlementId/pay',
+    what: 'a draft',
+    url: `${SETTLEMENT.draft}/pay`,
+    expected: [401, 403, 403, 409, 403, 403, 403, 409, 403],
+  },
+  {
+    route: 'POST /api/v1/settlements/:settlementId/approve',
+    what: 'of the other brand',
+    url: `${SETTLEMENT.foreign}/approve`,
+    expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
+  },
+  {
+    route: 'DELETE /api/v1/settlements/:settlementId',
+    what: 'an approved one',
+    url: SETTLEMENT.approved,
+    expected: [401, 403, 403, 409, 403, 403, 403, 409, 403],
+  },
   { route: 'GET /api/v1/audit', expected: BRAND },
   { route: 'GET /api/v1/rejected-items', expected: BRAND },
   { route: 'GET /api/v1/plans', expected: BRAND },
@@ -339,6 +431,7 @@ const rows: Row[] = [
     expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
   },
   { route: 'POST /api/v1/plans', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'POST /api/v1/plans/backtest', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'POST /api/v1/overrides', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'POST /api/v1/holds', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   {
@@ -631,6 +724,7 @@ describe('who may call what', () => {
     await service.ingest('task-events', [{ taskId: 'own', kind: 'done', at: PAID, associateId: 'a1', task: 'visit' }])
     await service.ingest('friend-events', [{ associateId: 'a3', externalUserid: 'wmX', kind: 'added', at: PAID }])
     await otherBrand(service)
+    await insertSettlements(service)
     await disputesAndFindings(service)
     await service.settled()
     for (const name of CALLERS) {
@@ -745,4 +839,18 @@ async function disputesAndFindings({ pool }: TestService): Promise<void> {
       INSERT INTO notices (brand_id, associate_id, notice_id, kind, details, created_at)
       VALUES (1, ${of}, ${noticeId(of)}, 'dispute_decided', '{}', now())`
   }
+}
+
+/** One that is approved, with statements of a1, a3 and F1's store; a draft; and one of the other brand. */
+async function insertSettlements({ pool }: TestService): Promise<void> {
+  await pool`
+    INSERT INTO settlements (brand_id, settlement_id, cutoff, status, total_fen, statement_count, carried_count, row_count,
+      created_at, created_by)
+    VALUES (1, ${settlementId(1)}, ${PAID}, 'approved', 3, 3, 0, 0, now(), 'test'),
+      (1, ${settlementId(2)}, ${PAID}, 'draft', 0, 0, 0, 0, now(), 'test'),
+      (2, ${settlementId(3)}, ${PAID}, 'approved', 0, 0, 0, 0, now(), 'test')`
+  await pool`
+    INSERT INTO settlement_statements (brand_id, settlement_id, payee_kind, payee, total_fen, row_count, carried)
+    VALUES (1, ${settlementId(1)}, 'associate', 'a1', 1, 0, false), (1, ${settlementId(1)}, 'associate', 'a3', 1, 0, false),
+      (1, ${settlementId(1)}, 'store', 'S2', 1, 0, false)`
 }

@@ -137,7 +137,7 @@ const TIERS = {
 }
 
 describe('what a back-test says comes true when the plan is published', () => {
-  test.each([11, 12, 13, 14, 15])('for random histories and plans (seed %i)', async seed => {
+  test.each([11, 12])('for random histories and plans (seed %i)', async seed => {
     const brand = await openBrand(service)
     const [bodies] = fc.sample(plans, { seed, numRuns: 1 }) as [PlanBody[]]
     for (const [i, body] of bodies.entries()) {

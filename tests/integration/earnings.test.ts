@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decideOrder } from '../../server/features/commissions/service.ts'
@@ -386,20 +385,15 @@ describe('an order', () => {
   })
 
   test('knows how far each fen is: held, pending, available, settled', async () => {
-    const { pool } = service
-    const settlementId = randomUUID()
-    await pool`
-      INSERT INTO settlements (brand_id, settlement_id, cutoff, status, total_fen, statement_count, carried_count,
-        row_count, created_at, created_by)
-      VALUES (1, ${settlementId}, ${NOW}, 'draft', 0, 0, 0, 0, ${NOW}, 'test')`
-    await pool`
-      INSERT INTO settlement_rows (brand_id, row_id, booked_at, settlement_id, payee_kind, payee, carried)
-      SELECT brand_id, row_id, booked_at, ${settlementId}, payee_kind, payee, false FROM ledger_rows
-      WHERE brand_id = 1 AND order_no = 'T-3' AND payee = 'a1'`
+    // What became available before: T-3 and T-2 of this month, and what April's orders earned.
+    const cutoff = at('2026-05-14T12:00:00.001')
+    const { status, body } = await service.post('/settlements', { cutoff })
+    expect(status).toBe(201)
     expect((await orderOf('a1', 'T-3')).state).toBe('available') // a draft settles nothing
-    await pool`UPDATE settlements SET status = 'approved' WHERE settlement_id = ${settlementId}`
+    const approved = await service.post(`/settlements/${String(body['settlementId'])}/approve`, {})
+    expect(approved.body).toMatchObject({ status: 'approved' })
     expect((await orderOf('a1', 'T-3')).state).toBe('settled')
-    expect((await earningsOf('a1')).figures).toMatchObject({ settledFen: 3_000, availableFen: 120 })
+    expect((await earningsOf('a1')).figures).toMatchObject({ settledFen: 3_120, availableFen: 0 })
     // A refund of what was settled is taken back from what comes next.
     await tell(service, {
       refunds: [
@@ -413,7 +407,7 @@ describe('an order', () => {
       ],
     })
     expect(await orderOf('a1', 'T-3')).toMatchObject({ amountFen: 1_500, state: 'available', takenBackFen: 1_500 })
-    expect((await earningsOf('a1')).figures).toMatchObject({ settledFen: 3_000, availableFen: 120 - 1_500 })
+    expect((await earningsOf('a1')).figures).toMatchObject({ settledFen: 3_120, availableFen: -1_500 })
   })
 
   test.each([1, 2, 3, 7])('comes page by page, each once (%i at a time)', async limit => {

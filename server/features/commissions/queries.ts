@@ -223,16 +223,17 @@ function decidedRows(db: Db, rows: readonly (DecidedRow & Partial<NewOrderRow>)[
   const column = (valueOf: (row: (typeof rows)[number]) => string | number | boolean | null) =>
     arrayText(rows.map(valueOf))
   return db`
-    unnest(${column(row => row.source)}::text::text[], ${column(row => row.orderNo)}::text::text[],
-      ${column(row => row.revision ?? null)}::text::int[],
-      ${column(row => (row.closers ? arrayText(row.closers) : null))}::text::text[],
-      ${column(row => row.buyer)}::text::text[], ${column(row => row.isFirstOrder)}::text::boolean[],
-      ${column(row => row.netFen)}::text::bigint[], ${column(row => row.commissionFen)}::text::bigint[],
-      ${column(row => row.relation)}::text::text[], ${column(row => row.isUnattributed)}::text::boolean[],
-      ${column(row => row.isUnplanned)}::text::boolean[], ${column(row => JSON.stringify(row.roles))}::text::text[],
-      ${column(row => arrayText(row.associates))}::text::text[]
+    ROWS FROM (
+      unnest(${column(row => row.source)}::text::text[], ${column(row => row.orderNo)}::text::text[],
+        ${column(row => row.revision ?? null)}::text::int[],
+        ${column(row => (row.closers ? arrayText(row.closers) : null))}::text::text[],
+        ${column(row => row.buyer)}::text::text[], ${column(row => row.isFirstOrder)}::text::boolean[],
+        ${column(row => row.netFen)}::text::bigint[], ${column(row => row.commissionFen)}::text::bigint[],
+        ${column(row => row.relation)}::text::text[], ${column(row => row.isUnattributed)}::text::boolean[],
+        ${column(row => row.isUnplanned)}::text::boolean[], ${column(row => arrayText(row.associates))}::text::text[]),
+      json_array_elements(${JSON.stringify(rows.map(row => row.roles))}::text::json)
     ) AS row (source, order_no, revision, closers, buyer, is_first_order, net_fen, commission_fen, relation,
-      is_unattributed, is_unplanned, roles, associates)`
+      is_unattributed, is_unplanned, associates, roles)`
 }
 
 /** What was decided about orders, for lists and figures. Rows that say so already are left alone. */

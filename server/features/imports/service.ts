@@ -22,6 +22,12 @@ export type { ImportCounts } from './state.ts'
 /** The ingest calls take at most so many items. */
 export const batchItemsMax = 1000
 
+/**
+ * How many batches may be under way at once: while the database writes one, the next are read and looked at. Only of kinds
+ * whose items say the same in whatever order they come; of the others a later item may name what an earlier one made.
+ */
+const batchesUnderWay = (kind: ItemKind) => (['orders', 'refunds', 'touches', 'identities'].includes(kind) ? 3 : 1)
+
 export type ImportProgress = {
   /** The last line dealt with. */
   line: number
@@ -49,7 +55,7 @@ export type ImportOptions = {
   /** Which brand of which database: an import that was interrupted there must not be gone on with elsewhere. */
   target?: string
   state?: ImportStateStore
-  /** Ends the import after the batch under way; it can go on later. */
+  /** Ends the import after the batches under way; it can go on later. */
   signal?: AbortSignal
   /** Smaller batches than {@link batchItemsMax}, for tests. */
   batchSize?: number
@@ -100,6 +106,37 @@ export async function runImport(options: ImportOptions): Promise<ImportResult> {
   let line = resumed?.linesDone ?? 0
   const report = () => options.onProgress?.({ line, bytesRead, bytesTotal: survey.bytes, counts: { ...counts } })
 
+  const underWay: { batch: Batch; taken: Promise<Taken> }[] = []
+  /** Waits for the oldest batch under way, and writes down what became of it. */
+  const settleOldest = async () => {
+    const { batch, taken } = underWay.shift()!
+    const { compiled, units, lastLine } = batch
+    rejects ??= dryRun
+      ? undefined
+      : await openRejects({
+          path: rejectsFile,
+          header: compiled.columns,
+          delimiter: mapping.delimiter ?? ',',
+          keepBytes: resumed?.rejectsBytes ?? 0,
+        })
+    const { errorsOf, statuses } = await taken
+    for (const status of statuses) counts[status] += 1
+    for (const unit of units) {
+      const errors = errorsOf.get(unit)
+      if (errors === undefined) continue
+      counts.rejected += 1
+      counts.rejectedLines += unit.rows.length
+      await rejects?.write(unit.rows, errors)
+      options.onReject?.(errors)
+    }
+    if (lastLine > 0) line = lastLine
+    if (rejects !== undefined && lastLine > 0) {
+      const rejectsBytes = await rejects.flush()
+      await store.write({ fingerprint, linesDone: lastLine, rejectsBytes, counts })
+    }
+    report()
+  }
+
   const pieces = readText(file, survey.encoding, bytes => (bytesRead = bytes))
   const batches = readBatches({
     pieces,
@@ -109,35 +146,17 @@ export async function runImport(options: ImportOptions): Promise<ImportResult> {
     linesDone: resumed?.linesDone ?? 0,
   })
   try {
-    for await (const { compiled, units, lastLine } of batches) {
-      rejects ??= dryRun
-        ? undefined
-        : await openRejects({
-            path: rejectsFile,
-            header: compiled.columns,
-            delimiter: mapping.delimiter ?? ',',
-            keepBytes: resumed?.rejectsBytes ?? 0,
-          })
-      const errorsOf = await takeUnits(units, { ...options, dryRun }, counts)
-      for (const unit of units) {
-        const errors = errorsOf.get(unit)
-        if (errors === undefined) continue
-        counts.rejected += 1
-        counts.rejectedLines += unit.rows.length
-        await rejects?.write(unit.rows, errors)
-        options.onReject?.(errors)
-      }
-      if (lastLine > 0) line = lastLine
-      if (rejects !== undefined && lastLine > 0) {
-        const rejectsBytes = await rejects.flush()
-        await store.write({ fingerprint, linesDone: lastLine, rejectsBytes, counts })
-      }
-      report()
+    for await (const batch of batches) {
+      const taken = takeUnits(batch.units, { ...options, dryRun })
+      taken.catch(() => {}) // told when its turn comes
+      underWay.push({ batch, taken })
+      while (underWay.length >= batchesUnderWay(mapping.kind)) await settleOldest()
       if (options.signal?.aborted === true) {
         isComplete = false
         break
       }
     }
+    while (underWay.length > 0) await settleOldest()
   } catch (error) {
     if (error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
       throw new ImportFailure(`after line ${line} the file is not ${survey.encoding}; name its encoding`, {
@@ -146,6 +165,7 @@ export async function runImport(options: ImportOptions): Promise<ImportResult> {
     }
     throw error
   } finally {
+    await Promise.allSettled(underWay.map(({ taken }) => taken))
     await rejects?.close()
   }
   const after = await stat(file)
@@ -234,14 +254,17 @@ function lastLineOf(units: readonly Unit[]): number {
   return units.at(-1)?.rows.reduce((last, row) => Math.max(last, row.line), 0) ?? 0
 }
 
-/** Sends the units that became items, counts the answers, and gives the errors of those that were not taken. */
+/** What became of a batch: the errors of the units that were not taken, and how each of the others was. */
+type Taken = { errorsOf: Map<Unit, readonly LineError[]>; statuses: Exclude<ItemResult['status'], 'rejected'>[] }
+
+/** Sends the units that became items. */
 async function takeUnits(
   units: readonly Unit[],
   options: ImportOptions & { dryRun: boolean },
-  counts: ImportCounts,
-): Promise<Map<Unit, readonly LineError[]>> {
+): Promise<Taken> {
   const { kind } = options.mapping
-  const errorsOf = new Map<Unit, readonly LineError[]>()
+  const errorsOf: Taken['errorsOf'] = new Map()
+  const statuses: Taken['statuses'] = []
   const sent: { unit: Unit; item: Item }[] = []
   for (const unit of units) {
     if (unit.item === undefined) errorsOf.set(unit, unit.errors)
@@ -256,10 +279,10 @@ async function takeUnits(
   if (results.length !== items.length) throw new Error(`the ingest answered ${results.length} of ${items.length} items`)
   for (const [i, { unit }] of sent.entries()) {
     const { status, error } = results[i]!
-    if (status !== 'rejected') counts[status] += 1
+    if (status !== 'rejected') statuses.push(status)
     else errorsOf.set(unit, errorsOfRejection(unit.rows, error ?? { code: 'rejected', message: 'without a reason' }))
   }
-  return errorsOf
+  return { errorsOf, statuses }
 }
 
 function resultOfValidation(error: ItemError | undefined): Omit<ItemResult, 'key'> {

@@ -1,28 +1,11 @@
-import type { StoredLine, StoredRefundLine } from '../../../drizzle/schema/orders.ts'
+import type { StoredRefundLine } from '../../../drizzle/schema/orders.ts'
 import type { Db } from '../../database.ts'
 import { arrayText } from '../../lib/array-text.ts'
-import type { Instant } from '../../lib/time.ts'
-import type { OrderKey } from '../evidence/service.ts'
+import { formatInstant, type Instant } from '../../lib/time.ts'
+import type { OrderKey, ToldOrder } from '../evidence/service.ts'
 
-export interface RevisionRow {
-  source: string
-  orderNo: string
-  revision: number
-  channel: string
-  memberNo: string | null
-  unionid: string | null
-  openid: string | null
-  externalUserid: string | null
-  visitorId: string | null
+export interface RevisionRow extends ToldOrder {
   phoneHex: string | null
-  phoneHash: string | null
-  sellingStore: string | null
-  closer: string | null
-  shareCode: string | null
-  paidAt: string
-  completedAt: string | null
-  cancelled: boolean
-  lines: StoredLine[]
   contentHashHex: string
 }
 
@@ -90,7 +73,8 @@ export async function insertRevisions(
         ${column(row => row.visitorId)}::text::text[], ${column(row => row.phoneHex)}::text::text[],
         ${column(row => row.phoneHash)}::text::text[], ${column(row => row.sellingStore)}::text::text[],
         ${column(row => row.closer)}::text::text[], ${column(row => row.shareCode)}::text::text[],
-        ${column(row => row.paidAt)}::text::timestamptz[], ${column(row => row.completedAt)}::text::timestamptz[],
+        ${column(row => formatInstant(row.paidAt))}::text::timestamptz[],
+        ${column(row => (row.completedAt === null ? null : formatInstant(row.completedAt)))}::text::timestamptz[],
         ${column(row => row.cancelled)}::text::boolean[], ${column(row => row.contentHashHex)}::text::text[]),
       json_array_elements(${JSON.stringify(rows.map(row => row.lines))}::text::json)
     ) AS row (source, order_no, revision, channel, member_no, unionid, openid, external_userid, visitor_id, phone_hex,
@@ -103,6 +87,7 @@ export async function updateCountedRevisions(db: Db, options: { brandId: number;
   if (options.rows.length === 0) return
   const rows = options.rows.map(row => ({
     ...row,
+    paidAt: formatInstant(row.paidAt),
     lines: undefined,
     closers: [...new Set([row.closer, ...row.lines.map(line => line.closer)].filter(closer => closer != null))],
   }))

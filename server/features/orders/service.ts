@@ -1,4 +1,3 @@
-import type { StoredLine } from '../../../drizzle/schema/orders.ts'
 import type { Tx } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { uuidv7 } from '../../lib/ids.ts'
@@ -91,18 +90,8 @@ export const takeOrders: Take<OrderItem> = async (context, items) => {
   const changed = [...nowCounted.values()].filter(row => isKnown.has(orderKey(row)))
   await updateCountedRevisions(tx, { brandId, rows: changed })
   for (const row of changed) context.reconcileNow(keyOnly(row))
-  for (const row of nowCounted.values()) if (!isKnown.has(orderKey(row))) context.bookNew(toldOrder(row))
+  for (const row of nowCounted.values()) if (!isKnown.has(orderKey(row))) context.bookNew(row)
   return results
-}
-
-/** A revision as whoever decides about the order takes it. */
-function toldOrder(row: RevisionRow): ToldOrder {
-  const { phoneHex: _sealed, contentHashHex: _hash, paidAt, completedAt, ...rest } = row
-  return {
-    ...rest,
-    paidAt: parseInstant(paidAt)!,
-    completedAt: completedAt === null ? null : parseInstant(completedAt),
-  }
 }
 
 const keyOnly = ({ source, orderNo }: OrderKey): OrderKey => ({ source, orderNo })
@@ -138,8 +127,7 @@ function faultOf(item: OrderItem, stores: ReadonlySet<string>, associates: Reado
 
 /** The revision as it is kept, in one spelling: two tellings of the same are the same bytes. */
 function rowOf(item: OrderItem, hashOf: (text: string) => string): RevisionRow {
-  const lines: StoredLine[] = [...item.lines].sort((a, b) => a.lineNo - b.lineNo)
-  const row = {
+  const told: ToldOrder = {
     source: item.source,
     orderNo: item.orderNo,
     revision: item.revision ?? 1,
@@ -153,12 +141,14 @@ function rowOf(item: OrderItem, hashOf: (text: string) => string): RevisionRow {
     sellingStore: item.sellingStore ?? null,
     closer: item.closer ?? null,
     shareCode: item.shareCode ?? null,
-    paidAt: formatInstant(parseInstant(item.paidAt)!),
-    completedAt: item.completedAt === undefined ? null : formatInstant(parseInstant(item.completedAt)!),
+    paidAt: parseInstant(item.paidAt)!,
+    completedAt: item.completedAt === undefined ? null : parseInstant(item.completedAt),
     cancelled: item.cancelled ?? false,
-    lines,
+    lines: [...item.lines].sort((a, b) => a.lineNo - b.lineNo),
   }
-  return { ...row, phoneHex: null, contentHashHex: contentHash(row).toString('hex') }
+  const { paidAt, completedAt } = told
+  const texts = { paidAt: formatInstant(paidAt), completedAt: completedAt === null ? null : formatInstant(completedAt) }
+  return { ...told, phoneHex: null, contentHashHex: contentHash({ ...told, ...texts }).toString('hex') }
 }
 
 /** Refunds: each revision once; the highest of each refundNo counts. They may come before their order. */

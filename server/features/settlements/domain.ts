@@ -55,8 +55,8 @@ export const payeeKey = ({ payeeKind, payee }: { payeeKind: string; payee: strin
 export type NewPayment = Payment & { payeeKind: string; payee: string; amountFen: Fen }
 
 /**
- * Which tries to record. A statement is paid once: a second `paid` changes nothing, and neither does the last failure
- * told again. What was paid cannot fail afterwards.
+ * Which tries to record. A statement is paid once: a second `paid` changes nothing, and neither does a failure that was
+ * told before. What was paid cannot fail afterwards.
  *
  * @param statements those that the reports name, by `payeeKey`; one that is not there is a fault
  * @returns what to record, in the order told; with faults, nothing is to be recorded
@@ -70,15 +70,21 @@ export function decidePayments(
   const faults: ValueFault[] = []
   const tries = new Map([...statements].map(([key, statement]) => [key, [...statement.payments]]))
   for (const [i, report] of reports.entries()) {
+    const at = `payments[${i}]`
     const key = payeeKey(report)
     const statement = statements.get(key)
     const told = tries.get(key) ?? []
-    const fault = faultOf(report, statement, told)
-    if (fault) {
-      faults.push({ path: `payments[${i}].${fault.code === 'paid_already' ? 'status' : 'payee'}`, ...fault })
-    } else if (statement && !isKnown(report, told)) {
-      const { status, reference, reason, at, payeeKind, payee } = report
-      const payment = { status, reference, reason, at: at ?? now }
+    if (!statement) {
+      faults.push({ path: `${at}.payee`, code: 'unknown_payee', message: 'This payee has no statement here.' })
+    } else if (!isPayable(statement)) {
+      faults.push({ path: `${at}.payee`, code: 'not_payable', message: 'Nothing is to be paid on this statement.' })
+    } else if (!isKnown(report, told)) {
+      if (paymentStateOf(told) === 'paid') {
+        faults.push({ path: `${at}.status`, code: 'paid_already', message: 'This statement was paid before.' })
+        continue
+      }
+      const { status, reference, reason, payeeKind, payee } = report
+      const payment = { status, reference, reason, at: report.at ?? now }
       told.push(payment)
       payments.push({ ...payment, payeeKind, payee, amountFen: statement.totalFen })
     }
@@ -86,22 +92,14 @@ export function decidePayments(
   return { payments, faults }
 }
 
-function faultOf(
-  { status }: PaymentReport,
-  statement: StatementToPay | undefined,
-  told: readonly Payment[],
-): Omit<ValueFault, 'path'> | null {
-  if (!statement) return { code: 'unknown_payee', message: 'This payee has no statement here.' }
-  if (!isPayable(statement)) return { code: 'not_payable', message: 'Nothing is to be paid on this statement.' }
-  if (status === 'failed' && paymentStateOf(told) === 'paid') {
-    return { code: 'paid_already', message: 'This statement was paid before.' }
-  }
-  return null
-}
-
 /** Whether a report says nothing new. */
 function isKnown({ status, reference, reason, at }: PaymentReport, told: readonly Payment[]): boolean {
   if (status === 'paid') return paymentStateOf(told) === 'paid'
-  const last = told.at(-1)
-  return last?.reference === reference && last.reason === reason && (at === null || at === last.at)
+  return told.some(
+    before =>
+      before.status === 'failed' &&
+      before.reference === reference &&
+      before.reason === reason &&
+      (at === null || at === before.at),
+  )
 }

@@ -164,6 +164,12 @@ async function work(
   const wholeMonthOf = wholeMonths(span, zone)
   const load = (from: OrderPlace | null) => loadBatch(pool, { ...span, after: from, plans, candidate })
 
+  const renew = () => {
+    const done = Math.min(fold.orders, total)
+    return renewLease(pool, { ...lease, seconds: LEASE_SECONDS, done, total, now: now() })
+  }
+
+  if (!(await renew())) return
   let renewedAt = performance.now()
   let keptAt = renewedAt
   let loading = load(after)
@@ -188,14 +194,7 @@ async function work(
     if (isLast) break
     const time = performance.now()
     if (time - renewedAt >= RENEW_MS) {
-      const isOurs = await renewLease(pool, {
-        ...lease,
-        seconds: LEASE_SECONDS,
-        done: Math.min(fold.orders, total),
-        total,
-        now: now(),
-      })
-      if (!isOurs) return
+      if (!(await renew())) return
       renewedAt = time
     }
     if (time - keptAt >= KEEP_MS || isStopped()) {

@@ -53,12 +53,13 @@ export async function insertBonusMarks(
   { brandId, months, reason, now }: Options & { months: readonly MonthKey[]; reason: BookingReason; now: Instant },
 ) {
   if (months.length === 0) return
-  const distinct = [...new Map(months.map(key => [JSON.stringify([key.associateId, key.month]), key])).values()]
-  const rows = distinct.map(({ associateId, month }) => ({ markId: uuidv7(now), associateId, month }))
+  const distinct = [...new Map(months.map(key => [`${key.month} ${key.associateId}`, key])).values()]
   await db`
     INSERT INTO bonus_marks (brand_id, mark_id, associate_id, month, reason, marked_at)
-    SELECT ${brandId}, "markId", "associateId", month, ${reason}, ${now}
-    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS row ("markId" uuid, "associateId" text, month text)`
+    SELECT ${brandId}, mark_id, associate_id, month, ${reason}, ${now}
+    FROM unnest(${arrayText(distinct.map(() => uuidv7(now)))}::text::uuid[],
+      ${arrayText(distinct.map(key => key.associateId))}::text::text[],
+      ${arrayText(distinct.map(key => key.month))}::text::text[]) AS row (mark_id, associate_id, month)`
   await db`SELECT pg_notify('daogou_marks', ${String(brandId)})`
 }
 

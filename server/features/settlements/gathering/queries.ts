@@ -70,20 +70,32 @@ export async function lockGathering(db: Db, { brandId, settlementId }: Key): Pro
   return rows.length > 0
 }
 
+/** Before it no row can be in a settlement that became available at or after it; null where there is no settlement yet. */
+export async function selectLastCutoff(db: Db, { brandId, settlementId }: Key) {
+  const [row] = await db<{ cutoff: Instant | null }[]>`
+    SELECT max(cutoff) AS cutoff FROM settlements WHERE brand_id = ${brandId} AND settlement_id <> ${settlementId}`
+  return row!.cutoff
+}
+
 /**
  * What an account is owed and no settlement has, that became available before the cut-off. Whether a row is settled is
  * asked as a value and not by EXISTS, which the planner would turn into a join: as long as it knows nothing of an account
  * it takes it to have one row, and compares each row with all.
+ *
+ * @param freeFrom rows that became available then or later are in no settlement, and need not be looked for
  */
-const unsettledRows = (db: Db, { brandId, cutoff }: Options & { cutoff: Instant }) => db`
+const unsettledRows = (
+  db: Db,
+  { brandId, cutoff, freeFrom }: Options & { cutoff: Instant; freeFrom: Instant | null },
+) => db`
   SELECT l.row_id, l.booked_at, l.payee_kind, l.payee, l.bearer_kind, l.bearer, l.amount_fen, l.available_at,
     CASE l.subject WHEN 'order_line' THEN l.role ELSE l.subject END AS purpose
   FROM ledger_rows AS l
   WHERE l.brand_id = ${brandId} AND l.payee_kind = account."payeeKind" AND l.payee = account.payee
-    AND l.available_at < ${cutoff} AND (
+    AND l.available_at < ${cutoff} AND (${freeFrom === null ? db`false` : db`l.available_at >= ${freeFrom}`} OR (
       SELECT s.settlement_id FROM settlement_rows AS s
       WHERE s.brand_id = ${brandId} AND s.payee_kind = l.payee_kind AND s.payee = l.payee AND s.row_id = l.row_id
-        AND NOT s.carried) IS NULL`
+        AND NOT s.carried) IS NULL)`
 
 /**
  * Puts what these accounts are owed into the settlement: rows, parts and statements, in one statement and so of one
@@ -93,33 +105,38 @@ const unsettledRows = (db: Db, { brandId, cutoff }: Options & { cutoff: Instant 
  */
 export async function gatherAccounts(
   db: Db,
-  options: Key & { cutoff: Instant; accounts: readonly Account[]; rowsMax: number },
+  options: Key & { cutoff: Instant; freeFrom: Instant | null; accounts: readonly Account[]; rowsMax: number },
 ) {
   const { brandId, settlementId, accounts, rowsMax } = options
   return await db<Account[]>`
     WITH account AS MATERIALIZED (
       SELECT * FROM jsonb_to_recordset(${JSON.stringify(accounts)}::text::jsonb) AS account ("payeeKind" text, payee text)
     ), row AS MATERIALIZED (
-      SELECT row.*, sum(amount_fen) OVER whole AS total_fen, count(*) OVER whole AS row_count
-      FROM account CROSS JOIN LATERAL (${unsettledRows(db, options)} LIMIT ${rowsMax + 1}) AS row
-      WINDOW whole AS (PARTITION BY row.payee_kind, row.payee)
+      SELECT row.* FROM account CROSS JOIN LATERAL (
+        SELECT *, sum(amount_fen) OVER () AS total_fen, count(*) OVER () AS row_count
+        FROM (${unsettledRows(db, options)} LIMIT ${rowsMax + 1}) AS unsettled
+      ) AS row
     ), gathered AS (
       INSERT INTO settlement_rows (brand_id, settlement_id, payee_kind, payee, row_id, booked_at, carried)
       SELECT ${brandId}, ${settlementId}, payee_kind, payee, row_id, booked_at, total_fen < 0
       FROM row WHERE row_count <= ${rowsMax}
+    ), sums AS MATERIALIZED (
+      SELECT payee_kind, payee, total_fen, row_count, bearer_kind, bearer, purpose, sum(amount_fen) AS part_fen,
+        count(*) AS part_count
+      FROM row WHERE row_count <= ${rowsMax}
+      GROUP BY payee_kind, payee, total_fen, row_count, bearer_kind, bearer, purpose
     ), part AS (
       INSERT INTO settlement_parts (brand_id, settlement_id, payee_kind, payee, bearer_kind, bearer, purpose, total_fen,
         row_count, carried)
-      SELECT ${brandId}, ${settlementId}, payee_kind, payee, bearer_kind, bearer, purpose, sum(amount_fen)::bigint,
-        count(*), total_fen < 0
-      FROM row WHERE row_count <= ${rowsMax}
-      GROUP BY payee_kind, payee, bearer_kind, bearer, purpose, total_fen
+      SELECT ${brandId}, ${settlementId}, payee_kind, payee, bearer_kind, bearer, purpose, part_fen::bigint, part_count,
+        total_fen < 0
+      FROM sums
     ), statement AS (
       INSERT INTO settlement_statements (brand_id, settlement_id, payee_kind, payee, payee_type, total_fen, row_count,
         carried)
-      SELECT ${brandId}, ${settlementId}, payee_kind, row.payee, ${payeeType(db, brandId)},
-        total_fen::bigint, row_count, total_fen < 0
-      FROM (SELECT DISTINCT payee_kind, payee, total_fen, row_count FROM row WHERE row_count <= ${rowsMax}) AS row
+      SELECT ${brandId}, ${settlementId}, payee_kind, payee, ${payeeType(db, brandId)}, total_fen::bigint, row_count,
+        total_fen < 0
+      FROM (SELECT DISTINCT payee_kind, payee, total_fen, row_count FROM sums) AS row
     )
     SELECT DISTINCT payee_kind AS "payeeKind", payee FROM row WHERE row_count > ${rowsMax}`
 }
@@ -151,7 +168,7 @@ export async function gatherRows(
     WITH row AS MATERIALIZED (
       SELECT row.* FROM (SELECT ${account.payeeKind}::text AS "payeeKind", ${account.payee}::text AS payee) AS account
       CROSS JOIN LATERAL (
-        ${unsettledRows(db, options)} ${from === null ? db`` : db`AND l.available_at >= ${from}`}
+        ${unsettledRows(db, { ...options, freeFrom: null })} ${from === null ? db`` : db`AND l.available_at >= ${from}`}
         ORDER BY l.available_at LIMIT ${limit}
       ) AS row
     ), gathered AS (

@@ -20,6 +20,7 @@ import {
   selectAccountAhead,
   selectAccounts,
   selectBrandsWithLeftovers,
+  selectLastCutoff,
   selectRowAhead,
   tryTurn,
   updateComplete,
@@ -68,9 +69,10 @@ export async function gatherSettlement(
     await clearAway(pool, brandId, signal)
     const settlement = { brandId, settlementId: uuidv7(now), cutoff, signal }
     await insertSettlement(pool, { ...settlement, now, actor })
+    const freeFrom = await selectLastCutoff(pool, settlement)
     const accounts = await selectAccounts(pool, { brandId })
     for (let i = 0; i < accounts.length; i += ACCOUNTS_AT_ONCE) {
-      const batch = { ...settlement, accounts: accounts.slice(i, i + ACCOUNTS_AT_ONCE), rowsMax: ROWS_OF_ONE }
+      const batch = { ...settlement, freeFrom, accounts: accounts.slice(i, i + ACCOUNTS_AT_ONCE), rowsMax: ROWS_OF_ONE }
       const large = await step(pool, settlement, tx => gatherAccounts(tx, batch))
       for (const account of large) await gatherLarge(pool, settlement, account)
     }
