@@ -1,5 +1,6 @@
 import type { Figure } from './lib/figure.ts'
+import { backtest } from './backtest.ts'
 import { generation } from './generation.ts'
 
 /** In the order in which they run. A figure is a file of its own; to add one, name it here. */
-export const figures: readonly Figure[] = [generation]
+export const figures: readonly Figure[] = [generation, backtest]

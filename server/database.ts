@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url'
 import { existsSync } from 'node:fs'
-import { Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { migrate } from 'drizzle-orm/postgres-js/migrator'
@@ -39,8 +38,7 @@ export function openPool(url: string, options: PoolOptions = {}): Pool {
     max: options.max ?? 10,
     connect_timeout: 10,
     // Whoever asks while the database is away waits for the next try: let that be soon, and the answer 503.
-    backoff: () => RECONNECT_SECONDS,
-    ...({ socket: openSocket } as object),
+    backoff: attempt => Math.min(2 ** attempt / 20, 1),
     idle_timeout: 0,
     max_lifetime: 60 * 60,
     onnotice: () => {},
@@ -55,25 +53,6 @@ export function openPool(url: string, options: PoolOptions = {}): Pool {
       bigint: { to: 20, from: [20], serialize: String, parse: parseBigint },
     },
   })
-}
-
-/** How long a connection that was lost waits before it is tried again. */
-const RECONNECT_SECONDS = 0.2
-
-/**
- * A socket whose end is never told as that of an error. Between a socket's `error` and its `close` the driver may hand
- * the connection one more statement; told of an error at the close, it forgets that statement, and whoever waits for it,
- * a request or the worker, waits for ever. Told of a plain end it rejects it. (The driver's option `socket` is missing
- * in its types.)
- */
-function openSocket(options: { host: string[]; port: number[]; path: string | false | undefined }): Socket {
-  const socket = new Socket()
-  const emit = socket.emit.bind(socket)
-  socket.emit = (event: string | symbol, ...rest: unknown[]) => emit(event, ...(event === 'close' ? [false] : rest))
-  const [host = 'localhost'] = options.host
-  if (options.path) socket.connect(options.path)
-  else socket.connect(options.port[0] ?? 5432, host)
-  return Object.assign(socket, { host, port: options.port[0] }) // by which TLS knows the server's name
 }
 
 /** `2026-03-01 12:00:00.123+00`: the connection's time zone is UTC. */
