@@ -68,7 +68,7 @@ const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 
 async function allOf<T>(brand: BrandClient, path: string): Promise<T[]> {
   const items: T[] = []
-  for (let cursor: string | null = ''; cursor !== null; ) {
+  for (let cursor: string | null = ''; cursor !== null;) {
     const joiner = path.includes('?') ? '&' : '?'
     const page: { items: T[]; nextCursor: string | null } = await brand.get(
       `${path}${joiner}limit=500${cursor === '' ? '' : `&cursor=${cursor}`}`,
@@ -212,7 +212,12 @@ describe('what a back-test says comes true when the plan is published', () => {
 describe('a back-test is refused', () => {
   const plan = planBody()
   test.each<[string, unknown, string, string[]]>([
-    ['faults of the plan by their path', { plan: { ...plan, holdDays: -1 }, ...MARCH }, 'invalid_plan', ['plan.holdDays']],
+    [
+      'faults of the plan by their path',
+      { plan: { ...plan, holdDays: -1 }, ...MARCH },
+      'invalid_plan',
+      ['plan.holdDays'],
+    ],
     ['no plan', { ...MARCH }, 'invalid_plan', ['plan']],
     ['from at to', { plan, from: MARCH.from, to: MARCH.from }, 'invalid_body', ['to']],
     ['from after to', { plan, from: MARCH.to, to: MARCH.from }, 'invalid_body', ['to']],

@@ -80,7 +80,11 @@ async function sums(brand: BrandClient) {
     SELECT sum(amount_fen)::int AS fen FROM ledger_rows WHERE brand_id = ${brand.brandId} AND subject = 'order_line'`
   const [bonus] = await pool<{ fen: number }[]>`
     SELECT COALESCE(sum(amount_fen), 0)::int AS fen FROM ledger_rows WHERE brand_id = ${brand.brandId} AND subject = 'bonus'`
-  return { versions: Object.fromEntries(rows.map(row => [row.version, row.fen])), ledger: ledger!.fen, bonus: bonus!.fen }
+  return {
+    versions: Object.fromEntries(rows.map(row => [row.version, row.fen])),
+    ledger: ledger!.fen,
+    bonus: bonus!.fen,
+  }
 }
 
 describe('a retroactive plan', () => {
@@ -109,7 +113,7 @@ describe('a retroactive plan', () => {
       const end = (async () => {
         for (;;) await step(brand, dying)
       })().catch((error: unknown) => (died = error))
-      for (let waiting = 0; waiting === 0; ) {
+      for (let waiting = 0; waiting === 0;) {
         const rows = await owner`
           SELECT pg_terminate_backend(pid) FROM pg_stat_activity
           WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%ledger_rows%'`
@@ -152,7 +156,11 @@ describe('a retroactive plan that is cancelled while it is being booked', () => 
     expect(items).toMatchObject([{ planVersion: 1, amountFen: 180 }])
 
     await work(brand)
-    expect(await brand.get(`/jobs/${jobId}`)).toMatchObject({ status: 'cancelled', done: ORDERS + 3, total: ORDERS + 3 })
+    expect(await brand.get(`/jobs/${jobId}`)).toMatchObject({
+      status: 'cancelled',
+      done: ORDERS + 3,
+      total: ORDERS + 3,
+    })
     const withLate = before.ledger + 3 * 300 - 120
     expect(await sums(brand)).toEqual({
       versions: { 1: withLate },

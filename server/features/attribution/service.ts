@@ -353,7 +353,11 @@ export async function recognise(
   return {
     memberNo: person.memberNo,
     memberNos,
-    ids: [...new Map(ids.map(id => [JSON.stringify([id.kind, id.value]), id as { kind: IdentityKind; value: string }])).values()],
+    ids: [
+      ...new Map(
+        ids.map(id => [JSON.stringify([id.kind, id.value]), id as { kind: IdentityKind; value: string }]),
+      ).values(),
+    ],
     assignments: assignments.map(row => ({ ...assignmentOf(row), reason: row.reason })),
   }
 }
@@ -444,7 +448,11 @@ class PeopleBook implements People {
       const others = this.phones.get(owner.phoneHash) ?? []
       if (!others.includes(owner.memberNo)) this.phones.set(owner.phoneHash, [...others, owner.memberNo])
     }
-    await this.learnNumbers(db, brandId, distinct([...seen.map(one => one.memberNo), ...links.map(link => link.memberNo)]))
+    await this.learnNumbers(
+      db,
+      brandId,
+      distinct([...seen.map(one => one.memberNo), ...links.map(link => link.memberNo)]),
+    )
   }
 
   /** Looks up what these numbers became. */

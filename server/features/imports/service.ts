@@ -258,10 +258,7 @@ function lastLineOf(units: readonly Unit[]): number {
 type Taken = { errorsOf: Map<Unit, readonly LineError[]>; statuses: Exclude<ItemResult['status'], 'rejected'>[] }
 
 /** Sends the units that became items. */
-async function takeUnits(
-  units: readonly Unit[],
-  options: ImportOptions & { dryRun: boolean },
-): Promise<Taken> {
+async function takeUnits(units: readonly Unit[], options: ImportOptions & { dryRun: boolean }): Promise<Taken> {
   const { kind } = options.mapping
   const errorsOf: Taken['errorsOf'] = new Map()
   const statuses: Taken['statuses'] = []
