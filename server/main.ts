@@ -70,7 +70,11 @@ async function main(): Promise<void> {
     isClosing = true
     log.info({ signal }, 'closing')
     await Promise.race([
-      app.close().then(() => Promise.all([worker.stop(), backtests.stop(), housekeeping.stop(), risks.stop(), wecomWorkers.stop()])),
+      app
+        .close()
+        .then(() =>
+          Promise.all([worker.stop(), backtests.stop(), housekeeping.stop(), risks.stop(), wecomWorkers.stop()]),
+        ),
       sleep(CLOSE_MS, undefined, { ref: false }),
     ])
     await data.close()

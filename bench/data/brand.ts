@@ -6,6 +6,7 @@ import { planOf } from '../../server/features/commissions/plans.ts'
 import { Calendar } from './calendar.ts'
 import { plansOf } from './plans.ts'
 import { mix, Random, WeightedIndex } from './random.ts'
+import { MEMBERS_PER_TURN, numberAmongAll, SHARDS } from './shards.ts'
 
 /** What decides everything about a generated brand: the same options give the same brand. */
 export interface BrandOptions {
@@ -175,12 +176,18 @@ export class Brand {
       role: isManager ? 'manager' : 'associate',
       payeeType: kind === 'customer' ? 'individual' : 'employee',
       storeCode,
-      // Members are numbered from the front, and there are more of them than associates.
-      memberNo: isMember && index * 3 < this.options.orders / 16 ? memberNoOf(index * 3) : null,
+      memberNo: isMember ? this.#ownMemberNo(index) : null,
       invitedBy: index > 10 && random.chance(0.1) ? `a${String(1 + random.below(10)).padStart(5, '0')}` : null,
       kinds: [{ value: kind, from: null }],
       employments,
     }
+  }
+
+  /** An associate's own membership: some of the first members are associates. Each shard has more than so many. */
+  #ownMemberNo(index: number): string | null {
+    const member = 3 * Math.floor(index / SHARDS)
+    if (member >= this.options.orders / 80) return null
+    return memberNoOf(numberAmongAll(index % SHARDS, member, MEMBERS_PER_TURN))
   }
 
   /** Of `months`, the one that an instant of the history is in. */

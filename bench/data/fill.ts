@@ -1,4 +1,3 @@
-import { Worker } from 'node:worker_threads'
 import { monthlyBonus } from '../../server/features/commissions/bonuses/domain.ts'
 import { planInForce } from '../../server/features/commissions/domain.ts'
 import type { BonusEntitlement } from '../../server/features/commissions/service.ts'
@@ -12,9 +11,8 @@ import { dropIndexes, forgetIndexes, hasMissingIndexes, rebuildIndex, selectMiss
 import { mix, Random } from './random.ts'
 import type { RowBuffer } from './row-buffer.ts'
 import { Rows } from './rows.ts'
+import { runShards, type ShardResult } from './run-shards.ts'
 import { TABLES, type TableName } from './tables.ts'
-import { SHARDS } from './timeline.ts'
-import type { WorkerMessage, WorkerOptions } from './worker.ts'
 
 export interface FillOptions {
   databaseUrl: string
@@ -186,39 +184,6 @@ function* targetsOf(brand: Brand) {
 function* linksOf(brand: Brand) {
   for (let number = 0; number < brand.linksPerAssociate; number++) {
     for (let associate = 0; associate < brand.associates.length; associate++) yield brand.linkOf(associate, number)
-  }
-}
-
-type ShardResult = Extract<WorkerMessage, { kind: 'done' }>
-
-async function runShards({ databaseUrl, dataKey, brand, onProgress, signal }: FillOptions): Promise<ShardResult[]> {
-  const done = new Array<number>(SHARDS).fill(0)
-  const workers: Worker[] = []
-  try {
-    return await Promise.all(
-      done.map(
-        (_, shard) =>
-          new Promise<ShardResult>((resolve, reject) => {
-            const workerData: WorkerOptions = { databaseUrl, dataKey, brand, shard }
-            const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-              workerData,
-              resourceLimits: { maxYoungGenerationSizeMb: 96 }, // what is made for an order is garbage soon after
-              execArgv: ['--import', new URL('../lib/typescript.mjs', import.meta.url).href],
-            })
-            workers.push(worker)
-            worker.on('message', (message: WorkerMessage) => {
-              if (message.kind === 'done') return resolve(message)
-              done[shard] = message.orders
-              onProgress({ phase: 'orders', orders: done.reduce((sum, count) => sum + count, 0) })
-            })
-            signal?.addEventListener('abort', () => reject(signal.reason as Error))
-            worker.once('error', reject)
-            worker.once('exit', code => reject(new Error(`a thread ended early, with ${code}`)))
-          }),
-      ),
-    )
-  } finally {
-    await Promise.all(workers.map(worker => worker.terminate()))
   }
 }
 

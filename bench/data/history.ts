@@ -134,11 +134,11 @@ export class History {
     const plan = planInForce(plans, paidAt)
 
     const person = customer?.person ?? null
-    const buyer = { person, visitor: person ? null : `v-${options.orders + orderNumber}`, orderNumber, paidAt }
-    const done = drawTouches(this.#brand, random, { ...buyer, since: lastPaidAt })
+    const visitor = person ? null : `v-${options.orders + orderNumber}`
+    const done = drawTouches(this.#brand, random, { person, visitor, orderNumber, paidAt, since: lastPaidAt })
     for (const touch of done) this.#write.touch(this.#to.touches, this.#to.touch_keys, touch)
     const touches = this.#touchesWithin(id, done, paidAt - (plan?.attribution.windowDays ?? 0) * DAY_MS)
-    const { order, link } = drawOrder(this.#brand, random, { ...buyer, touches })
+    const { order, link } = drawOrder(this.#brand, random, { person, visitor, orderNumber, paidAt, touches })
 
     const { cancelled } = this.#book(plan, random, person?.phone ?? null, {
       order,
@@ -212,7 +212,7 @@ export class History {
 
     const summary = summaryOf(decision, evidence.order.cancelled, order.channel)
     this.#write.order(this.#to.orders, evidence.order, summary, receivedAt)
-    for (const entry of decision.entitlements) this.#write.entitlement(this.#to.entitlements, order, entry)
+    for (const entry of byKey(decision.entitlements)) this.#write.entitlement(this.#to.entitlements, order, entry)
     this.#writeBases(order, basesOf(decision, plan))
     return evidence.order
   }
@@ -229,12 +229,17 @@ export class History {
     const monthIndex = this.#brand.monthIndexOf(order.paidAt)
     const { month } = this.#brand.months[monthIndex]!
     const sums = this.bases[monthIndex]!
-    for (const [associateId, basisFen] of bases) {
+    for (const associateId of bases.size > 1 ? [...bases.keys()].sort() : bases.keys()) {
+      const basisFen = bases.get(associateId)!
       this.#write.basis(this.#to.tier_bases, order, { associateId, month, basisFen })
       sums.set(associateId, (sums.get(associateId) ?? 0) + basisFen)
     }
   }
 }
+
+/** In the order of the table's key: an index over what is sorted is built in a fraction of the time. */
+const byKey = (entries: readonly Entitlement[]): readonly Entitlement[] =>
+  entries.length < 2 ? entries : [...entries].sort((a, b) => a.lineNo - b.lineNo || (a.role < b.role ? -1 : 1))
 
 function linksOf(touches: readonly KnownTouch[], link: ShareLink | null): ReadonlyMap<string, ShareLink> {
   if (touches.length === 0 && link === null) return NO_LINKS

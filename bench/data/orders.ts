@@ -3,7 +3,7 @@ import { DAY_MS, MINUTE_MS, type Instant } from '../../server/lib/time.ts'
 import type { Brand, GeneratedStore } from './brand.ts'
 import { idsOf, type Person } from './person.ts'
 import type { Random } from './random.ts'
-import { drawSharer, type Buyer, type KnownTouch } from './touches.ts'
+import { drawSharer, FIRST_NUMBER, type Buyer, type KnownTouch } from './touches.ts'
 
 const CANCELLED_SHARE = 0.01
 const REVISED_SHARE = 0.04
@@ -25,8 +25,8 @@ export function drawOrder(
   const { memberNo, phoneHash, visitorIds } = buyerAs(random, about, { isInStore, paidAt })
   // One shape for all orders, what is absent being undefined: `decide` is several times as fast as with many shapes.
   const order = {
-    source: isInStore ? 'pos' : 'mall',
-    orderNo: String(100_000_000 + about.orderNumber),
+    source: 'oms', // one system hands on the orders of tills and mini-program
+    orderNo: String(FIRST_NUMBER + about.orderNumber),
     revision: 1,
     channel: isInStore ? ('in_store' as const) : ('online' as const),
     memberNo,
@@ -65,16 +65,35 @@ function drawShareCode(
 
 /** What an order says of who bought. */
 function buyerAs(random: Random, { person, visitor }: Buyer, order: { isInStore: boolean; paidAt: Instant }) {
-  const { isInStore, paidAt } = order
-  const nothing = { memberNo: undefined, phoneHash: undefined, visitorIds: idsOf({}) }
-  if (!person) return isInStore ? nothing : { ...nothing, visitorIds: idsOf({ visitor: visitor! }) }
+  const { unionid, openid, phoneHash, memberNo } = identityIn(random, person, order)
+  const isUnknownVisitor = person === null && !order.isInStore
+  const visitorIds = idsOf({ unionid, openid, visitor: isUnknownVisitor ? visitor! : undefined })
+  return { memberNo, phoneHash, visitorIds }
+}
+
+interface BuyerIdentity {
+  memberNo?: string
+  phoneHash?: string
+  unionid?: string | undefined
+  openid?: string | undefined
+}
+
+const UNKNOWN: BuyerIdentity = {}
+
+/** By what the buyer is known to the system that takes his order: mostly by his number. */
+function identityIn(
+  random: Random,
+  person: Person | null,
+  { isInStore, paidAt }: { isInStore: boolean; paidAt: Instant },
+): BuyerIdentity {
+  if (!person) return UNKNOWN
   const { phoneHash, oldNumber } = person
   const { unionid, openid } = person.ids
   const draw = random.next()
-  if (isInStore && phoneHash !== null && draw > 0.8) return { ...nothing, phoneHash }
-  if (!isInStore && unionid !== undefined && draw > 0.75) return { ...nothing, visitorIds: idsOf({ unionid, openid }) }
+  if (isInStore && phoneHash !== null && draw > 0.8) return { phoneHash }
+  if (!isInStore && unionid !== undefined && draw > 0.75) return { unionid, openid }
   const memberNo = oldNumber !== null && paidAt < oldNumber.mergedAt ? oldNumber.memberNo : person.memberNo
-  return { ...nothing, memberNo, visitorIds: isInStore ? nothing.visitorIds : idsOf({ openid }) }
+  return isInStore ? { memberNo } : { memberNo, openid }
 }
 
 function drawLines(brand: Brand, random: Random, secondCloser: string | undefined): OrderLine[] {

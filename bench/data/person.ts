@@ -74,7 +74,7 @@ export function personOf(brand: Brand, index: number, vault: Pick<Vault, 'hash'>
   const level = levelDraw < 0.7 ? 'basic' : levelDraw < 0.92 ? 'silver' : 'gold'
   const levelTo = level === 'basic' && random.chance(0.1) ? brand.calendar.draw(random, joinedAt) : null
   const phone = random.chance(0.05) ? `1${String(3_000_000_000 + index)}` : null
-  const ids: VisitorIds = {}
+  const ids = idsOf({})
   const identities: Identity[] = []
   for (const { kind, prefix, share } of IDS) {
     if (!random.chance(share)) continue

@@ -3,8 +3,8 @@ import { hash } from 'node:crypto'
 import { DAY_MS, type Instant } from '../../server/lib/time.ts'
 import type { Random } from './random.ts'
 
-/** How much is gathered before it is sent. */
-const CHUNK_BYTES = 128 * 1024
+/** What a buffer has room for before anything is known of what comes. */
+const CAPACITY_MIN = 32 * 1024
 /** PostgreSQL counts from 2000, in microseconds. */
 const EPOCH_MS = Date.UTC(2000, 0, 1)
 const TEXT_OID = 25
@@ -116,25 +116,20 @@ export class RowBuffer extends ByteBuffer {
   rows = 0
 
   constructor(columns: number) {
-    super(2 * CHUNK_BYTES)
+    super(CAPACITY_MIN)
     this.#columns = columns
-    this.add('PGCOPY\n').addBytes(Buffer.from([0xff, 0x0d, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0]))
   }
 
-  get isFull(): boolean {
-    return this.length >= CHUNK_BYTES
+  get size(): number {
+    return this.length
   }
 
-  /** Hands over what was written so far. */
+  /** Hands over what was written so far, in memory of its own. */
   take(): Buffer {
     const taken = this.written()
-    this.bytes = Buffer.allocUnsafe(2 * CHUNK_BYTES)
+    this.bytes = Buffer.allocUnsafe(Math.max(CAPACITY_MIN, Math.ceil(1.1 * taken.length)))
     this.length = 0
     return taken
-  }
-
-  end(): void {
-    this.#int16(-1)
   }
 
   /** Begins a row; every column has to follow. */

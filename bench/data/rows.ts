@@ -213,7 +213,21 @@ export class Rows {
       .texts([...closers])
     to.text(summary.buyer).boolean(summary.isFirstOrder).int8(summary.netFen).int8(summary.commissionFen)
     to.text(summary.relation).boolean(summary.isUnattributed).boolean(summary.isUnplanned)
-    to.jsonb(summary.roles).texts(summary.associates).instant(receivedAt)
+    to.jsonbOf(this.#writeRoles(summary.roles)).texts(summary.associates).instant(receivedAt)
+  }
+
+  #writeRoles(roles: Readonly<Record<string, string | string[]>>): ByteBuffer {
+    const to = this.#content
+    to.clear()
+    let separator = '{"'
+    for (const role in roles) {
+      const holder = roles[role]!
+      to.add(separator).add(role)
+      if (typeof holder === 'string') to.add('":"').add(holder).add('"')
+      else to.add('":["').add(holder.join('","')).add('"]')
+      separator = ',"'
+    }
+    return to.add(separator === '{"' ? '{}' : '}')
   }
 
   entitlement(to: RowBuffer, order: Order, entry: Entitlement): void {

@@ -2,12 +2,7 @@ import type { Instant } from '../../server/lib/time.ts'
 import type { Brand } from './brand.ts'
 import { drawJoinedAt, drawOrderCount, personSeed } from './person.ts'
 import { mix, Random } from './random.ts'
-
-/**
- * The customers are dealt out to so many shards. Each customer's whole history is in one of them, so what came before
- * is known there; shards can be made at the same time. A constant: the data is the same on every machine.
- */
-export const SHARDS = 2
+import { MEMBERS_PER_TURN, numberAmongAll, ORDERS_PER_TURN, SHARDS } from './shards.ts'
 
 /** Whose orders cannot be put down to anybody: no member number at the till, a visitor whom nobody knows. */
 const ANONYMOUS_SHARE = 0.12
@@ -60,12 +55,12 @@ export class Timeline {
 
   /** A customer's number among those of all shards. */
   indexOf(customer: number): number {
-    return customer * SHARDS + this.#shard
+    return numberAmongAll(this.#shard, customer, MEMBERS_PER_TURN)
   }
 
   /** An order's number among those of all shards. */
   numberOf(order: number): number {
-    return order * SHARDS + this.#shard
+    return numberAmongAll(this.#shard, order, ORDERS_PER_TURN)
   }
 
   /** Whose order it is; null: nobody knows. */

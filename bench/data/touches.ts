@@ -12,6 +12,9 @@ export interface KnownTouch extends Touch {
   link: ShareLink
 }
 
+/** Order numbers, and what is named by them, have as many digits each, so that they sort as they are counted. */
+export const FIRST_NUMBER = 100_000_000
+
 /** Who buys: a member, or a visitor whom nobody knows. */
 export interface Buyer {
   person: Person | null
@@ -28,7 +31,8 @@ export function drawTouches(
   if (!random.chance(TOUCHED_SHARE)) return touches
   const { person, paidAt, orderNumber } = about
   const gapMs = paidAt - Math.max(about.since, brand.calendar.from) - 1000
-  for (let i = 1 + Math.floor(3 * random.next() ** 2.5); i > 0; i--) {
+  const count = 1 + Math.floor(3 * random.next() ** 2.5)
+  for (let i = 1; i <= count; i++) {
     const wantedMs = drawAge(random)
     const ageMs = wantedMs < gapMs ? wantedMs : Math.floor(gapMs * random.next())
     if (ageMs <= 0) continue
@@ -37,7 +41,7 @@ export function drawTouches(
     const { memberNo, visitorIds } = seenAs(random, about)
     // One shape for all, as for orders.
     const touch = {
-      touchId: `t${orderNumber}-${i}`,
+      touchId: `t${FIRST_NUMBER + orderNumber}-${i}`,
       linkCode: link.linkCode,
       at,
       kind: drawKind(random),

@@ -354,7 +354,7 @@ export function attribute(evidence: OrderEvidence, rules: AttributionRules): Att
   const { order } = evidence
   const buyer = findPerson(order, evidence.people)
   const isBuyer = (associateId: string) => isOwnPurchase(associateId, buyer, evidence)
-  const overrides = new Map(evidence.overrides.filter(entry => !entry.withdrawn).map(entry => [entry.role, entry]))
+  const overrides = overridesByRole(evidence)
 
   const overridden = (role: AssociateRole): Holding | null => {
     const override = overrides.get(role)
@@ -426,12 +426,14 @@ export function attribute(evidence: OrderEvidence, rules: AttributionRules): Att
     return { role: 'home_store', holder: null, because: 'not_assigned' }
   })()
 
+  const ticketCloser = closerOf(order.closer, 'ticket')
+
   return {
     buyer,
     candidates,
     holdings: {
       sharer,
-      closer: closerOf(order.closer, 'ticket'),
+      closer: ticketCloser,
       attributed,
       opener,
       inviter,
@@ -459,14 +461,18 @@ export function attribute(evidence: OrderEvidence, rules: AttributionRules): Att
       headquarters: { role: 'headquarters', holder: 'headquarters', because: 'brand' },
     },
     closers: new Map(
-      order.lines.map(line => [
-        line.lineNo,
-        closerOf(line.closer ?? order.closer, line.closer === undefined ? 'ticket' : 'line'),
-      ]),
+      order.lines.map(line => [line.lineNo, line.closer === undefined ? ticketCloser : closerOf(line.closer, 'line')]),
     ),
     isFirstOrder: buyer ? !evidence.hasEarlierOrder : null,
   }
 }
+
+const NO_OVERRIDES: ReadonlyMap<AssociateRole, Override> = new Map()
+
+const overridesByRole = ({ overrides }: OrderEvidence): ReadonlyMap<AssociateRole, Override> =>
+  overrides.length === 0
+    ? NO_OVERRIDES
+    : new Map(overrides.filter(entry => !entry.withdrawn).map(entry => [entry.role, entry]))
 
 /** Nobody earns on his own purchase. */
 function isOwnPurchase(associateId: string, buyer: Person | null, evidence: OrderEvidence): boolean {
@@ -495,48 +501,36 @@ function judgeCandidates(evidence: OrderEvidence, rules: AttributionRules, buyer
     if (isOwnPurchase(link.associateId, buyer, evidence)) return 'self_purchase'
     return null
   }
-  const touchFault = (touch: Touch & { linkCode: string }): LossReason | null => {
-    if (!kinds.includes(touch.kind)) return 'kind_not_counted'
-    if (touch.at < earliest || touch.at > order.paidAt) return 'outside_window'
-    if (order.channel === 'in_store' && touch.at > latestInStore) return 'too_late'
-    return linkFault(touch.linkCode, touch.at)
+  const touchFault = ({ kind, at }: Touch, linkCode: string): LossReason | null => {
+    if (!kinds.includes(kind)) return 'kind_not_counted'
+    if (at < earliest || at > order.paidAt) return 'outside_window'
+    if (order.channel === 'in_store' && at > latestInStore) return 'too_late'
+    return linkFault(linkCode, at)
   }
   const associateOf = (linkCode: string) => evidence.links.get(linkCode)?.associateId ?? null
 
-  const judged: (Omit<Candidate, 'outcome'> & { fault: LossReason | null })[] = []
+  // Those without a fault are superseded until it is known who of them won.
+  const judged: Candidate[] = []
   for (const touch of evidence.touches) {
-    if (touch.linkCode === undefined || !buyer) continue
-    if (findPerson(touch, evidence.people)?.memberNo !== buyer.memberNo) continue
     const { touchId, linkCode, kind, at } = touch
-    judged.push({
-      touchId,
-      linkCode,
-      associateId: associateOf(linkCode),
-      kind,
-      at,
-      fault: touchFault({ ...touch, linkCode }),
-    })
+    if (linkCode === undefined || !buyer) continue
+    if (findPerson(touch, evidence.people)?.memberNo !== buyer.memberNo) continue
+    const outcome = touchFault(touch, linkCode) ?? 'superseded'
+    judged.push({ touchId, linkCode, associateId: associateOf(linkCode), kind, at, outcome })
   }
   if (order.shareCode !== undefined) {
     const linkCode = order.shareCode
-    judged.push({
-      touchId: null,
-      linkCode,
-      associateId: associateOf(linkCode),
-      kind: 'share_code',
-      at: order.paidAt,
-      fault: linkFault(linkCode, order.paidAt),
-    })
+    const outcome = linkFault(linkCode, order.paidAt) ?? 'superseded'
+    const associateId = associateOf(linkCode)
+    judged.push({ touchId: null, linkCode, associateId, kind: 'share_code', at: order.paidAt, outcome })
   }
   // Latest first; at one instant the order's own share code, then the greater touchId.
   judged.sort((a, b) => b.at - a.at || preferredAtOneInstant(a.touchId, b.touchId))
 
-  const left = judged.filter(candidate => candidate.fault === null)
+  const left = judged.filter(candidate => candidate.outcome === 'superseded')
   const winner = rules.model === 'last_touch' ? left[0] : firstTouch(left)
-  return judged.map(({ fault, ...candidate }) => ({
-    ...candidate,
-    outcome: fault ?? (winner?.touchId === candidate.touchId ? 'won' : 'superseded'),
-  }))
+  if (winner) winner.outcome = 'won'
+  return judged
 }
 
 function preferredAtOneInstant(a: string | null, b: string | null): number {

@@ -3,7 +3,7 @@ import type { StoredRefundLine } from '../../../drizzle/schema/orders.ts'
 import type { Db } from '../../database.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { OrderKey, ToldOrder } from '../evidence/service.ts'
-import type { BindingEventKind, IdentityKind } from './domain.ts'
+import type { BindingEventKind, IdentityKind, ShareLink } from './domain.ts'
 
 /**
  * Loads what is recorded about a batch of orders. Few statements, whatever the batch: each takes its keys as arrays.
@@ -23,12 +23,13 @@ function orderKeys(db: Db, orders: readonly OrderKey[]) {
 export interface OrderRow extends ToldOrder {
   /** As last decided. */
   buyer: string | null
+  isFirstOrder: boolean | null
 }
 
 const ORDER_COLUMNS = `r.source, r.order_no AS "orderNo", r.revision, r.channel, r.member_no AS "memberNo", r.unionid,
   r.openid, r.external_userid AS "externalUserid", r.visitor_id AS "visitorId", r.phone_hash AS "phoneHash",
   r.selling_store AS "sellingStore", r.closer, r.share_code AS "shareCode", r.paid_at AS "paidAt",
-  r.completed_at AS "completedAt", r.cancelled, r.lines, o.buyer`
+  r.completed_at AS "completedAt", r.cancelled, r.lines, o.buyer, o.is_first_order AS "isFirstOrder"`
 
 /** The revision that counts; orders of which only a refund came are left out. */
 export async function selectOrders(db: Db, { brandId, orders }: Options & { orders: readonly OrderKey[] }) {
@@ -59,7 +60,7 @@ export async function selectOrdersOfSpan(
   return await db<OrderRow[]>`
     SELECT ${db.unsafe(ORDER_COLUMNS)}
     FROM (
-      SELECT o.source, o.order_no, o.revision, o.paid_at, o.buyer FROM orders AS o
+      SELECT o.source, o.order_no, o.revision, o.paid_at, o.buyer, o.is_first_order FROM orders AS o
       WHERE o.brand_id = ${brandId} AND ${start} AND o.paid_at < ${formatInstant(to)}::text::timestamptz
       ORDER BY o.paid_at, o.source, o.order_no LIMIT ${limit}
     ) AS o
@@ -243,6 +244,18 @@ export async function selectTouches(db: Db, { brandId, probe }: Options & { prob
     UNION ALL ${by('external_userid', 'external_userid')} UNION ALL ${by('visitor_id', 'visitor')}`
 }
 
+/** Links as they are needed to decide. */
+export async function selectShareLinks(
+  db: Db,
+  { brandId, linkCodes }: Options & { linkCodes: readonly string[] },
+): Promise<ShareLink[]> {
+  if (linkCodes.length === 0) return []
+  return await db<ShareLink[]>`
+    SELECT link_code AS "linkCode", associate_id AS "associateId", store_code AS "storeCode", created_at AS "createdAt",
+      revoked_at AS "revokedAt"
+    FROM share_links WHERE brand_id = ${brandId} AND link_code = ANY (${linkCodes as string[]}::text[])`
+}
+
 export interface AssociateRow {
   associateId: string
   storeCode: string | null
@@ -265,7 +278,9 @@ export async function selectAssociates(
 
 /** Not one of these; `o` is the order. */
 const outside = (db: Db, orders: readonly OrderKey[]) =>
-  orders.length === 0 ? db`` : db`AND (o.source, o.order_no) NOT IN (SELECT source, order_no FROM ${orderKeys(db, orders)})`
+  orders.length === 0
+    ? db``
+    : db`AND (o.source, o.order_no) NOT IN (SELECT source, order_no FROM ${orderKeys(db, orders)})`
 
 /**
  * Of each person his earliest uncancelled order outside the batch, and what was last decided about it.

@@ -1,16 +1,14 @@
 import type { Db } from '../../database.ts'
 import { valueInForce } from '../../lib/dated.ts'
 import { compareBytes } from '../../lib/text.ts'
-import { boundInstant, DAY_MS, parseInstant, type Instant } from '../../lib/time.ts'
+import { boundInstant, DAY_MS, type Instant } from '../../lib/time.ts'
 import type { OrderKey, ToldOrder } from '../evidence/service.ts'
-import { readHistory, selectStores } from '../stores/service.ts'
-import { selectLinks } from '../share-links/service.ts'
+import { readHistory } from '../stores/service.ts'
 import {
   assignmentInForce,
   findPerson,
   identityKey,
   IDENTITY_KINDS,
-  type Associate,
   type AssociateRole,
   type BindingEventKind,
   type Channel,
@@ -24,15 +22,14 @@ import {
   type People,
   type Refund,
   type ShareLink,
-  type Store,
   type Touch,
   type TouchKind,
   type VisitorIds,
 } from './domain.ts'
+import { MasterBook } from './master.ts'
 import {
   lockBuyers,
   selectAssignments,
-  selectAssociates,
   selectEarliestOrders,
   selectHeldOrders,
   selectIdentities,
@@ -51,6 +48,7 @@ import {
   type TouchRow,
 } from './queries.ts'
 
+export { MasterBook } from './master.ts'
 export { lockBuyers, type OrderPlace } from './queries.ts'
 
 /** An order's key as one text; no key holds a NUL. */
@@ -101,7 +99,10 @@ export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded
   })
 }
 
-/** Everything recorded about the next orders paid in a span, by (paidAt, source, orderNo); to be read and not booked. */
+/**
+ * Everything recorded about the next orders paid in a span, by (paidAt, source, orderNo); to be read and not booked. Who
+ * bought, and whether it was his first order, is as last decided.
+ */
 export async function loadEvidenceOfSpan(
   db: Db,
   options: Pick<LoadOptions, 'brandId' | 'reach'> & {
@@ -109,22 +110,26 @@ export async function loadEvidenceOfSpan(
     to: Instant
     after: OrderPlace | null
     limit: number
+    /** Kept from batch to batch. */
+    master: MasterBook
   },
 ): Promise<OrderEvidence[]> {
-  const { brandId, reach } = options
+  const { brandId, reach, master } = options
   const rows = await selectOrdersOfSpan(db, options)
   const [refunds, overrides, held] = await Promise.all([
     selectRefunds(db, { brandId, orders: rows }),
     selectOverrides(db, { brandId, orders: rows }),
     selectHeldOrders(db, { brandId, orders: rows }),
   ])
+  const nobody = { memberNo: null, unionid: null, openid: null, externalUserid: null, visitorId: null, phoneHash: null }
   const loaded = await gatherEvidence(
     db,
-    { brandId, reach, lock: false },
+    { brandId, reach, lock: false, master },
     {
-      orders: rows.map(orderOf),
+      orders: rows.map(row => orderOf({ ...row, ...nobody, memberNo: row.buyer })),
       known: rows,
       lastBuyers: rows.map(() => null),
+      isEarlier: rows.map(row => row.isFirstOrder === false),
       refunds,
       overrides,
       held,
@@ -164,6 +169,8 @@ interface Recorded {
   known: readonly OrderKey[]
   /** Who each order's buyer was when it was last decided. */
   lastBuyers: readonly (string | null)[]
+  /** Of each order whether another of its buyer comes before it, where that is known; else it is looked for. */
+  isEarlier?: readonly boolean[]
   refunds: readonly Awaited<ReturnType<typeof selectRefunds>>[number][]
   overrides: readonly (OrderKey & Pick<Awaited<ReturnType<typeof selectOverrides>>[number], keyof Override>)[]
   held: readonly OrderKey[]
@@ -174,10 +181,10 @@ interface Recorded {
 /** Adds to orders everything that is recorded about their buyers and all who could hold a role. */
 async function gatherEvidence(
   db: Db,
-  options: Omit<LoadOptions, 'orders' | 'told'>,
-  { orders, known: keys, lastBuyers, refunds, overrides, held, supposedLinks }: Recorded,
+  options: Omit<LoadOptions, 'orders' | 'told'> & { master?: MasterBook },
+  { orders, known: keys, lastBuyers, isEarlier, refunds, overrides, held, supposedLinks }: Recorded,
 ): Promise<Loaded> {
-  const { brandId } = options
+  const { brandId, master = new MasterBook() } = options
   const people = new PeopleBook()
   await people.learn(db, brandId, orders)
   const buyers = new Map(orders.map(order => [order, findPerson(order, people)?.memberNo ?? null]))
@@ -191,23 +198,17 @@ async function gatherEvidence(
   const [ids, assignmentRows, earliest, heldFirst] = await Promise.all([
     selectIdsOfMembers(db, { brandId, memberNos: numbers }),
     selectAssignments(db, { brandId, memberNos: numbers }),
-    selectEarliestOrders(db, { brandId, buyers: affected, orders: keys }),
+    isEarlier ? [] : selectEarliestOrders(db, { brandId, buyers: affected, orders: keys }),
     options.lock ? selectOrdersHeldFirst(db, { brandId, buyers: affected, orders: keys }) : [],
   ])
 
   const probes = touchProbes(orders, buyers, persons, ids, options.reach)
   const found = await Promise.all(probes.map(probe => selectTouches(db, { brandId, probe })))
   const touches = [...new Map(found.flatMap(rows => rows.map(row => [row.touchId, row]))).values()].map(touchOf)
-  const [knownLinks] = await Promise.all([
-    selectLinks(db, {
-      brandId,
-      linkCodes: [
-        ...new Set([...touches.map(touch => touch.linkCode), ...orders.flatMap(order => order.shareCode ?? [])]),
-      ],
-    }),
-    people.learn(db, brandId, touches),
-  ])
-  const links: ShareLink[] = [...knownLinks, ...supposedLinks]
+  const linkCodes = distinct([...touches.map(touch => touch.linkCode), ...orders.map(order => order.shareCode)])
+  await Promise.all([master.learnLinks(db, brandId, linkCodes), people.learn(db, brandId, touches)])
+  for (const link of supposedLinks) master.links.set(link.linkCode, link)
+  const links = linkCodes.flatMap(linkCode => master.links.get(linkCode) ?? [])
   const touchesOf = groupBy(touches, touch => findPerson(touch, people)?.memberNo)
   const assignmentsOf = new Map<string, MemberAssignment[]>()
   for (const [memberNo, rows] of groupBy(assignmentRows, row => people.last(row.memberNo))) {
@@ -217,62 +218,35 @@ async function gatherEvidence(
     persons.filter(person => person.memberNo === person.lastMemberNo).map(p => [p.memberNo, p]),
   )
 
-  const [associateRows, storeRows] = await Promise.all([
-    selectAssociatesWithInviters(db, people, {
+  await Promise.all([
+    master.learnAssociates(
+      db,
       brandId,
-      associateIds: distinct([
+      distinct([
         ...links.map(link => link.associateId),
         ...orders.flatMap(order => [order.closer, ...order.lines.map(line => line.closer)]),
         ...overrides.map(override => override.associateId),
         ...assignmentRows.map(row => row.attributedAssociate),
         ...persons.map(person => person.openingAssociate),
       ]),
-    }),
-    selectStores(db, {
+    ),
+    master.learnStores(
+      db,
       brandId,
-      storeCodes: distinct([
+      distinct([
         ...orders.map(order => order.sellingStore),
         ...links.map(link => link.storeCode),
         ...overrides.map(override => override.storeCode),
         ...assignmentRows.map(row => row.homeStore),
         ...persons.map(person => person.openingStore),
       ]),
-    }),
+    ),
   ])
+  for (const [memberNo, lastMemberNo] of master.mergedNumbers) people.addNumber(memberNo, lastMemberNo)
 
-  const shared = {
-    members: new Map<string, Member>(
-      [...lastRecords].map(([memberNo, row]) => [memberNo, { ...row, levels: readHistory(row.levels) }]),
-    ),
-    links: new Map<string, ShareLink>(links.map(link => [link.linkCode, link])),
-    associates: new Map<string, Associate>(
-      associateRows.map(row => [
-        row.associateId,
-        {
-          associateId: row.associateId,
-          storeCode: row.storeCode,
-          memberNo: row.memberNo,
-          invitedBy: row.invitedBy,
-          kinds: readHistory(row.kinds),
-          employments: row.employments.map(({ activeFrom, activeTo }) => ({
-            activeFrom: parseInstant(activeFrom)!,
-            activeTo: activeTo === null ? null : parseInstant(activeTo),
-          })),
-        },
-      ]),
-    ),
-    stores: new Map<string, Store>(
-      storeRows.map(row => [
-        row.storeCode,
-        {
-          storeCode: row.storeCode,
-          types: readHistory(row.types),
-          regions: readHistory(row.regions),
-          franchisees: readHistory(row.franchisees),
-        },
-      ]),
-    ),
-  }
+  const members = new Map<string, Member>(
+    [...lastRecords].map(([memberNo, row]) => [memberNo, { ...row, levels: readHistory(row.levels) }]),
+  )
   const refundsOf = groupBy(refunds, orderKeyText)
   const overridesOf = groupBy(overrides, orderKeyText)
   const heldOrders = new Set(held.map(orderKeyText))
@@ -291,13 +265,13 @@ async function gatherEvidence(
           overrides: overridesOf.get(key)?.map(overrideOf) ?? none,
           onHold: heldOrders.has(key),
           people,
-          members: shared.members,
+          members,
           assignments: (buyer === null ? undefined : assignmentsOf.get(buyer)) ?? none,
           touches: (buyer === null ? undefined : touchesOf.get(buyer)) ?? none,
-          links: shared.links,
-          associates: shared.associates,
-          stores: shared.stores,
-          hasEarlierOrder: buyer !== null && firsts.hasEarlier(order, buyer),
+          links: master.links,
+          associates: master.associates,
+          stores: master.stores,
+          hasEarlierOrder: buyer !== null && (isEarlier ? isEarlier[i]! : firsts.hasEarlier(order, buyer)),
         },
       }
     }),
@@ -308,23 +282,6 @@ async function gatherEvidence(
 const distinct = (keys: readonly (string | null | undefined)[]): string[] => [
   ...new Set(keys.filter(key => key !== null && key !== undefined)),
 ]
-
-/** Associates and those who invited them; what the numbers that they buy under became is learnt. */
-async function selectAssociatesWithInviters(
-  db: Db,
-  people: PeopleBook,
-  { brandId, associateIds }: { brandId: number; associateIds: readonly string[] },
-) {
-  const rows = await selectAssociates(db, { brandId, associateIds })
-  const there = new Set(rows.map(row => row.associateId))
-  const inviters = await selectAssociates(db, {
-    brandId,
-    associateIds: distinct(rows.map(row => row.invitedBy)).filter(id => !there.has(id)),
-  })
-  const all = [...rows, ...inviters]
-  await people.learnNumbers(db, brandId, distinct(all.map(row => row.memberNo)))
-  return all
-}
 
 /** Somebody as he is known: his last number, all that he goes by, and whose customer he is. */
 export interface KnownPerson {

@@ -15,6 +15,7 @@ import {
   type AttributionRules,
   type Channel,
   type Holding,
+  type Order,
   type OrderEvidence,
   type OrderLine,
   type Role,
@@ -227,11 +228,7 @@ export function decide(evidence: OrderEvidence, plan: Plan | null): Decision {
     const roles =
       plan && facts
         ? payRoles(
-            held.map(holding => {
-              const kind = isAssociateRole(holding.role) ? kindInForce(evidence, holding.holder) : null
-              const rule = firstRule(plan, holding.role, line, facts, kind)
-              return amountOf(holding, rule, net, attribution)
-            }),
+            held.map(holding => amountOf(holding, firstRule(plan, holding, line, facts, evidence), net, attribution)),
             plan.sameAssociate ?? 'sum',
             limitFen,
           )
@@ -287,6 +284,7 @@ interface Net {
 
 /** Net of each line, in the order's sequence: what was paid less all refunds, never below 0; 0 where cancelled. */
 function netLines({ order, refunds }: OrderEvidence): { lines: Net[]; anomalies: Anomaly[] } {
+  if (refunds.length === 0) return { lines: order.lines.map(line => netOf(order, line, 0, 0)), anomalies: [] }
   const anomalies: Anomaly[] = []
   const known = new Set(order.lines.map(line => line.lineNo))
   const refunded = new Map<number, { fen: bigint; quantity: bigint }>()
@@ -322,14 +320,16 @@ function netLines({ order, refunds }: OrderEvidence): { lines: Net[]; anomalies:
         quantity: line.quantity,
       })
     }
-    return {
-      refundedFen,
-      netFen: order.cancelled ? 0 : Math.max(0, line.paidFen - refundedFen),
-      netQuantity: order.cancelled ? 0 : Math.max(0, line.quantity - refundedQuantity),
-    }
+    return netOf(order, line, refundedFen, refundedQuantity)
   })
   return { lines, anomalies }
 }
+
+const netOf = (order: Order, line: OrderLine, refundedFen: Fen, refundedQuantity: number): Net => ({
+  refundedFen,
+  netFen: order.cancelled ? 0 : Math.max(0, line.paidFen - refundedFen),
+  netQuantity: order.cancelled ? 0 : Math.max(0, line.quantity - refundedQuantity),
+})
 
 /** Refunds are clamped by what was paid, which is far below 2^53: so is this. */
 const atMost = (sum: bigint) => Number(sum > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : sum)
@@ -346,9 +346,12 @@ interface Held extends Holding {
 
 /** The roles that somebody holds on a line, in role order; the closer may be the line's own. */
 function heldRoles(attribution: Attribution, line: OrderLine): Held[] {
-  return ROLES.map(role =>
-    role === 'closer' ? attribution.closers.get(line.lineNo)! : attribution.holdings[role],
-  ).filter((holding): holding is Held => holding.holder !== null)
+  const held: Held[] = []
+  for (const role of ROLES) {
+    const holding = role === 'closer' ? attribution.closers.get(line.lineNo)! : attribution.holdings[role]
+    if (holding.holder !== null) held.push(holding as Held)
+  }
+  return held
 }
 
 // ---------------------------------------------------------------------------------------------------- rules
@@ -394,18 +397,40 @@ function factsOfOrder(evidence: OrderEvidence, { buyer, holdings, isFirstOrder }
 /** The first rule in the plan's order whose role and `when` match; null where none does. */
 function firstRule(
   plan: Plan,
-  role: Role,
+  holding: Held,
   line: OrderLine,
   facts: OrderFacts,
-  associateKind: AssociateKind | null,
+  evidence: OrderEvidence,
 ): Rule | null {
-  return plan.rules.find(rule => rule.role === role && matches(rule.when ?? {}, line, facts, associateKind)) ?? null
+  for (const rule of rulesOf(plan, holding.role)) {
+    if (!rule.when) return rule
+    const kind = rule.when.associateKinds ? associateKindOf(holding, evidence) : null
+    if (matches(rule.when, line, facts, kind)) return rule
+  }
+  return null
 }
 
+/** Of a role's holder; a store or headquarters has none. */
+const associateKindOf = ({ role, holder }: Held, evidence: OrderEvidence) =>
+  isAssociateRole(role) ? kindInForce(evidence, holder) : null
+
+/** By plan and role, the rules in the plan's order: a plan never changes, and is asked for each line. */
+const rulesByRole = new WeakMap<Plan, Map<Role, Rule[]>>()
+
+function rulesOf(plan: Plan, role: Role): readonly Rule[] {
+  let rules = rulesByRole.get(plan)
+  if (!rules) {
+    rules = new Map(ROLES.map(one => [one, plan.rules.filter(rule => rule.role === one)]))
+    rulesByRole.set(plan, rules)
+  }
+  return rules.get(role)!
+}
+
+const inList = (list: readonly string[] | undefined, value: string | null | undefined) =>
+  list === undefined || (value !== null && value !== undefined && list.includes(value))
+const is = (wanted: boolean | undefined, value: boolean | null) => wanted === undefined || wanted === value
+
 function matches(when: When, line: OrderLine, facts: OrderFacts, associateKind: AssociateKind | null): boolean {
-  const inList = (list: readonly string[] | undefined, value: string | null | undefined) =>
-    list === undefined || (value !== null && value !== undefined && list.includes(value))
-  const is = (wanted: boolean | undefined, value: boolean | null) => wanted === undefined || wanted === value
   return (
     inList(when.channels, facts.channel) &&
     inList(when.skus, line.sku) &&
@@ -489,6 +514,7 @@ function perUnit(perUnitFen: Fen, { netFen, netQuantity }: Net): Fen {
 
 /** Steps 3 and 4: one associate in several roles, then the line's cap. Stores and headquarters pass through. */
 function payRoles(amounts: readonly RoleAmount[], sameAssociate: 'sum' | 'highest', limitFen: Fen | null) {
+  if (sameAssociate === 'sum' && limitFen === null) return amounts
   const associates = amounts.filter(amount => isAssociateRole(amount.role))
   const others = amounts.filter(amount => !isAssociateRole(amount.role))
   const kept = sameAssociate === 'highest' ? keepHighest(associates) : associates

@@ -35,9 +35,7 @@ const shownPlan = (row: Awaited<ReturnType<typeof selectPlans>>[number]) => ({
   retroactive: row.isRetroactive,
   publishedAt: formatInstant(row.publishedAt),
   publishedBy: row.publishedBy,
-  ...(row.withdrawnAt === null
-    ? {}
-    : { withdrawnAt: formatInstant(row.withdrawnAt), withdrawnBy: row.withdrawnBy }),
+  ...(row.withdrawnAt === null ? {} : { withdrawnAt: formatInstant(row.withdrawnAt), withdrawnBy: row.withdrawnBy }),
 })
 
 /** @throws AppError not_found */

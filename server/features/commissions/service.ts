@@ -181,7 +181,10 @@ export async function publishPlan(
 
 function alreadyPublished(before: PlanRow, hash: Buffer, key: { code: string; version: number }): Published {
   if (before.withdrawnAt !== null) {
-    throw new AppError('conflict', `Version ${key.version} of ${key.code} was withdrawn; publish it under another number.`)
+    throw new AppError(
+      'conflict',
+      `Version ${key.version} of ${key.code} was withdrawn; publish it under another number.`,
+    )
   }
   if (before.hash !== hash.toString('hex')) {
     throw new AppError('conflict', `Version ${key.version} of ${key.code} was published before with other content.`)
@@ -685,7 +688,10 @@ export async function decideOrder(
 }
 
 /** Whose pay somebody may see: who holds a role is told to all who see the order, what he earns is his. */
-export async function visiblePayees(db: Db, scope: Scope): Promise<(row: { payeeKind: string; payee: string }) => boolean> {
+export async function visiblePayees(
+  db: Db,
+  scope: Scope,
+): Promise<(row: { payeeKind: string; payee: string }) => boolean> {
   if (scope.reach === 'brand') return () => true
   const associates = new Set(await selectVisibleAssociates(db, scope))
   const stores = new Set(scope.reach === 'stores' ? scope.storeCodes : [])

@@ -4,7 +4,7 @@ import { inPages, type Column, type Table } from '../../lib/sheets.ts'
 import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { exportOf, kindWord, nameWord, purposeWord, type Exporting } from './exports.ts'
-import { planAnew } from './gathering/queries.ts'
+import { beginStep } from './gathering/queries.ts'
 import {
   selectClearing,
   selectInvoices,
@@ -25,7 +25,7 @@ async function clearingPage(
   const { settlementId, ...page } = options
   if (settlementId !== undefined) return await selectClearing(pool, { ...page, settlementId })
   return await transact(pool, async tx => {
-    await planAnew(tx)
+    await beginStep(tx)
     return await selectUnsettledClearing(tx, page)
   })
 }

@@ -34,7 +34,7 @@ export interface Fold {
   byAssociate: Map<string, Sums>
   /** By month, then by associate; only months that lie wholly within the span. */
   bases: Map<string, Map<string, Basis>>
-  /** The orders that differ most; up to twice as many as are shown. */
+  /** The orders that differ most: as many as are shown, sorted, and as many again that came after. */
   most: OrderDifference[]
 }
 
@@ -71,10 +71,7 @@ export function foldOrder(fold: Fold, { order, now, then, month }: DecidedTwice)
     add(fold.total, column, sums[column])
     add(ofStore, column, sums[column])
   }
-  if (sums.nowFen !== sums.thenFen) {
-    fold.most.push({ source: order.source, orderNo: order.orderNo, paidAt: formatInstant(order.paidAt), ...sums })
-    if (fold.most.length >= 2 * SHOWN_ORDERS) fold.most = mostDifferent(fold.most)
-  }
+  if (sums.nowFen !== sums.thenFen) addDifference(fold, order, sums)
   if (month === null) return
   const bases = fold.bases.get(month) ?? new Map<string, Basis>()
   fold.bases.set(month, bases)
@@ -84,6 +81,15 @@ export function foldOrder(fold: Fold, { order, now, then, month }: DecidedTwice)
   for (const [associateId, basisFen] of basesOf(then.decision, then.plan)) {
     basisAt(bases, associateId).then += BigInt(basisFen)
   }
+}
+
+/** Keeps the order where it may be among those that differ most. */
+function addDifference(fold: Fold, order: DecidedTwice['order'], sums: Sums): void {
+  const least = fold.most.length < SHOWN_ORDERS ? null : fold.most[SHOWN_ORDERS - 1]!
+  if (least && bySize(sums, least) > 0) return
+  fold.most.push({ source: order.source, orderNo: order.orderNo, paidAt: formatInstant(order.paidAt), ...sums })
+  const isSorted = fold.most.length !== SHOWN_ORDERS && fold.most.length < 2 * SHOWN_ORDERS
+  if (!isSorted) fold.most = mostDifferent(fold.most)
 }
 
 function addEntitlements(fold: Fold, decision: Decision, column: keyof Sums, sums: Sums): void {
@@ -171,7 +177,10 @@ export function resultOf(fold: Fold, plan: Plan, terms: ReadonlyMap<string, Mont
     const own = bonuses.get(associateId) ?? none
     return { associateId, nowFen, thenFen, bonusNowFen: own.nowFen, bonusThenFen: own.thenFen }
   })
-  const stores = [...fold.byStore].map(([storeCode, sums]) => ({ storeCode: storeCode === '' ? null : storeCode, ...sums }))
+  const stores = [...fold.byStore].map(([storeCode, sums]) => ({
+    storeCode: storeCode === '' ? null : storeCode,
+    ...sums,
+  }))
   const withBonus = (row: (typeof associates)[number]): Sums => ({
     nowFen: row.nowFen + row.bonusNowFen,
     thenFen: row.thenFen + row.bonusThenFen,

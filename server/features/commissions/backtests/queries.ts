@@ -31,10 +31,7 @@ export interface LeasedJob extends Leased {
 }
 
 /** Takes the job to work on; null where another process was quicker. */
-export async function leaseJob(
-  db: Db,
-  options: JobKey & { seconds: number; now: Instant },
-): Promise<LeasedJob | null> {
+export async function leaseJob(db: Db, options: JobKey & { seconds: number; now: Instant }): Promise<LeasedJob | null> {
   const { brandId, jobId, seconds, now } = options
   const leaseId = uuidv7(now)
   const [row] = await db<Omit<LeasedJob, keyof Leased>[]>`

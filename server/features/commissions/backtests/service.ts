@@ -13,7 +13,7 @@ import {
 } from '../../../lib/time.ts'
 import { compileCheck, type ValueFault } from '../../../lib/validate.ts'
 import { insertActivity } from '../../activity/service.ts'
-import { loadEvidenceOfSpan, type OrderPlace } from '../../attribution/service.ts'
+import { loadEvidenceOfSpan, MasterBook, type OrderPlace } from '../../attribution/service.ts'
 import { decide, planInForce, type Plan } from '../domain.ts'
 import { insertJob } from '../jobs.ts'
 import { faultsOfPlan, planOf, plainPlan } from '../plans.ts'
@@ -162,7 +162,8 @@ async function work(
   const { total } = cursor
   let { after } = cursor
   const wholeMonthOf = wholeMonths(span, zone)
-  const load = (from: OrderPlace | null) => loadBatch(pool, { ...span, after: from, plans, candidate })
+  const master = new MasterBook()
+  const load = (from: OrderPlace | null) => loadBatch(pool, { ...span, after: from, plans, candidate, master })
 
   const renew = () => {
     const done = Math.min(fold.orders, total)
@@ -220,6 +221,7 @@ async function loadBatch(
     after: OrderPlace | null
     plans: readonly Plan[]
     candidate: Plan
+    master: MasterBook
   },
 ) {
   const { plans, candidate, ...span } = options

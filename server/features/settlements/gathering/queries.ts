@@ -33,10 +33,14 @@ export async function selectBrandsWithLeftovers(db: Db): Promise<number[]> {
 /**
  * Has the statements of this transaction planned for the tables as they are now. They grow by the million while the
  * planner believes them to be empty, and a plan kept from the first batch would read one whole for each row.
+ *
+ * Nor does it wait for the disk: what is lost of a draft that is not complete counts for nothing, and the transaction
+ * that completes it waits for all before it.
  */
-export async function planAnew(db: Db) {
+export async function beginStep(db: Db) {
   await db`
-    SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)`
+    SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true),
+      set_config('jit', 'off', true), set_config('synchronous_commit', 'off', true)`
 }
 
 // --------------------------------------------------------------------------------------------------- draft
@@ -70,7 +74,7 @@ export async function lockGathering(db: Db, { brandId, settlementId }: Key): Pro
   return rows.length > 0
 }
 
-/** Before it no row can be in a settlement that became available at or after it; null where there is no settlement yet. */
+/** What became available then or later is in no other settlement; null where there is none. */
 export async function selectLastCutoff(db: Db, { brandId, settlementId }: Key) {
   const [row] = await db<{ cutoff: Instant | null }[]>`
     SELECT max(cutoff) AS cutoff FROM settlements WHERE brand_id = ${brandId} AND settlement_id <> ${settlementId}`

@@ -16,7 +16,7 @@ import {
   insertSettlement,
   insertStatement,
   lockGathering,
-  planAnew,
+  beginStep,
   selectAccountAhead,
   selectAccounts,
   selectBrandsWithLeftovers,
@@ -213,7 +213,7 @@ class TakenApart extends Error {
 async function step<T>(pool: Pool, settlement: Gathering, work: (tx: Tx) => Promise<T>): Promise<T> {
   settlement.signal.throwIfAborted()
   return await transact(pool, async tx => {
-    await planAnew(tx)
+    await beginStep(tx)
     const result = await work(tx)
     if (!(await lockGathering(tx, settlement))) throw new TakenApart()
     return result
@@ -275,7 +275,7 @@ async function clearAway(pool: Pool, brandId: number, signal: AbortSignal): Prom
     const free = async <T>(work: (tx: Tx) => Promise<T>) => {
       signal.throwIfAborted()
       return await transact(pool, async tx => {
-        await planAnew(tx)
+        await beginStep(tx)
         return await work(tx)
       })
     }
