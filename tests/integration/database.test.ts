@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { isDatabaseAway, openPool, type Pool } from '../../server/database.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+
+/** A connection that the server ends while somebody works on it; `patches/` holds what the driver needs for that. */
+
+let database: TestDatabase
+let pool: Pool
+let admin: Pool
+beforeAll(async () => {
+  database = await createTestDatabase()
+  pool = openPool(database.url, { max: 1 })
+  admin = openPool(database.url, { max: 1, asOwner: true })
+})
+afterAll(async () => {
+  await pool.end({ timeout: 1 })
+  await admin.end({ timeout: 1 })
+  await database.drop()
+})
+
+const endOthers = () => admin`
+  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
+
+test('fails what is asked on it from then on, and the pool works again', async () => {
+  for (let round = 0; round < 10; round++) {
+    const faults: unknown[] = []
+    let isDone = false
+    const work = pool.begin(async tx => {
+      await tx`CREATE TEMP TABLE mine (i int) ON COMMIT DROP`
+      await endOthers()
+      // Somebody who goes on regardless, at any time from before it is known until long after.
+      for (let i = 0; i < 30; i++) {
+        await tx`INSERT INTO mine VALUES (${i})`.catch((error: unknown) => faults.push(error))
+        if (i % 3 === 0) await new Promise(resolve => setTimeout(resolve, round % 5))
+      }
+      isDone = true
+    })
+    await expect(work).rejects.toSatisfy(isDatabaseAway)
+    // Nothing of it comes into what others do on the connection that takes its place.
+    const told = pool.begin(async tx => {
+      await tx`CREATE TEMP TABLE mine (i int) ON COMMIT DROP`
+      await new Promise(resolve => setTimeout(resolve, 10))
+      return await tx<{ i: number }[]>`SELECT i FROM mine`
+    })
+    expect(await told.catch((error: unknown) => (isDatabaseAway(error) ? [] : error))).toEqual([])
+    await expect.poll(() => isDone).toBe(true)
+    expect(faults.length).toBeGreaterThan(0)
+    expect(faults.every(isDatabaseAway)).toBe(true)
+    await expect.poll(() => pool`SELECT 1 AS one`.catch(() => null)).toEqual([{ one: 1 }])
+  }
+}, 20_000)
