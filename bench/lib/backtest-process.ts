@@ -1,4 +1,5 @@
 /** A process that runs the one back-test which waits in a database, and tells what it took. */
+import { availableParallelism } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { openPool } from '../../server/database.ts'
 import { runBacktest } from '../../server/features/commissions/backtests/service.ts'
@@ -22,7 +23,8 @@ const samples: number[] = []
 const sampling = setInterval(() => samples.push(process.memoryUsage().rss), 200)
 delay.enable()
 const began = performance.now()
-await runBacktest(pool, { now: Date.now, isStopped: () => false })
+const threads = { databaseUrl: process.argv[2]!, count: Math.min(availableParallelism(), 4) }
+await runBacktest(pool, { now: Date.now, isStopped: () => false, threads })
 const seconds = (performance.now() - began) / 1000
 delay.disable()
 clearInterval(sampling)

@@ -1,4 +1,5 @@
 import type { Pool } from '../database.ts'
+import type { Threads } from '../features/commissions/backtests/lanes.ts'
 import { runBacktest } from '../features/commissions/backtests/service.ts'
 import type { Instant } from '../lib/time.ts'
 import type { Worker } from './reconcile.ts'
@@ -11,10 +12,12 @@ const FAILED_MS = 1000
 /** Runs back-tests one after the other, beside the bookings. Several processes may do so at once. */
 export function startBacktestWorker(options: {
   pool: Pool
+  /** null: back-tests are run in this thread. */
+  threads: Threads | null
   now: () => Instant
   onError: (error: unknown) => void
 }): Worker {
-  const { pool, now } = options
+  const { pool, now, threads } = options
   let isStopped = false
   let wake: () => void = () => {}
   const sleep = (ms: number) =>
@@ -29,7 +32,7 @@ export function startBacktestWorker(options: {
   const run = async () => {
     while (!isStopped) {
       try {
-        if (!(await runBacktest(pool, { now, isStopped: () => isStopped }))) await sleep(IDLE_MS)
+        if (!(await runBacktest(pool, { now, threads, isStopped: () => isStopped }))) await sleep(IDLE_MS)
       } catch (error) {
         if (isStopped) return
         options.onError(error)

@@ -53,7 +53,9 @@ export async function startTestService(
   const worker: Worker | null =
     options.worker === false ? null : startReconcileWorker({ pool, now, onError: error => errors.push(error) })
   const backtests: Worker | null =
-    options.worker === false ? null : startBacktestWorker({ pool, now, onError: error => errors.push(error) })
+    options.worker === false
+      ? null
+      : startBacktestWorker({ pool, threads: null, now, onError: error => errors.push(error) })
   const headers = { authorization: `Bearer ${TEST_KEY}` }
 
   const service: TestService = {

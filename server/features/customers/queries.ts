@@ -1,6 +1,6 @@
 import type { DatedEntry } from '../../../drizzle/schema/stores.ts'
 import type { Db } from '../../database.ts'
-import { formatInstant, type Instant } from '../../lib/time.ts'
+import type { Instant } from '../../lib/time.ts'
 
 interface Options {
   brandId: number
@@ -80,7 +80,7 @@ export async function selectViews(
   const by = (column: string, values: readonly string[]) => db`
     SELECT t.* FROM unnest(${values as string[]}::text[]) AS value CROSS JOIN LATERAL (
       SELECT touch_id, at, link_code, member_no, unionid, openid, external_userid, visitor_id, page FROM touches AS t
-      WHERE t.brand_id = ${brandId} AND t.${db(column)} = value AND t.at >= ${formatInstant(from)}::text::timestamptz
+      WHERE t.brand_id = ${brandId} AND t.${db(column)} = value AND t.at >= ${from}::timestamptz
         AND t.kind <> 'sent' AND NOT t.by_associate
       ORDER BY t.at DESC LIMIT ${limit}
     ) AS t`

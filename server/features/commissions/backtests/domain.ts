@@ -132,6 +132,29 @@ const mostDifferent = (orders: readonly OrderDifference[]): OrderDifference[] =>
 
 const bySize = (a: Sums, b: Sums) => Math.abs(b.thenFen - b.nowFen) - Math.abs(a.thenFen - a.nowFen)
 
+/** Adds what was folded elsewhere, of other orders. */
+export function addFold(fold: Fold, kept: KeptFold): void {
+  const other = restoreFold(kept)
+  fold.orders += other.orders
+  fold.lines += other.lines
+  for (const column of ['nowFen', 'thenFen'] as const) {
+    add(fold.total, column, other.total[column])
+    for (const by of ['byRole', 'byStore', 'byAssociate'] as const) {
+      for (const [key, sums] of other[by]) add(sumsAt(fold[by], key), column, sums[column])
+    }
+  }
+  for (const [month, rows] of other.bases) {
+    const bases = fold.bases.get(month) ?? new Map<string, Basis>()
+    fold.bases.set(month, bases)
+    for (const [associateId, { now, then }] of rows) {
+      const basis = basisAt(bases, associateId)
+      basis.now += now
+      basis.then += then
+    }
+  }
+  fold.most = mostDifferent([...fold.most, ...other.most])
+}
+
 // ------------------------------------------------------------------------------------------------- result
 
 /** The tiers of a month under the plans in force, and its targets: what the bonuses are reckoned by. */

@@ -1,6 +1,7 @@
 import type { Db } from '../../../database.ts'
 import { uuidv7 } from '../../../lib/ids.ts'
 import type { Instant } from '../../../lib/time.ts'
+import type { OrderPlace } from '../../attribution/service.ts'
 
 /**
  * A back-test runs over many short transactions, and in one process at a time: whoever works on it holds a lease, by the
@@ -85,6 +86,21 @@ export async function endJob(
       error = ${error}, cursor = NULL, done = ${done}, total = ${done}, lease_id = NULL, leased_until = NULL,
       updated_at = ${now}
     WHERE brand_id = ${brandId} AND job_id = ${jobId} AND lease_id = ${leaseId} AND status = 'running'`
+}
+
+/** The last order of every so many that were paid in a span, by (paidAt, source, orderNo). */
+export async function selectSliceEnds(
+  db: Db,
+  options: { brandId: number; from: Instant; to: Instant; size: number },
+): Promise<OrderPlace[]> {
+  const { brandId, from, to, size } = options
+  return await db<OrderPlace[]>`
+    SELECT source, order_no AS "orderNo", paid_at AS "paidAt"
+    FROM (
+      SELECT source, order_no, paid_at, row_number() OVER (ORDER BY paid_at, source, order_no) AS place FROM orders
+      WHERE brand_id = ${brandId} AND paid_at >= ${from}::timestamptz AND paid_at < ${to}::timestamptz
+    ) AS o
+    WHERE place % ${size}::int = 0 ORDER BY place`
 }
 
 /** The associates' targets of these months. */

@@ -1,28 +1,19 @@
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isDatabaseAway, transact, type Pool } from '../../../database.ts'
 import { AppError } from '../../../errors.ts'
 import { withoutNulls } from '../../../lib/items.ts'
-import {
-  DAY_MS,
-  formatInstant,
-  monthReader,
-  monthStart,
-  nextMonth,
-  parseInstant,
-  type Instant,
-} from '../../../lib/time.ts'
+import { formatInstant, monthStart, nextMonth, parseInstant, type Instant } from '../../../lib/time.ts'
 import { compileCheck, type ValueFault } from '../../../lib/validate.ts'
 import { insertActivity } from '../../activity/service.ts'
-import { loadEvidenceOfSpan, MasterBook, type OrderPlace } from '../../attribution/service.ts'
-import { decide, planInForce, type Plan } from '../domain.ts'
+import { planInForce, type Plan } from '../domain.ts'
 import { insertJob } from '../jobs.ts'
 import { faultsOfPlan, planOf, plainPlan } from '../plans.ts'
 import { countOrdersPaid, getZone, selectBacklog } from '../queries.ts'
 import { BacktestSpan, type PlanContent, type PublishBody } from '../schema.ts'
 import { plansOf } from '../service.ts'
 import {
+  addFold,
   emptyFold,
-  foldOrder,
   keepFold,
   restoreFold,
   resultOf,
@@ -30,17 +21,20 @@ import {
   type KeptFold,
   type MonthTerms,
 } from './domain.ts'
+import { openLanes, type Threads } from './lanes.ts'
 import {
   endJob,
   giveUpLease,
   leaseJob,
   renewLease,
   selectFreeBacktests,
+  selectSliceEnds,
   selectTargets,
   updateCursor,
   type Leased,
   type LeasedJob,
 } from './queries.ts'
+import type { Slice, Trial } from './slices.ts'
 
 interface BacktestInput {
   plan: PlanContent
@@ -103,15 +97,22 @@ const LEASE_SECONDS = 15
 const RENEW_MS = 1000
 /** How often the fold is kept, so that a crash costs no more work than this. */
 const KEEP_MS = 5000
-const ORDERS_PER_BATCH = 1000
-/** How many orders are decided before others of this process have their turn. */
-const ORDERS_PER_TURN = 50
+/** A slice is what may have to be folded again after a crash; large enough that cutting and adding cost nothing. */
+const ORDERS_PER_SLICE = 10_000
 
-/** Where a back-test is: the last order that it folded, and the fold. */
+/** Where a back-test is: how the orders were cut, which slices are folded, and the sum of those. */
 interface Cursor {
-  after: OrderPlace | null
-  total: number
+  slices: Slice[]
+  folded: number[]
   fold: KeptFold
+}
+
+export interface RunOptions {
+  now: () => Instant
+  isStopped: () => boolean
+  /** Where more than one slice is to be folded; null: all of it here. */
+  threads?: Threads | null
+  ordersPerSlice?: number
 }
 
 /**
@@ -119,10 +120,7 @@ interface Cursor {
  *
  * @returns whether there was one
  */
-export async function runBacktest(
-  pool: Pool,
-  options: { now: () => Instant; isStopped: () => boolean },
-): Promise<boolean> {
+export async function runBacktest(pool: Pool, options: RunOptions): Promise<boolean> {
   for (const key of await selectFreeBacktests(pool)) {
     const job = await leaseJob(pool, { ...key, seconds: LEASE_SECONDS, now: options.now() })
     if (!job) continue
@@ -141,69 +139,61 @@ export async function runBacktest(
 
 const leaseOf = ({ brandId, jobId, leaseId }: Leased): Leased => ({ brandId, jobId, leaseId })
 
-async function work(
-  pool: Pool,
-  job: LeasedJob,
-  { now, isStopped }: { now: () => Instant; isStopped: () => boolean },
-): Promise<void> {
-  const { brandId } = job
+async function work(pool: Pool, job: LeasedJob, options: RunOptions): Promise<void> {
+  const { now, isStopped, threads = null, ordersPerSlice = ORDERS_PER_SLICE } = options
   const lease = leaseOf(job)
-  const input = job.input as BacktestInput
-  const span = { brandId, from: parseInstant(input.from)!, to: parseInstant(input.to)! }
-  const candidate = planOf(input.plan)
-  const plans = await plansOf(pool, brandId)
-  const zone = await getZone(pool, brandId)
+  const trial = await readTrial(pool, job)
   const cursor = (job.cursor as Cursor | null) ?? {
-    after: null,
-    total: await countOrdersPaid(pool, { brandId, from: input.from, to: input.to }),
-    fold: null,
+    slices: await cutSlices(pool, trial, ordersPerSlice),
+    folded: [],
+    fold: keepFold(emptyFold()),
   }
-  const fold = cursor.fold ? restoreFold(cursor.fold) : emptyFold()
-  const { total } = cursor
-  let { after } = cursor
-  const wholeMonthOf = wholeMonths(span, zone)
-  const master = new MasterBook()
-  const load = (from: OrderPlace | null) => loadBatch(pool, { ...span, after: from, plans, candidate, master })
+  const { slices } = cursor
+  const total = slices.reduce((sum, { orders }) => sum + orders, 0)
+  const fold = restoreFold(cursor.fold)
+  const folded = new Set(cursor.folded)
+  const todo = [...slices.keys()].filter(i => !folded.has(i))
 
+  const underWay = new Map<number, number>()
   const renew = () => {
-    const done = Math.min(fold.orders, total)
+    const done = Math.min(
+      [...underWay.values()].reduce((sum, orders) => sum + orders, fold.orders),
+      total,
+    )
     return renewLease(pool, { ...lease, seconds: LEASE_SECONDS, done, total, now: now() })
   }
+  const keep = () => updateCursor(pool, { ...lease, cursor: { slices, folded: [...folded], fold: keepFold(fold) } })
 
   if (!(await renew())) return
-  let renewedAt = performance.now()
-  let keptAt = renewedAt
-  let loading = load(after)
-  for (;;) {
-    const batch = await loading
-    const last = batch.at(-1)?.order
-    const isLast = batch.length < ORDERS_PER_BATCH
-    // While these are decided, the next ones are loaded.
-    loading = isLast || !last ? Promise.resolve([]) : load(last)
-    loading.catch(() => {}) // told when it is waited for
-    for (const [i, evidence] of batch.entries()) {
-      const plan = planInForce(plans, evidence.order.paidAt)
-      foldOrder(fold, {
-        order: evidence.order,
-        now: { decision: decide(evidence, plan), plan },
-        then: { decision: decide(evidence, candidate), plan: candidate },
-        month: wholeMonthOf(evidence.order.paidAt),
-      })
-      if (i % ORDERS_PER_TURN === ORDERS_PER_TURN - 1) await setImmediate()
-    }
-    if (last) after = { paidAt: last.paidAt, source: last.source, orderNo: last.orderNo }
-    if (isLast) break
-    const time = performance.now()
-    if (time - renewedAt >= RENEW_MS) {
+  const lanes = openLanes(pool, trial, { slices: todo.length, threads })
+  try {
+    const working = Promise.all(
+      lanes.map(async lane => {
+        for (let i = todo.shift(); i !== undefined && !isStopped(); i = todo.shift()) {
+          const slice = i
+          addFold(fold, await lane.fold(slices[slice]!, orders => underWay.set(slice, orders)))
+          underWay.delete(slice)
+          folded.add(slice)
+        }
+      }),
+    )
+    working.catch(() => {}) // told when it is waited for
+    let keptAt = performance.now()
+    while (!(await Promise.race([working.then(() => true), sleep(RENEW_MS, false, { ref: false })]))) {
       if (!(await renew())) return
-      renewedAt = time
+      if (isStopped()) break
+      if (performance.now() - keptAt < KEEP_MS) continue
+      if (!(await keep())) return
+      keptAt = performance.now()
     }
-    if (time - keptAt >= KEEP_MS || isStopped()) {
-      if (!(await updateCursor(pool, { ...lease, cursor: { after, total, fold: keepFold(fold) } }))) return
-      keptAt = time
-    }
-    if (isStopped()) return await giveUpLease(pool, lease)
+  } finally {
+    await Promise.all(lanes.map(lane => lane.close()))
   }
+  if (folded.size < slices.length) {
+    if (await keep()) await giveUpLease(pool, lease)
+    return
+  }
+  const { brandId, zone, plans, candidate } = trial
   const result = {
     ...resultOf(fold, candidate, await termsOf(pool, { brandId, zone, plans, fold })),
     pendingOrders: (await selectBacklog(pool, { brandId, now: now() })).pendingOrders,
@@ -211,42 +201,23 @@ async function work(
   await endJob(pool, { ...lease, result, error: null, done: fold.orders, now: now() })
 }
 
-/** The next orders with all that is recorded about them, as far as both plans look; read in one snapshot. */
-async function loadBatch(
-  pool: Pool,
-  options: {
-    brandId: number
-    from: Instant
-    to: Instant
-    after: OrderPlace | null
-    plans: readonly Plan[]
-    candidate: Plan
-    master: MasterBook
-  },
-) {
-  const { plans, candidate, ...span } = options
-  const reach = (paidAt: Instant) => {
-    const { windowDays = 0 } = planInForce(plans, paidAt)?.attribution ?? {}
-    return { from: paidAt - Math.max(windowDays, candidate.attribution.windowDays) * DAY_MS, to: paidAt }
-  }
-  return (await pool.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', tx =>
-    loadEvidenceOfSpan(tx, { ...span, reach, limit: ORDERS_PER_BATCH }),
-  )) as Awaited<ReturnType<typeof loadEvidenceOfSpan>>
+async function readTrial(pool: Pool, { brandId, input }: LeasedJob): Promise<Trial> {
+  const { plan, from, to } = input as BacktestInput
+  const [plans, zone] = await Promise.all([plansOf(pool, brandId), getZone(pool, brandId)])
+  return { brandId, from: parseInstant(from)!, to: parseInstant(to)!, zone, plans, candidate: planOf(plan) }
 }
 
-/** The month of an instant where all of it lies within the span; else null. */
-function wholeMonths(span: { from: Instant; to: Instant }, zone: string): (instant: Instant) => string | null {
-  const monthOf = monthReader(zone)
-  const known = new Map<string, boolean>()
-  return instant => {
-    const month = monthOf(instant)
-    let isWhole = known.get(month)
-    if (isWhole === undefined) {
-      isWhole = monthStart(month, zone) >= span.from && monthStart(nextMonth(month), zone) <= span.to
-      known.set(month, isWhole)
-    }
-    return isWhole ? month : null
-  }
+async function cutSlices(pool: Pool, { brandId, from, to }: Trial, size: number): Promise<Slice[]> {
+  const span = { brandId, from: formatInstant(from), to: formatInstant(to) }
+  const [total, ends] = await Promise.all([
+    countOrdersPaid(pool, span),
+    selectSliceEnds(pool, { brandId, from, to, size }),
+  ])
+  return [...ends, null].map((upTo, i) => ({
+    after: ends[i - 1] ?? null,
+    upTo,
+    orders: upTo === null ? Math.max(0, total - ends.length * size) : size,
+  }))
 }
 
 async function termsOf(
