@@ -1,12 +1,10 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { openPool } from '../server/database.ts'
 import { DAY_MS, formatInstant } from '../server/lib/time.ts'
 import { startBacktest } from '../server/features/commissions/backtests/service.ts'
 import { plansOf } from '../server/features/commissions/service.ts'
 import type { BacktestMeasured } from './lib/backtest-process.ts'
 import type { Figure } from './lib/figure.ts'
+import { runProcess } from './lib/process.ts'
 
 /** 1,000,000 order lines within 60 s, in less than 512 MB. */
 const LIMIT_LINES_PER_SECOND = 1_000_000 / 60
@@ -33,9 +31,7 @@ export const backtest: Figure = {
     await startBacktest(pool, { brandId, actor: 'bench', body: { plan, ...span }, now: Date.now() })
     await pool.end({ timeout: 5 })
 
-    const child = fork(fileURLToPath(new URL('lib/backtest-process.ts', import.meta.url)), [url])
-    const [measured] = (await once(child, 'message')) as [BacktestMeasured]
-    await once(child, 'exit')
+    const measured = await runProcess<BacktestMeasured>(new URL('lib/backtest-process.ts', import.meta.url), [url])
     if (measured.error !== null) throw new Error(measured.error)
     const { lines, orders, seconds, rssMb } = measured
     if (rssMb > LIMIT_RSS_MB) throw new Error(`it took ${rssMb} MB, more than ${LIMIT_RSS_MB}`)

@@ -54,7 +54,7 @@ class ShardThread {
     this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: 96 }, // what is made for an order is garbage soon after
-      execArgv: ['--import', new URL('../lib/typescript.mjs', import.meta.url).href],
+      execArgv: ['--import', new URL('../../server/cli/typescript.mjs', import.meta.url).href],
     })
     const end = (error: Error) => {
       this.#ended ??= error

@@ -36,7 +36,7 @@ interface Result {
 }
 
 /** Threads have no vitest to read TypeScript for them. */
-const LOADER = ['--import', new URL('../../bench/lib/typescript.mjs', import.meta.url).href]
+const LOADER = ['--import', new URL('../../server/cli/typescript.mjs', import.meta.url).href]
 const MARCH = { from: '2026-03-01T00:00:00+08:00', to: '2026-04-01T00:00:00+08:00' }
 
 let service: TestService
