@@ -12,18 +12,24 @@ import { DEFAULT_BRAND_ID } from './features/auth/service.ts'
 import { bindingRoutes } from './features/bindings/routes.ts'
 import { cardRoutes } from './features/cards/routes.ts'
 import { catalogueRoutes } from './features/catalogue/routes.ts'
+import { channelCodeRoutes } from './features/channel-codes/routes.ts'
 import { commissionRoutes } from './features/commissions/routes.ts'
+import { communityRoutes } from './features/community/routes.ts'
 import { preparePartitions } from './features/commissions/service.ts'
 import { disputeRoutes } from './features/disputes/routes.ts'
 import { earningsRoutes } from './features/earnings/routes.ts'
 import { handoverRoutes } from './features/handovers/routes.ts'
+import { homeRoutes } from './features/home/routes.ts'
 import { ingestRoutes } from './features/ingest/routes.ts'
 import { mirrorRoutes } from './features/mirror/routes.ts'
 import { buildMirror } from './features/mirror/service.ts'
+import { friendRoutes } from './features/mirror/tags/routes.ts'
 import { noticeRoutes } from './features/notices/routes.ts'
+import { profileRoutes } from './features/profiles/routes.ts'
 import { riskRoutes } from './features/risks/routes.ts'
 import { sessionRoutes, signInRoutes } from './features/session/routes.ts'
 import { settlementRoutes } from './features/settlements/routes.ts'
+import { taskRoutes } from './features/task-rules/routes.ts'
 import { buildClickBuffer, buildPublicLinks } from './features/touches/clicks.ts'
 import { shortLinkRoutes } from './features/touches/routes.ts'
 import { callbackRoutes, inboxRoutes } from './features/wecom/routes.ts'
@@ -141,6 +147,7 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
         callbacks: callbackKeys !== null,
         now,
       })
+      friendRoutes(api, { pool, vault, publicUrl: settings.publicUrl, wecom, access, now })
       catalogueRoutes(api, {
         pool,
         access,
@@ -148,13 +155,25 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
         miniProgramAppId: settings.miniProgram.appId,
         now,
       })
+      channelCodeRoutes(api, {
+        pool,
+        access,
+        wecom,
+        publicUrl: settings.publicUrl,
+        allowedRedirects: settings.allowedRedirects,
+        now,
+      })
       earningsRoutes(api, { pool, access, now })
       attainmentRoutes(api, { pool, access, now })
+      communityRoutes(api, { pool, access, now })
       handoverRoutes(api, { pool, vault, access, publicUrl: settings.publicUrl, now })
       settlementRoutes(api, { pool, access, now })
       noticeRoutes(api, { pool, access, now })
       disputeRoutes(api, { pool, access, now })
       riskRoutes(api, { pool, access, now })
+      profileRoutes(api, { pool, access, now })
+      homeRoutes(api, { pool, vault, access, now })
+      taskRoutes(api, { pool, vault, publicUrl: settings.publicUrl, access, now })
       done()
     },
     { prefix: '/api/v1' },

@@ -30,6 +30,9 @@ const STATUS_BY_CODE = {
   'wecom.foreign_url': 422,
   'wecom.ambiguous': 422,
   'wecom.linked': 409,
+  'wecom.refused': 409,
+  'wecom.busy': 409,
+  'wecom.unknown_tag': 422,
   'adjustment.confirmed_by_maker': 409,
   'adjustment.pays_out': 409,
   'handover.not_his': 409,
@@ -43,6 +46,9 @@ const STATUS_BY_CODE = {
   'share.id_taken': 409,
   'dispute.holds_role': 422,
   'dispute.own_purchase': 422,
+  'task.not_open': 409,
+  'task.undo_over': 409,
+  'task.not_sent': 422,
 } as const
 
 export type ErrorCode = keyof typeof STATUS_BY_CODE

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { buildApp } from './app.ts'
@@ -6,13 +7,20 @@ import { EmbeddedPostgresError } from './embedded-postgres.ts'
 import { openData } from './open.ts'
 import { readSettings } from './settings.ts'
 import { startBacktestWorker } from './workers/backtests.ts'
+import { startCommunityWorker } from './workers/community.ts'
+import { startChannelWorkers } from './workers/channel-codes.ts'
 import { startHousekeeping } from './workers/housekeeping.ts'
 import { startReconcileWorker } from './workers/reconcile.ts'
 import { startWecomWorkers } from './workers/wecom.ts'
 import { startRiskWorker } from './workers/risks.ts'
+import { startTaskWorker } from './workers/tasks.ts'
 
 /** How long requests under way may take to end after SIGTERM. */
 const CLOSE_MS = 5000
+/** A back-test is beside the point of the service: it leaves cores to others where there are many. */
+const BACKTEST_THREADS_MAX = 4
+/** While developing there is a loader for TypeScript, which threads would not have. */
+const isBuilt = import.meta.url.endsWith('.js')
 
 /** Settings, database, app, workers, listen, close: the only file that starts anything. */
 async function main(): Promise<void> {
@@ -40,6 +48,9 @@ async function main(): Promise<void> {
 
   const backtests = startBacktestWorker({
     pool: data.pool,
+    threads: isBuilt
+      ? { databaseUrl: data.databaseUrl, count: Math.min(availableParallelism(), BACKTEST_THREADS_MAX) }
+      : null,
     now: Date.now,
     onError: error => log.warn({ err: error }, 'a back-test failed'),
   })
@@ -58,10 +69,30 @@ async function main(): Promise<void> {
     now: Date.now,
     onError: error => log.warn({ err: error }, 'a worker for WeCom failed, will try again'),
   })
+  const channels = startChannelWorkers({
+    pool: data.pool,
+    vault: data.vault,
+    publicUrl: settings.publicUrl,
+    miniProgramAppId: settings.miniProgram.appId,
+    wecom: app.wecom,
+    now: Date.now,
+    onError: error => log.warn({ err: error }, 'a worker for channel codes failed, will try again'),
+  })
+  const community = startCommunityWorker({
+    pool: data.pool,
+    wecom: app.wecom,
+    now: Date.now,
+    onError: error => log.warn({ err: error }, 'a community’s day was not taken, will try again'),
+  })
   const risks = startRiskWorker({
     pool: data.pool,
     now: Date.now,
     onError: error => log.warn({ err: error }, 'the risk scan failed, will try again in minutes'),
+  })
+  const tasks = startTaskWorker({
+    pool: data.pool,
+    now: Date.now,
+    onError: error => log.warn({ err: error }, 'tending tasks failed, will try again in minutes'),
   })
 
   let isClosing = false
@@ -73,7 +104,16 @@ async function main(): Promise<void> {
       app
         .close()
         .then(() =>
-          Promise.all([worker.stop(), backtests.stop(), housekeeping.stop(), risks.stop(), wecomWorkers.stop()]),
+          Promise.all([
+            worker.stop(),
+            backtests.stop(),
+            housekeeping.stop(),
+            risks.stop(),
+            community.stop(),
+            tasks.stop(),
+            wecomWorkers.stop(),
+            channels.stop(),
+          ]),
         ),
       sleep(CLOSE_MS, undefined, { ref: false }),
     ])

@@ -9,6 +9,13 @@ export const router = createRouter({
     { path: '/', name: 'subject', component: SubjectView },
     { path: '/share', name: 'share', component: () => import('./features/share/ShareView.vue') },
     { path: '/earnings', name: 'earnings', component: () => import('./features/earnings/EarningsView.vue') },
+    {
+      path: '/customers/:externalUserid',
+      name: 'customer',
+      component: () => import('./features/customer/CustomerView.vue'),
+      props: true,
+    },
+    { path: '/tasks', name: 'tasks', component: () => import('./features/tasks/TasksView.vue') },
     { path: '/:unknown(.*)*', redirect: '/' },
   ],
 })

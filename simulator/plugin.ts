@@ -139,6 +139,18 @@ export async function simulatorPlugin(app: FastifyInstance, options: SimulatorOp
     return reply.send({ faults: faultNames() })
   })
 
+  app.post('/simulator/api/scan', hidden, (request, reply) => {
+    const { url, externalUserid } = bodyOf(request)
+    if (typeof url !== 'string' || !URL.canParse(url) || !world.customers.has(String(externalUserid))) {
+      return reply.code(404).send({ error: 'no such code, or no such customer' })
+    }
+    try {
+      return reply.send(world.channels.come(url, String(externalUserid)))
+    } catch (error) {
+      return reply.code(422).send({ error: error instanceof Error ? error.message : String(error) })
+    }
+  })
+
   app.get('/simulator/api/phones/:externalUserid', hidden, (request, reply) => {
     const { externalUserid } = request.params as { externalUserid: string }
     if (!world.customers.has(externalUserid)) return reply.code(404).send({ error: 'no such customer' })

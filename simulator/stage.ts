@@ -2,11 +2,15 @@ import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../server/app.ts'
 import { openData } from '../server/open.ts'
 import { readSettings, type Settings } from '../server/settings.ts'
+import { startChannelWorkers } from '../server/workers/channel-codes.ts'
 import { startReconcileWorker } from '../server/workers/reconcile.ts'
+import { startTaskWorker } from '../server/workers/tasks.ts'
 import { startWecomWorkers } from '../server/workers/wecom.ts'
 import type { Brand } from './brand/generate.ts'
 import { renderPicture } from './brand/pictures.ts'
+import { questionnaire } from './brand/questionnaire.ts'
 import { sendBrand, type SendProgress } from './brand/send.ts'
+import { makeTaskRules } from './brand/task-rules.ts'
 import { shellDir } from './build.ts'
 import { startCallbacks } from './callbacks.ts'
 import {
@@ -96,6 +100,15 @@ export async function setStage(options: {
     onError: error => app.log.warn({ err: error }, 'reconcile worker failed, will try again'),
   })
   await app.listen({ port, host: settings.host })
+  const channels = startChannelWorkers({
+    pool: data.pool,
+    vault: data.vault,
+    publicUrl: settings.publicUrl,
+    miniProgramAppId: settings.miniProgram.appId,
+    wecom: app.wecom,
+    now: Date.now,
+    onError: error => app.log.warn({ err: error }, 'a worker for channel codes failed, will try again'),
+  })
   const wecomWorkers = startWecomWorkers({
     pool: data.pool,
     vault: data.vault,
@@ -108,6 +121,12 @@ export async function setStage(options: {
   await loadBrand(brand, { url, onProgress: options.onProgress ?? (() => {}) })
   say('计算提成 Booking what follows')
   await settled(url)
+  await loadSettings(url)
+  const tasks = startTaskWorker({
+    pool: data.pool,
+    now: Date.now,
+    onError: error => app.log.warn({ err: error }, 'tending tasks failed, will try again'),
+  })
   return {
     app,
     world,
@@ -118,6 +137,8 @@ export async function setStage(options: {
       await app.close()
       await worker.stop()
       await wecomWorkers.stop()
+      await channels.stop()
+      await tasks.stop()
       await wecom.close()
       await data.close()
     },
@@ -144,6 +165,22 @@ async function loadBrand(
   // Touches that are worked on before the first order comes need not be looked at again for each one.
   await settled(options.url)
   await sendBrand({ ...emptied(before), orders, refunds, lateIdentities, overrides }, door)
+}
+
+/** What headquarters set up, where nothing is yet. */
+async function loadSettings(url: string): Promise<void> {
+  const ask = async (method: string, path: string, body?: object) => {
+    const answer = await fetch(`${url}/api/v1/${path}`, {
+      method,
+      headers: { ...headers, ...(body ? { 'content-type': 'application/json' } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    })
+    if (!answer.ok) throw new Error(`${method} /${path} answered ${answer.status}: ${await answer.text()}`)
+    return (await answer.json()) as { items: unknown[] }
+  }
+  if ((await ask('GET', 'task-rules?limit=1')).items.length > 0) return
+  await ask('PUT', 'settings/questionnaire', questionnaire)
+  for (const rule of makeTaskRules(Date.now())) await ask('POST', 'task-rules', rule)
 }
 
 /** The brand without items. */

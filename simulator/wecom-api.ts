@@ -4,7 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { channelsApi } from './channels-api.ts'
 import { signInPages } from './sign-in-pages.ts'
+import { statisticsApi } from './statistics-api.ts'
 import { toErrorBody, WecomRefusal } from './wecom-errors.ts'
 import { versionOf, type Agent, type Customer, type Follow, type World } from './world.ts'
 
@@ -27,10 +29,16 @@ export function buildWecomApi(world: World): FastifyInstance {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => done(null, text))
 
+  const unheard = new WeakSet<FastifyRequest>()
   app.addHook('onRequest', async request => {
     const fault = world.takeFault(pathOf(request))
     if (fault?.latencyMs) await sleep(fault.latencyMs)
     if (fault?.errcode !== undefined) throw new WecomRefusal(fault.errcode)
+    if (fault?.losesAnswer) unheard.add(request)
+  })
+  app.addHook('onSend', async (request, _reply, payload) => {
+    if (unheard.has(request)) request.raw.socket.destroy()
+    return await Promise.resolve(payload)
   })
 
   app.setErrorHandler((error, request, reply) => {
@@ -72,6 +80,20 @@ export function buildWecomApi(world: World): FastifyInstance {
     if (query['type'] !== 'agent_config') throw new WecomRefusal(91040)
     return toTicket(world.issueTicket(agent.agentId))
   })
+
+  // A file, as a form: only how long it is counts.
+  app.post('/cgi-bin/media/upload', request => {
+    const query = request.query as Query
+    checkToken(world, query['access_token'])
+    if (!['image', 'voice', 'video', 'file'].includes(query['type'] ?? '')) throw new WecomRefusal(40004)
+    const form = typeof request.body === 'string' ? request.body : ''
+    const isForm = /^multipart\/form-data/.test(request.headers['content-type'] ?? '')
+    if (!isForm || !/name="media"; filename="/.test(form)) throw new WecomRefusal(44001)
+    const media_id = world.channels.upload(form.length)
+    return { errcode: 0, errmsg: '', type: query['type'], media_id, created_at: String(seconds(world.now())) }
+  })
+  channelsApi(world, on, { text: readText, texts: readTexts, limit: readLimit, page: pageOf })
+  statisticsApi(world, on, { text: readText, texts: readTexts })
 
   on('GET', 'auth/getuserinfo', ({ agent, query }) => {
     const who = query['code'] ? world.spendCode(query['code'], agent.agentId) : null
@@ -124,8 +146,9 @@ export function buildWecomApi(world: World): FastifyInstance {
     'GET',
     'externalcontact/get_follow_user_list',
     () => {
-      const userids = [...world.customers.values()].flatMap(each => each.follows.map(follow => follow.userid))
-      return { follow_user: [...new Set(userids)] }
+      // Whoever may have customers, whether or not he has any.
+      const userids = [...world.staff.values()].filter(person => person.status === 1).map(person => person.userid)
+      return { follow_user: userids }
     },
     'customers',
   )
@@ -219,6 +242,7 @@ export function buildWecomApi(world: World): FastifyInstance {
               ...(customer ? { unionid: customer.unionid } : {}),
               join_time: seconds(member.joinedAt),
               join_scene: member.joinScene,
+              ...(member.state === undefined ? {} : { state: member.state }),
               invitor: { userid: member.invitor },
               group_nickname: '',
               ...(withNames ? { name } : {}),

@@ -5,6 +5,7 @@
  * fails again.
  */
 import { createHash } from 'node:crypto'
+import { Channels } from './channels.ts'
 
 /** What the world is made of. Plain data, so that a demo brand can say who exists. */
 export interface WorldDescription {
@@ -146,7 +147,15 @@ export interface GroupChat {
   owner: string
   notice: string
   createdAt: number
-  members: { kind: 'staff' | 'customer'; id: string; joinedAt: number; joinScene: 1 | 2 | 3; invitor: string }[]
+  members: {
+    kind: 'staff' | 'customer'
+    id: string
+    joinedAt: number
+    joinScene: 1 | 2 | 3
+    invitor: string
+    /** What the join way was given as its state. */
+    state?: string
+  }[]
   /** Counts up with each change of its members. */
   version: number
 }
@@ -220,6 +229,8 @@ export interface Fault {
   /** What the bridge is to say: `agentConfig:fail`. Absent: made from the name and the errcode. */
   errMsg?: string
   latencyMs?: number
+  /** A call of the server API is carried out, and nobody hears of it: the connection is cut. */
+  losesAnswer?: boolean
   /** How many calls it holds for; absent: until it is taken away. */
   times?: number
 }
@@ -278,6 +289,8 @@ export class World {
   readonly miniPrograms: readonly { appId: string; name: string }[]
   readonly messages: Message[] = []
   readonly seats = new Map<string, Seat>()
+  /** Codes by which customers come, and what they are sent when they do. */
+  readonly channels = new Channels(this)
   /** Push one to break something, remove it to mend it. */
   readonly faults: Fault[] = []
   readonly now: () => number
@@ -549,13 +562,14 @@ export class World {
       tagIds: new Set(),
       operUserid: externalUserid,
     })
+    const welcomeCode = this.channels.welcomeFor(own, externalUserid)
     this.#callBack({
       Event: 'change_external_contact',
       ChangeType: 'add_external_contact',
       UserID: own,
       ExternalUserID: externalUserid,
       ...(state === '' ? {} : { State: state }),
-      WelcomeCode: this.#make('welcome', 32),
+      ...(welcomeCode === null ? {} : { WelcomeCode: welcomeCode }),
     })
   }
 
@@ -572,11 +586,12 @@ export class World {
   }
 
   /** People come into a group, by a code or invited. */
-  join(chatId: string, ids: readonly string[], joinScene: 1 | 3 = 3): void {
+  join(chatId: string, ids: readonly string[], joinScene: 1 | 3 = 3, state = ''): void {
     const group = this.#groupNamed(chatId)
     for (const id of ids) {
       const kind = this.staff.has(id) ? 'staff' : 'customer'
-      group.members.push({ kind, id, joinedAt: this.now(), joinScene, invitor: group.owner })
+      const came = { kind, id, joinedAt: this.now(), joinScene, invitor: group.owner } as const
+      group.members.push(state === '' ? came : { ...came, state })
     }
     this.#groupChanged(group, 'add_member', ids, { JoinScene: joinScene === 3 ? 3 : 0 })
   }
@@ -606,6 +621,11 @@ export class World {
       LastMemVer: versionOf(group.version - 1),
       CurMemVer: versionOf(group.version),
     })
+  }
+
+  /** An event, to whoever listens. */
+  callBack(fields: CallbackFields): void {
+    this.#callBack(fields)
   }
 
   #callBack(fields: CallbackFields): void {

@@ -49,6 +49,9 @@ export const members = pgTable(
     index('members_by_opener')
       .on(member.brandId, member.openingAssociate)
       .where(sql`opening_associate IS NOT NULL`),
+    index('members_by_opening_store')
+      .on(member.brandId, member.openingStore)
+      .where(sql`opening_store IS NOT NULL`), // a store's members
   ],
 )
 

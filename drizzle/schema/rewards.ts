@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { index, integer, pgTable, primaryKey } from 'drizzle-orm/pg-core'
 import { brandIdColumn, fenColumn, instantColumn, textColumn, uuidColumn } from '../columns.ts'
 
@@ -20,6 +21,10 @@ export const friendEvents = pgTable(
   event => [
     primaryKey({ columns: [event.brandId, event.associateId, event.externalUserid, event.kind, event.at] }),
     index('friend_events_by_customer').on(event.brandId, event.externalUserid, event.at),
+    index('friend_events_by_state')
+      .on(event.brandId, event.state, event.associateId, event.externalUserid, event.at)
+      .where(sql`state IS NOT NULL`),
+    index('friend_events_by_associate').on(event.brandId, event.associateId, event.at), // a store's new and lost friends
   ],
 )
 

@@ -21,6 +21,8 @@ export const touches = pgTable(
     visitorId: textColumn('visitor_id'),
     channel: textColumn('channel'),
     chatId: textColumn('chat_id'),
+    /** The group as the mini program knows it; which chat that is stands in group_opengids. */
+    opengid: textColumn('opengid'),
     page: jsonb('page').$type<{ kind: string; ref: string; title?: string }>(),
     /** The associate opened his own link: kept for the record, counts for nothing. */
     byAssociate: boolean('by_associate').notNull(),

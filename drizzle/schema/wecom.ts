@@ -192,6 +192,9 @@ export const wecomGroupMembers = pgTable(
   member => [
     primaryKey({ columns: [member.brandId, member.chatId, member.memberId, member.joinedAt] }),
     index('wecom_group_members_by_person').on(member.brandId, member.memberId),
+    index('wecom_group_members_by_state')
+      .on(member.brandId, member.state)
+      .where(sql`state IS NOT NULL`),
   ],
 )
 

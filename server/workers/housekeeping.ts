@@ -1,4 +1,5 @@
 import type { Pool } from '../database.ts'
+import { forgetOldWelcomes } from '../features/channel-codes/service.ts'
 import { forgetOldRejects } from '../features/ingest/service.ts'
 import { clearAwayLeftovers } from '../features/settlements/service.ts'
 import { forgetOldMessages } from '../features/wecom/service.ts'
@@ -17,7 +18,7 @@ export function startHousekeeping(options: {
   onError: (error: unknown) => void
 }): Worker {
   const run = async () => {
-    for (const clean of [forgetOldRejects, forgetOldMessages, clearAwayLeftovers]) {
+    for (const clean of [forgetOldRejects, forgetOldMessages, forgetOldWelcomes, clearAwayLeftovers]) {
       await clean(options.pool, options.now()).catch(options.onError)
     }
   }

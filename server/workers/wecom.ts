@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { channelHandlers } from '../features/channel-codes/service.ts'
 import { mirrorHandlers } from '../features/mirror/handlers.ts'
 import type { MirrorDependencies } from '../features/mirror/service.ts'
-import { planSync, syncStep } from '../features/mirror/sync.ts'
+import { leaveSync, planSync, syncStep } from '../features/mirror/sync.ts'
 import { takeMessages, type InboxWork, type Wecom } from '../features/wecom/service.ts'
 import type { Worker } from './reconcile.ts'
 
@@ -103,6 +104,7 @@ export function startSyncWorker(options: MirrorDependencies & { onError: (error:
       isStopped = true
       wake()
       await running
+      await leaveSync(options, { leaseId }).catch(onError)
     },
   }
 }
@@ -115,7 +117,7 @@ export function startWecomWorkers(
   if (!wecom) return { stop: () => Promise.resolve() }
   const dependencies = { ...options, wecom, brandId: wecom.brandId }
   const workers = [
-    startInboxWorker({ ...dependencies, handlers: mirrorHandlers(dependencies) }),
+    startInboxWorker({ ...dependencies, handlers: channelHandlers(dependencies, mirrorHandlers(dependencies)) }),
     startSyncWorker(dependencies),
   ]
   return {

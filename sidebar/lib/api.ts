@@ -19,10 +19,11 @@ export interface Api {
   /** The session itself: what is asked before anybody is signed in, so its 401 is the caller's to act on. */
   getQuietly<T>(path: string): Promise<T>
   post<T>(path: string, body: object): Promise<T>
+  put<T>(path: string, body: object): Promise<T>
 }
 
 interface Send {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PUT'
   url: string
   body?: object
   signal?: AbortSignal | undefined
@@ -49,7 +50,7 @@ export function createApi(options: ApiOptions): Api {
     signal?.addEventListener('abort', giveUp)
     const headers: Record<string, string> = { accept: 'application/json' }
     const csrfToken = options.csrfToken()
-    if (method === 'POST' && csrfToken) headers['x-daogou-csrf'] = csrfToken
+    if (method !== 'GET' && csrfToken) headers['x-daogou-csrf'] = csrfToken
     if (body) headers['content-type'] = 'application/json'
     try {
       const response = await doFetch(url, {
@@ -106,6 +107,7 @@ export function createApi(options: ApiOptions): Api {
     get: (path, query, signal) => request({ method: 'GET', url: options.baseUrl + path + toQuery(query), signal }),
     getQuietly: path => request({ method: 'GET', url: options.baseUrl + path }, true),
     post: (path, body) => request({ method: 'POST', url: options.baseUrl + path, body }),
+    put: (path, body) => request({ method: 'PUT', url: options.baseUrl + path, body }),
   }
 }
 

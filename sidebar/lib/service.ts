@@ -1,7 +1,17 @@
 import type { CustomerCard, GroupCard } from '../../server/features/cards/schema.ts'
 import type { Catalogue, Share, ShareRequest, ShareSent } from '../../server/features/catalogue/schema.ts'
 import type { Earnings, EarningsSpan } from '../../server/features/earnings/schema.ts'
+import type { HomeCustomers, HomeQuery, TeamDay } from '../../server/features/home/schema.ts'
+import type {
+  FriendDetails,
+  RemarkChange,
+  RemarkChanged,
+  TagChange,
+  TagsChanged,
+} from '../../server/features/mirror/tags/schema.ts'
+import type { AnswerBody, Note, NoteBody, Profile, ProfileAnswer } from '../../server/features/profiles/schema.ts'
 import type { Session, Signature, SignatureKind } from '../../server/features/session/schema.ts'
+import type { DoneBody, FollowUpBody, Task, TaskPage } from '../../server/features/task-rules/schema.ts'
 import { createApi } from './api.ts'
 
 let csrfToken: string | null = null
@@ -51,6 +61,12 @@ export const service = {
   sign: (url: string, kind: SignatureKind) => api.post<Signature>('/wecom/signature', { url, kind }),
   readCustomerCard: (externalUserid: string, signal: AbortSignal) =>
     api.get<CustomerCard>('/cards/customer', { externalUserid }, signal),
+  readFriend: (externalUserid: string, signal: AbortSignal) =>
+    api.get<FriendDetails>(`/customers/${encodeURIComponent(externalUserid)}/wecom`, {}, signal),
+  markFriend: (externalUserid: string, change: TagChange) =>
+    api.put<TagsChanged>(`/customers/${encodeURIComponent(externalUserid)}/tags`, change),
+  remarkFriend: (externalUserid: string, change: RemarkChange) =>
+    api.put<RemarkChanged>(`/customers/${encodeURIComponent(externalUserid)}/remark`, change),
   readGroupCard: (chatId: string, signal: AbortSignal) => api.get<GroupCard>('/cards/group', { chatId }, signal),
   readCatalogue: (
     where: { externalUserid?: string; chatId?: string; query?: string; cursor?: string },
@@ -60,4 +76,22 @@ export const service = {
   recordSent: (linkCode: string) => api.post<ShareSent>(`/share/${encodeURIComponent(linkCode)}/sent`, {}),
   readEarnings: (span: EarningsSpan, cursor: string | undefined, signal?: AbortSignal) =>
     api.get<Earnings>('/earnings', { span, cursor }, signal),
+  readProfile: (externalUserid: string, signal?: AbortSignal) =>
+    api.get<Profile>('/customers/profile', { externalUserid }, signal),
+  answer: (body: AnswerBody) => api.post<ProfileAnswer>('/customers/answers', body),
+  writeNote: (body: NoteBody) => api.post<Note>('/customers/notes', body),
+  changeNote: (noteId: string, deed: 'delete' | 'restore', externalUserid: string) =>
+    api.post<Note>(`/customers/notes/${noteId}/${deed}`, { externalUserid }),
+  readOwnCustomers: (where: Omit<HomeQuery, 'cursor'> & { cursor?: string | undefined }, signal?: AbortSignal) =>
+    api.get<HomeCustomers>('/me/customers', where, signal),
+  readTeamDay: (storeCode: string | undefined, signal?: AbortSignal) =>
+    api.get<TeamDay>('/me/team-day', { storeCode }, signal),
+  readTasks: (
+    where: { whose?: 'mine' | 'all'; limit?: number; cursor?: string | undefined; memberNo?: string },
+    signal?: AbortSignal,
+  ) => api.get<TaskPage>('/tasks', where, signal),
+  doTask: (taskId: string, body: DoneBody) => api.post<Task>(`/tasks/${taskId}/done`, body),
+  skipTask: (taskId: string, reason: string) => api.post<Task>(`/tasks/${taskId}/skip`, { reason }),
+  reopenTask: (taskId: string) => api.post<Task>(`/tasks/${taskId}/undo`, {}),
+  createFollowUp: (body: FollowUpBody) => api.post<Task>('/tasks', body),
 }

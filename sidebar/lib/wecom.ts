@@ -15,9 +15,9 @@ export type Entry =
 export type SendOutcome = { kind: 'sent' } | { kind: 'cancelled' } | { kind: 'failed'; diagnosis: Diagnosis }
 
 /** WeCom's calls may never answer, so each has a limit. A person may take long to confirm a send. */
-export const timeoutsMs = { agentConfig: 10_000, context: 6_000, send: 60_000 }
+export const timeoutsMs = { agentConfig: 10_000, context: 6_000, send: 60_000, open: 6_000 }
 
-const jsApiList = ['getContext', 'getCurExternalContact', 'getCurExternalChat', 'sendChatMessage']
+const jsApiList = ['getContext', 'getCurExternalContact', 'getCurExternalChat', 'sendChatMessage', 'openEnterpriseChat']
 
 export const isInWecom: boolean = ww.env.isWeCom
 
@@ -106,6 +106,21 @@ export async function sendToChat(share: Share): Promise<SendOutcome> {
         : ww.sendChatMessage({ msgtype: 'news' as const, news: toNews(share.link) }),
     )
     return { kind: 'sent' }
+  } catch (error) {
+    if (error instanceof Cancelled) return { kind: 'cancelled' }
+    return { kind: 'failed', diagnosis: toDiagnosis(error) }
+  }
+}
+
+/** Opens the chat with a customer, where the client can and he is a friend; the sidebar is then left. */
+export async function openChat(
+  externalUserid: string,
+): Promise<{ kind: 'opened' | 'cancelled' } | { kind: 'failed'; diagnosis: Diagnosis }> {
+  try {
+    await call('openEnterpriseChat', timeoutsMs.open, () =>
+      ww.openEnterpriseChat({ externalUserIds: [externalUserid] }),
+    )
+    return { kind: 'opened' }
   } catch (error) {
     if (error instanceof Cancelled) return { kind: 'cancelled' }
     return { kind: 'failed', diagnosis: toDiagnosis(error) }

@@ -59,6 +59,10 @@ const SETTLEMENT = {
   foreign: `/api/v1/settlements/${settlementId(3)}`,
 }
 
+/** Of a1, of the store S1, of S3 and of F1's S2, and of the other brand. */
+const CODES = { a1: 1, S1: 2, S3: 3, S2: 4, B1: 5 } as const
+const codeId = (of: keyof typeof CODES) => `018f0000-0000-7000-8000-00000000005${CODES[of]}`
+
 const rows: Row[] = [
   ingestRow('stores', { storeCode: 'S1' }),
   ingestRow('associates', { associateId: 'a1' }),
@@ -124,6 +128,52 @@ const rows: Row[] = [
     expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
   },
   { route: 'GET /api/v1/clearing', expected: BRAND },
+  { route: 'GET /api/v1/channel-codes', expected: READ },
+  {
+    route: 'GET /api/v1/channel-codes',
+    what: 'own associate',
+    url: '?associate=a1',
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
+  { route: 'GET /api/v1/channel-codes', what: 'another store’s associate', url: '?associate=a3', expected: BRAND },
+  {
+    route: 'GET /api/v1/channel-codes',
+    what: 'own store',
+    url: '?storeCode=S1',
+    expected: [401, 403, 200, 403, 404, 200, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/channel-codes',
+    what: 'of the other brand',
+    url: '?storeCode=B1',
+    expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses,
+  },
+  ...(
+    [
+      ['a1', [401, 403, 200, 403, 200, 200, 404, 200, 200]],
+      ['S1', [401, 403, 200, 403, 404, 200, 404, 200, 200]],
+      ['S3', BRAND],
+      ['S2', [401, 403, 200, 403, 404, 404, 200, 200, 200]],
+      ['B1', BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses],
+    ] as [keyof typeof CODES, Statuses][]
+  ).flatMap(([of, expected]): Row[] =>
+    ['', '/friends'].map(page => ({
+      route: `GET /api/v1/channel-codes/:codeId${page}`,
+      what: `of ${of}`,
+      url: `/api/v1/channel-codes/${codeId(of)}${page}`,
+      expected,
+    })),
+  ),
+  { route: 'POST /api/v1/channel-codes', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  ...(['PATCH', 'DELETE'] as const).map((method): Row => ({
+    route: `${method} /api/v1/channel-codes/:codeId`,
+    what: 'of the other brand',
+    url: `/api/v1/channel-codes/${codeId('B1')}`,
+    ...(method === 'PATCH' ? { body: { name: 'x' } } : {}),
+    expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
+  })),
+  { route: 'GET /api/v1/settings/welcome', expected: BRAND },
+  { route: 'PUT /api/v1/settings/welcome', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'GET /api/v1/handovers', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
   { route: 'GET /api/v1/handovers/leavers', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
   {
@@ -178,6 +228,22 @@ const rows: Row[] = [
     url: '?storeCode=B1',
     expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses,
   },
+
+  { route: 'GET /api/v1/community/stores', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
+  ...(
+    [
+      ['own store', 'S1', [401, 403, 200, 403, 404, 200, 404, 200, 200]],
+      ['F1’s store', 'S2', [401, 403, 200, 403, 404, 404, 200, 200, 200]],
+      ['another direct store', 'S3', BRAND],
+      ['F2’s store', 'S4', BRAND],
+      ['of the other brand', 'B1', BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses],
+    ] as const
+  ).map(([what, storeCode, expected]): Row => ({
+    route: 'GET /api/v1/community/stores/:storeCode',
+    what,
+    url: `/api/v1/community/stores/${storeCode}`,
+    expected,
+  })),
 
   { route: 'GET /api/v1/orders', expected: READ },
   {
@@ -448,6 +514,7 @@ const rows: Row[] = [
   },
   ...disputeRows(),
   ...riskRows(),
+  ...taskRows(),
   { route: 'GET /api/v1/settings/binding', expected: BRAND },
   { route: 'PUT /api/v1/settings/binding', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'GET /api/v1/health/reconcile', expected: [401, 200, 200, 200, 200, 200, 200, 200, 200] },
@@ -477,6 +544,32 @@ const rows: Row[] = [
     body: { externalUserid: 'wmNobody' },
     expected: [401, 401, 401, 401, 404, 404, 404, 403, 403],
   },
+  ...(['wmOwn', 'wmTheirs', 'wmB'] as const).flatMap((externalUserid): Row[] => {
+    const [what, own] = { wmOwn: ['own', 200], wmTheirs: ['another’s', 404], wmB: ['of the other brand', 404] }[
+      externalUserid
+    ] as [string, number]
+    const address = (page: string) => ({ what, url: `/api/v1/customers/${externalUserid}/${page}` })
+    const writes = (status: number): Statuses => [401, 401, 401, 401, status, 404, 404, 403, 403]
+    return [
+      {
+        route: 'GET /api/v1/customers/:externalUserid/wecom',
+        ...address('wecom'),
+        expected: [401, 401, 401, 401, own, 404, 404, 404, 404],
+      },
+      {
+        route: 'PUT /api/v1/customers/:externalUserid/tags',
+        ...address('tags'),
+        body: { add: ['etNone'] },
+        expected: writes(own === 200 ? 422 : 404),
+      },
+      {
+        route: 'PUT /api/v1/customers/:externalUserid/remark',
+        ...address('remark'),
+        body: { remark: '备注' },
+        expected: writes(own),
+      },
+    ]
+  }),
   { route: 'GET /wecom/callback', expected: ANYBODY.map(() => 403) as unknown as Statuses },
   { route: 'POST /wecom/callback', body: {}, expected: ANYBODY.map(() => 403) as unknown as Statuses },
   { route: 'GET /api/v1/cards/customer', url: '?externalUserid=wmNobody', expected: PERSON },
@@ -664,6 +757,71 @@ function riskRows(): Row[] {
   ]
 }
 
+/** One open task of each store's associate, and of the other brand's. */
+function taskId(name: string): string {
+  return `018f0000-0000-7000-8000-0000000000b${['S1', 'S2', 'S3', 'S4', 'B1', 'skip'].indexOf(name)}`
+}
+
+function taskRows(): Row[] {
+  const admin = (status: number): Statuses => [401, 403, 403, status, 403, 403, 403, status, 403]
+  const doing = (deed: string, what: string, name: string, body: object, expected: Statuses): Row => ({
+    route: `POST /api/v1/tasks/:taskId/${deed}`,
+    what,
+    url: `/api/v1/tasks/${taskId(name)}/${deed}`,
+    body,
+    expected,
+  })
+  const reason = { reason: 'x' }
+  return [
+    { route: 'GET /api/v1/task-rules', expected: BRAND },
+    { route: 'POST /api/v1/task-rules', body: {}, expected: admin(422) },
+    { route: 'PATCH /api/v1/task-rules/:ruleId', url: `/api/v1/task-rules/${UUID}`, body: {}, expected: admin(404) },
+    { route: 'DELETE /api/v1/task-rules/:ruleId', url: `/api/v1/task-rules/${UUID}`, expected: admin(404) },
+    {
+      route: 'GET /api/v1/task-rules/:ruleId/completion',
+      url: `/api/v1/task-rules/${UUID}/completion`,
+      expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+    },
+    { route: 'GET /api/v1/settings/questionnaire', expected: BRAND },
+    { route: 'PUT /api/v1/settings/questionnaire', body: {}, expected: admin(422) },
+    {
+      route: 'GET /api/v1/customers/profile',
+      url: '?externalUserid=wmNobody',
+      expected: [401, 401, 401, 401, 404, 404, 404, 404, 404],
+    },
+    ...['answers', 'notes'].map((what): Row => ({
+      route: `POST /api/v1/customers/${what}`,
+      body: {},
+      expected: [401, 401, 401, 401, 422, 422, 422, 422, 403],
+    })),
+    ...['delete', 'restore'].map((deed): Row => ({
+      route: `POST /api/v1/customers/notes/:noteId/${deed}`,
+      url: `/api/v1/customers/notes/${UUID}/${deed}`,
+      body: { externalUserid: 'wmNobody' },
+      expected: [401, 401, 401, 401, 404, 404, 404, 404, 403],
+    })),
+    { route: 'GET /api/v1/me/customers', expected: PERSON },
+    { route: 'GET /api/v1/me/team-day', expected: [401, 401, 401, 401, 404, 200, 200, 404, 404] },
+    {
+      route: 'GET /api/v1/me/team-day',
+      what: 'of another’s store',
+      url: '?storeCode=S3',
+      expected: [401, 401, 401, 401, 404, 404, 404, 404, 404],
+    },
+    { route: 'GET /api/v1/tasks', expected: READ },
+    { route: 'POST /api/v1/tasks', body: {}, expected: [401, 401, 401, 401, 422, 422, 422, 422, 403] },
+    // Headquarters looks on: visible, and not its own to do.
+    doing('done', 'own', 'S1', reason, [401, 401, 401, 401, 200, 200, 404, 403, 403]),
+    doing('done', 'another store’s', 'S3', reason, [401, 401, 401, 401, 404, 404, 404, 403, 403]),
+    doing('done', 'of F1’s store', 'S2', reason, [401, 401, 401, 401, 404, 404, 200, 403, 403]),
+    doing('done', 'of F2’s store', 'S4', reason, [401, 401, 401, 401, 404, 404, 404, 403, 403]),
+    doing('done', 'of the other brand', 'B1', reason, [401, 401, 401, 401, 404, 404, 404, 404, 403]),
+    doing('skip', 'own', 'skip', reason, [401, 401, 401, 401, 200, 200, 404, 403, 403]),
+    doing('undo', 'own', 'skip', {}, [401, 401, 401, 401, 200, 200, 404, 403, 403]),
+    doing('undo', 'another store’s', 'S3', {}, [401, 401, 401, 401, 404, 404, 404, 403, 403]),
+  ]
+}
+
 /** Files that anybody may have: the built pages, and the documentation's own. */
 const PUBLIC_FILES = /^GET \/(assets\/|sidebar|console|simulator\/|api\/docs|share-|favicon)/
 
@@ -673,7 +831,10 @@ describe('who may call what', () => {
   const browsers = new Map<CallerName, { browser: Browser; headers: Record<string, string> }>()
 
   beforeAll(async () => {
-    wecom = await startTestWecom({ staff: ['a1', 'boss1', 'f1', 'hq', 'aud'] })
+    wecom = await startTestWecom({
+      staff: ['a1', 'boss1', 'f1', 'hq', 'aud'],
+      customers: [{ name: '顾客', externalUserid: 'wmOwn', follows: [{ userid: 'a1' }] }],
+    })
     service = await startTestService({ env: wecom.env })
     const stores = [
       { storeCode: 'S1', name: '一店', type: 'direct' },
@@ -723,9 +884,15 @@ describe('who may call what', () => {
     )
     await service.ingest('task-events', [{ taskId: 'own', kind: 'done', at: PAID, associateId: 'a1', task: 'visit' }])
     await service.ingest('friend-events', [{ associateId: 'a3', externalUserid: 'wmX', kind: 'added', at: PAID }])
+    await service.pool`
+      INSERT INTO wecom_friends (brand_id, userid, external_userid, since, tag_ids, is_told, seen_at)
+      VALUES (1, 'a1', 'wmOwn', now(), '{}', true, now()), (1, 'a3', 'wmTheirs', now(), '{}', true, now()),
+        (2, 'a1', 'wmB', now(), '{}', true, now())`
     await otherBrand(service)
     await insertSettlements(service)
     await disputesAndFindings(service)
+    await channelCodes(service)
+    await openTasks(service)
     await service.settled()
     for (const name of CALLERS) {
       if (name === 'nobody') browsers.set(name, { browser: openBrowser(service), headers: {} })
@@ -838,6 +1005,33 @@ async function disputesAndFindings({ pool }: TestService): Promise<void> {
     await pool`
       INSERT INTO notices (brand_id, associate_id, notice_id, kind, details, created_at)
       VALUES (1, ${of}, ${noticeId(of)}, 'dispute_decided', '{}', now())`
+  }
+}
+
+/** A task for each store's member, of its associate. */
+async function openTasks({ pool }: TestService): Promise<void> {
+  const task = (brandId: number, name: string, storeCode: string, associateId: string, memberNo: string) => pool`
+    INSERT INTO tasks (brand_id, task_id, kind, member_no, occasion, title, text, priority, associate_id, store_code,
+      made_day, due_day, created_at, state, state_at)
+    VALUES (${brandId}, ${taskId(name)}, 'follow_up', ${memberNo}, 'x', '', 'x', 0, ${associateId}, ${storeCode},
+      '2026-01-01', '2026-01-01', now(), 'open', now())`
+  for (const n of [1, 2, 3, 4]) await task(1, `S${n}`, `S${n}`, `a${n}`, `m${n}`)
+  await task(1, 'skip', 'S1', 'a1', 'm1')
+  await pool`
+    INSERT INTO members (brand_id, member_no, levels, tags, last_member_no, created_at, updated_at)
+    VALUES (2, 'mB', '[]', '{}', 'mB', now(), now())`
+  await task(2, 'B1', 'B1', 'b1', 'mB')
+}
+
+/** Codes that WeCom was told of. */
+async function channelCodes({ pool }: TestService): Promise<void> {
+  for (const of of Object.keys(CODES) as (keyof typeof CODES)[]) {
+    const [associate, store] = of === 'a1' ? [of, null] : [null, of]
+    await pool`
+      INSERT INTO channel_codes (brand_id, code_id, kind, name, associate_id, store_code, state, skip_verify, chat_ids,
+        is_active, is_due, due_at, tries, profile_opens, friend_requests, created_by, created_at, changed_at)
+      VALUES (${of === 'B1' ? 2 : 1}, ${codeId(of)}, 'contact_way', 'x', ${associate}, ${store}, ${`dg${of}`}, true, '{}',
+        true, false, now(), 0, 0, 0, 'test', now(), now())`
   }
 }
 

@@ -113,6 +113,7 @@ describe('the service’s role', () => {
     .concat(['share_links', 'plans', 'ledger_rows', 'activity', 'friend_events', 'task_events', 'adjustments'])
     .concat(['adjustment_decisions', 'disputes', 'dispute_decisions', 'settlement_payments', 'risk_decisions'])
     .concat(['binding_policies', 'handovers', 'handover_members', 'plan_withdrawals'])
+    .concat(['questionnaires', 'member_answers'])
 
   test('is what the service works as', async () => {
     const [row] = await pool<{ role: string }[]>`SELECT current_user AS role`

@@ -28,6 +28,7 @@
         ? { err_msg: 'getCurExternalChat:ok', chatId: setup.chatId }
         : { err_msg: `getCurExternalChat:${contextError.err_msg}` },
     sendChatMessage: () => ({ err_msg: 'sendChatMessage:ok' }),
+    openEnterpriseChat: () => ({ err_msg: 'openEnterpriseChat:ok' }),
   }
 
   function answer(name) {

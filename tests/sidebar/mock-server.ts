@@ -7,12 +7,18 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { EarningsSpan } from '../../server/features/earnings/schema.ts'
+import type { Session } from '../../server/features/session/schema.ts'
 import * as demo from './demo-data.ts'
+import { buildFriends } from './demo-friends.ts'
+import { demoProfile, writtenNote } from './demo-profile.ts'
+import { homeCustomers, teamDay } from './demo-home.ts'
+import { changedTask, isTask, tasks } from './demo-tasks.ts'
 
 /** How the next requests to a path are answered instead; `times` 1 unless told, then things go as usual again. */
 export interface Fault {
   status: number
   code?: string
+  detail?: string
   times?: number
   /** Ends the connection without an answer. */
   isCut?: boolean
@@ -26,6 +32,7 @@ export interface MockServer {
   faults: Record<string, Fault>
   delaysMs: Record<string, number>
   hasMiniProgram: boolean
+  role: Session['role']
   reset: () => void
   close: () => Promise<void>
 }
@@ -47,6 +54,7 @@ const types: Record<string, string> = {
  * @param hasOwnBridge the page brings its own bridge, told by the query (`?entry=single_chat_tools&externalUserid=wm-gold`)
  */
 export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = false): Promise<MockServer> {
+  let friends = buildFriends()
   const mock: MockServer = {
     url: '',
     calls: [],
@@ -54,8 +62,10 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
     faults: {},
     delaysMs: {},
     hasMiniProgram: true,
+    role: 'associate',
     reset() {
-      Object.assign(mock, { calls: [], bodies: {}, faults: {}, delaysMs: {}, hasMiniProgram: true })
+      friends = buildFriends()
+      Object.assign(mock, { calls: [], bodies: {}, faults: {}, delaysMs: {}, hasMiniProgram: true, role: 'associate' })
     },
     close: () =>
       new Promise(resolve => {
@@ -76,18 +86,23 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
     if (fault && (fault.times ??= 1) > 0) {
       fault.times--
       if (fault.isCut) return void request.socket.destroy()
-      return send(response, fault.status, { status: fault.status, code: fault.code ?? 'mock.fault', title: 'mock' })
+      return send(response, fault.status, {
+        status: fault.status,
+        code: fault.code ?? 'mock.fault',
+        title: 'mock',
+        detail: fault.detail,
+      })
     }
     if (
-      request.method === 'POST' &&
+      request.method !== 'GET' &&
       url.pathname.startsWith('/api/') &&
       request.headers['x-daogou-csrf'] !== 'demo-csrf'
     )
       return send(response, 403, { status: 403, code: 'session.csrf', title: 'no token' })
-    route(request.method ?? 'GET', url, response)
+    route(request.method ?? 'GET', url, response, text === '' ? null : JSON.parse(text))
   }
 
-  function route(method: string, url: URL, response: ServerResponse): void {
+  function route(method: string, url: URL, response: ServerResponse, lastBody: unknown): void {
     const parameter = (name: string) => url.searchParams.get(name) ?? ''
     const cursor = url.searchParams.get('cursor') ?? undefined
     switch (`${method} ${url.pathname}`) {
@@ -97,7 +112,7 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
       case 'POST /auth/refresh':
         return send(response, 200, {})
       case 'GET /api/v1/session':
-        return send(response, 200, demo.session)
+        return send(response, 200, { ...demo.session, role: mock.role })
       case 'POST /api/v1/wecom/signature':
         return send(response, 200, {
           corpId: demo.session.corpId,
@@ -130,10 +145,31 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
           link: { title: '羊毛双面大衣', desc: '示例', imgUrl, url: link },
         })
       }
+      case 'GET /api/v1/customers/profile':
+        return send(response, 200, demoProfile)
+      case 'POST /api/v1/customers/answers':
+        return send(response, 200, { ...(lastBody as object), by: demo.session.name, at: demo.asOf })
+      case 'POST /api/v1/customers/notes':
+        return send(response, 201, writtenNote(lastBody))
+      case 'POST /api/v1/tasks':
+        return send(response, 201, changedTask('/api/v1/tasks/018f0000-0000-7000-8000-0000000000a3/undo', null))
+      case 'GET /api/v1/me/customers':
+        return send(response, 200, homeCustomers(url.searchParams))
+      case 'GET /api/v1/me/team-day':
+        return send(response, 200, teamDay)
+      case 'GET /api/v1/tasks':
+        return send(response, 200, tasks(cursor))
       case 'POST /api/v1/share/demoA/sent':
         return send(response, 200, { linkCode: 'demoA', sentAt: demo.asOf })
-      default:
+      default: {
+        const friend = friends.answer(method, url.pathname, lastBody)
+        if (friend) return send(response, 200, friend)
+        if (/^\/api\/v1\/customers\/notes\//.test(url.pathname)) {
+          return send(response, 200, { ...demoProfile.notes[0]!, isDeleted: url.pathname.endsWith('/delete') })
+        }
+        if (method === 'POST' && isTask(url.pathname)) return send(response, 200, changedTask(url.pathname, lastBody))
         return send(response, 404, { status: 404, code: 'not_found', title: 'Not found' })
+      }
     }
   }
 

@@ -212,7 +212,7 @@ describe('customers', () => {
   it('are listed by member, and told with who follows them', async () => {
     const { get, tokenOf } = build()
     expect(await get('externalcontact/get_follow_user_list', tokenOf())).toMatchObject({
-      follow_user: ['demo-a02', 'demo-a03'],
+      follow_user: ['demo-a01', 'demo-a02', 'demo-a03'],
     })
     expect(await get('externalcontact/list', { ...tokenOf(), userid: 'demo-a02' })).toMatchObject({
       external_userid: ['wmDemoGold', 'wmDemoStranger'],

@@ -20,25 +20,30 @@ export interface TestWecom {
 /** A WeCom to run against, on a port of its own. */
 export async function startTestWecom({
   staff,
+  now = Date.now,
   ...described
 }: {
   staff: readonly string[]
+  now?: () => number
 } & Partial<Pick<WorldDescription, 'customers' | 'departments' | 'groupChats' | 'tagGroups'>>): Promise<TestWecom> {
-  const world = createWorld({
-    corp: { corpId: TEST_APP.corpId, name: '测试企业' },
-    agents: [
-      {
-        agentId: TEST_APP.agentId,
-        secret: TEST_APP.secret,
-        name: '导购助手',
-        trustedDomains: [new URL(PUBLIC_URL).host],
-      },
-    ],
-    departments: [{ id: 1, name: '测试企业' }],
-    customers: [],
-    ...described,
-    staff: staff.map(userid => ({ userid, name: userid, departments: [described.departments?.at(-1)?.id ?? 1] })),
-  })
+  const world = createWorld(
+    {
+      corp: { corpId: TEST_APP.corpId, name: '测试企业' },
+      agents: [
+        {
+          agentId: TEST_APP.agentId,
+          secret: TEST_APP.secret,
+          name: '导购助手',
+          trustedDomains: [new URL(PUBLIC_URL).host],
+        },
+      ],
+      departments: [{ id: 1, name: '测试企业' }],
+      customers: [],
+      ...described,
+      staff: staff.map(userid => ({ userid, name: userid, departments: [described.departments?.at(-1)?.id ?? 1] })),
+    },
+    { now },
+  )
   const api = buildWecomApi(world)
   await api.listen({ port: 0, host: '127.0.0.1' })
   const origin = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`

@@ -1,7 +1,6 @@
 import type { Db } from '../../database.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
-import { visibleOrders } from '../orders/service.ts'
 
 type SubjectKind = 'store' | 'associate'
 
@@ -86,6 +85,14 @@ export async function selectStoreSales(db: Db, options: Span & { brandId: number
     WHERE ${isCounted(db, brandId, options)} AND o.selling_store = ANY (${storeCodes as string[]}::text[])
     GROUP BY 1`
   return new Map(rows.map(row => [row.storeCode, row.netSalesFen]))
+}
+
+/** The orders that the asker may see, as the list of orders has them. */
+function visibleOrders(db: Db, scope: Scope) {
+  if (scope.reach === 'brand') return db`true`
+  if (scope.reach === 'self') return db`o.associates @> ARRAY[${scope.associateId}]::text[]`
+  const storeCodes = scope.storeCodes as string[]
+  return db`(o.selling_store = ANY (${storeCodes}::text[]) OR o.roles ->> 'home_store' = ANY (${storeCodes}::text[]))`
 }
 
 /**

@@ -16,6 +16,8 @@ import {
 } from './queries.ts'
 import type { AttainmentItem, AttainmentQuery, TargetQuery } from './schema.ts'
 
+export { selectCreditedSales as creditedSalesOf } from './queries.ts'
+
 interface Asked {
   caller: Caller
   now: Instant

@@ -26,6 +26,8 @@ import {
 } from './queries.ts'
 import type { Catalogue, CatalogueItem, CatalogueQuery, Share, ShareRequest, ShareSent } from './schema.ts'
 
+export { sharePicture } from './picture.ts'
+
 // ---------------------------------------------------------------------------------------------- catalogue
 
 const PAGE = 20

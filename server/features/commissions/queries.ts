@@ -4,7 +4,6 @@ import { uuidv7 } from '../../lib/ids.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { BookingReason, OrderKey } from '../evidence/service.ts'
 import type { Scope } from '../auth/domain.ts'
-import { visibleOrders } from '../orders/service.ts'
 import type { Entitlement } from './domain.ts'
 
 interface Options {
@@ -554,6 +553,14 @@ export async function selectOrdersPaid(
 }
 
 // -------------------------------------------------------------------------------------------------- lists
+
+/** Which orders somebody may see: a part of every statement that lists them. */
+function visibleOrders(db: Db, scope: Scope) {
+  if (scope.reach === 'brand') return db`true`
+  if (scope.reach === 'self') return db`o.associates @> ARRAY[${scope.associateId}]`
+  const storeCodes = scope.storeCodes as string[]
+  return db`(o.selling_store = ANY (${storeCodes}::text[]) OR o.roles ->> 'home_store' = ANY (${storeCodes}::text[]))`
+}
 
 /** What of an order's commission somebody may see: others' pay is theirs. */
 function visibleCommission(db: Db, scope: Scope) {

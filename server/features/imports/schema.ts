@@ -26,7 +26,7 @@ export const fieldsByKind = {
     'linkCode associateId storeCode target.kind target.ref target.title target.imageUrl target.path target.url ' +
     'sentTo.externalUserid sentTo.chatId channel createdAt revokedAt',
   touches:
-    'touchId linkCode at kind memberNo unionid openid externalUserid visitorId channel chatId ' +
+    'touchId linkCode at kind memberNo unionid openid externalUserid visitorId channel chatId opengid ' +
     'page.kind page.ref page.title',
   orders:
     'source orderNo revision channel paidAt memberNo unionid openid externalUserid visitorId sellingStore closer ' +

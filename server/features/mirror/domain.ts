@@ -66,7 +66,10 @@ export function friendSeen(
   const earlier = addedAt !== null && addedAt < seen.since - NEAR_MS ? [added(seen, addedAt)] : []
   const row: FriendRow = { ...seen, since: beganAt, endedAt: null, endedBy: null, isTold: false, seenAt: askedAt }
   if (!before) return { row, told: [...earlier, added(seen, beganAt)], change: 'added' }
-  if (before.seenAt > askedAt) return null
+  if (before.seenAt > askedAt) {
+    // An event's beginning is one, whatever is known since.
+    return addedAt === null ? null : { row: before, told: [...earlier, added(seen, beganAt)], change: null }
+  }
   if (before.endedAt === null) {
     const since = Math.max(before.since, beganAt)
     const told = since > before.since || !before.isTold ? [added(seen, since)] : []

@@ -54,10 +54,11 @@ export function mirrorHandlers(dependencies: MirrorDependencies): CallbackHandle
     const externalUserid = required(message, 'ExternalUserID')
     const askedAt = now()
     const shown = await contactOrNothing(externalUserid)
-    const own = shown?.friends.find(friend => friend.userid === userid)
+    const asShown = shown?.friends.find(friend => friend.userid === userid)
+    const own = asShown && isCertain ? { ...asShown, state: asShown.state ?? field(message, 'State') } : asShown
     return async (tx: Tx) => {
       const contacts = shown?.contact ? [shown.contact] : []
-      const others = (shown?.friends ?? []).filter(friend => friend !== own)
+      const others = (shown?.friends ?? []).filter(friend => friend !== asShown)
       await applyContacts(tx, dependencies, { contacts, friends: others, askedAt })
       if (own) {
         await changeFriends(tx, dependencies, [own], before =>

@@ -1,5 +1,6 @@
 import type { Db } from '../../database.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
+import { channelHealth } from '../channel-codes/service.ts'
 import { adviceOf, inboxState } from '../wecom/service.ts'
 import { selectMirrorCounts, selectSyncs, type SyncRow } from './queries.ts'
 import type { WecomHealth } from './schema.ts'
@@ -10,10 +11,11 @@ export async function wecomHealth(
   options: { brandId: number; now: Instant; configured: boolean; callbacks: boolean },
 ): Promise<WecomHealth> {
   const { brandId, now, configured, callbacks } = options
-  const [syncs, counts, inbox] = await Promise.all([
+  const [syncs, counts, inbox, channels] = await Promise.all([
     selectSyncs(db, { brandId, limit: 10 }),
     selectMirrorCounts(db, { brandId }),
     inboxState(db, { brandId, now }),
+    channelHealth(db, { brandId, now }),
   ])
   const [latest] = syncs
   // A walk that has only begun has not seen what the one before could not.
@@ -31,6 +33,7 @@ export async function wecomHealth(
       advice: adviceOf(fault),
     })),
     inbox,
+    channels,
   }
 }
 

@@ -56,5 +56,29 @@ export const WecomHealth = Type.Object({
     unhandled: Type.Integer(),
     lastReceivedAt: nullable(instant()),
   }),
+  channels: Type.Object({
+    codes: Type.Object({ active: Type.Integer(), waiting: Type.Integer(), failing: Type.Integer() }),
+    welcomes: Type.Object(
+      {
+        waiting: Type.Integer(),
+        sent: Type.Integer(),
+        late: Type.Integer({ description: 'Not sent: the 20 seconds were over' }),
+        needless: Type.Integer({
+          description: 'Not sent: the chat had begun, the code was used, or it is switched off',
+        }),
+        refused: Type.Integer(),
+        unsure: Type.Integer({ description: 'WeCom did not answer; not sent again' }),
+      },
+      { description: 'Of the last 24 hours' },
+    ),
+    acquisition: nullable(
+      Type.Object({
+        total: nullable(Type.Integer()),
+        balance: nullable(Type.Integer({ description: 'How many customers acquisition links may still bring' })),
+        event: Type.String({ description: 'What WeCom said last, as balance_low' }),
+        seenAt: instant(),
+      }),
+    ),
+  }),
 })
 export type WecomHealth = Static<typeof WecomHealth>

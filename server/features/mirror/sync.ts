@@ -135,6 +135,14 @@ export async function syncStep(
   return 'worked'
 }
 
+/** Lets another process go on at once, where this one stops. */
+export async function leaveSync(
+  { pool, brandId, now }: MirrorDependencies,
+  { leaseId }: { leaseId: string },
+): Promise<void> {
+  await releaseSync(pool, { brandId, leaseId, now: now() })
+}
+
 /** The walk as it stands when a page is done. */
 function after(sync: SyncRow, page: Page, repairs: Repairs, now: Instant): SyncRow {
   const counts = { ...sync.counts }

@@ -2,7 +2,6 @@ import type { StoredRefundLine } from '../../../drizzle/schema/orders.ts'
 import type { Db } from '../../database.ts'
 import { arrayText } from '../../lib/array-text.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
-import type { Scope } from '../auth/domain.ts'
 import type { OrderKey, ToldOrder } from '../evidence/service.ts'
 
 export interface RevisionRow extends ToldOrder {
@@ -14,14 +13,6 @@ export interface RevisionRow extends ToldOrder {
 const orderKeys = (db: Db, orders: readonly OrderKey[]) => db`
   unnest(${arrayText(orders.map(order => order.source))}::text::text[],
     ${arrayText(orders.map(order => order.orderNo))}::text::text[]) AS key (source, order_no)`
-
-/** Which orders `o` somebody may see: a part of every statement that lists or sums them. */
-export function visibleOrders(db: Db, scope: Scope) {
-  if (scope.reach === 'brand') return db`true`
-  if (scope.reach === 'self') return db`o.associates @> ARRAY[${scope.associateId}]::text[]`
-  const storeCodes = scope.storeCodes as string[]
-  return db`(o.selling_store = ANY (${storeCodes}::text[]) OR o.roles ->> 'home_store' = ANY (${storeCodes}::text[]))`
-}
 
 /** Makes the orders' rows where they are missing: of an order that only a refund speaks of so far. */
 export async function insertMissingOrders(

@@ -33,7 +33,7 @@ import {
 import type { OrderItem, OverrideBody, RefundItem } from './schema.ts'
 
 export { HoldBody, OrderItem, OrderParams, OverrideBody, RefundItem } from './schema.ts'
-export { insertHolds, selectLatestHolds, visibleOrders, type HoldRow, type OverrideRow } from './queries.ts'
+export { insertHolds, selectLatestHolds, type HoldRow, type OverrideRow } from './queries.ts'
 
 /** No key holds a NUL. */
 const orderKey = (order: OrderKey) => `${order.source}\u0000${order.orderNo}`

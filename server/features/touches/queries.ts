@@ -13,6 +13,7 @@ export interface TouchRow {
   visitorId: string | null
   channel: string | null
   chatId: string | null
+  opengid: string | null
   page: { kind: string; ref: string; title?: string } | null
   byAssociate: boolean
   contentHashHex: string
@@ -32,7 +33,7 @@ export async function insertTouches(
     WITH row AS (
       SELECT * FROM jsonb_to_recordset(${JSON.stringify(options.rows)}::text::jsonb)
         AS row ("touchId" text, at timestamptz, kind text, "linkCode" text, "memberNo" text, unionid text, openid text,
-          "externalUserid" text, "visitorId" text, channel text, "chatId" text, page jsonb, "byAssociate" boolean,
+          "externalUserid" text, "visitorId" text, channel text, "chatId" text, opengid text, page jsonb, "byAssociate" boolean,
           "contentHashHex" text)
     ), key AS (
       INSERT INTO touch_keys (brand_id, touch_id, at, content_hash)
@@ -40,9 +41,9 @@ export async function insertTouches(
       ON CONFLICT DO NOTHING RETURNING touch_id
     ), touch AS (
       INSERT INTO touches (brand_id, touch_id, at, kind, link_code, member_no, unionid, openid, external_userid,
-        visitor_id, channel, chat_id, page, by_associate, received_at)
+        visitor_id, channel, chat_id, opengid, page, by_associate, received_at)
       SELECT ${options.brandId}, "touchId", at, kind, "linkCode", "memberNo", unionid, openid, "externalUserid",
-        "visitorId", channel, "chatId", page, "byAssociate", ${options.now}
+        "visitorId", channel, "chatId", opengid, page, "byAssociate", ${options.now}
       FROM row JOIN key ON key.touch_id = row."touchId"
     )
     SELECT touch_id AS "touchId" FROM key`
@@ -60,4 +61,54 @@ export async function selectTouchAt(db: Db, options: { brandId: number; touchId:
   const [row] = await db<{ at: Instant }[]>`
     SELECT at FROM touch_keys WHERE brand_id = ${options.brandId} AND touch_id = ${options.touchId}`
   return row?.at ?? null
+}
+
+/** Groups that a touch named for the first time: WeCom is to be asked which chats they are. */
+export async function insertOpengids(db: Db, options: { brandId: number; now: Instant; opengids: readonly string[] }) {
+  const { brandId, now, opengids } = options
+  if (opengids.length === 0) return
+  await db`
+    INSERT INTO group_opengids (brand_id, opengid, status, tries, due_at, first_told_at)
+    SELECT ${brandId}, opengid, 'waiting', 0, ${now}, ${now}
+    FROM unnest(${opengids as string[]}::text[]) AS opengid ORDER BY opengid COLLATE "C" ON CONFLICT DO NOTHING`
+}
+
+export interface WaitingOpengid {
+  opengid: string
+  tries: number
+}
+
+/** Some that are due, for as long as the lease lasts. */
+export async function takeOpengids(
+  db: Db,
+  options: { brandId: number; now: Instant; leasedUntil: Instant; limit: number },
+) {
+  const { brandId, now, leasedUntil, limit } = options
+  return await db<WaitingOpengid[]>`
+    UPDATE group_opengids SET due_at = ${leasedUntil}
+    WHERE brand_id = ${brandId} AND opengid IN (
+      SELECT opengid FROM group_opengids WHERE brand_id = ${brandId} AND status = 'waiting' AND due_at <= ${now}
+      ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+    RETURNING opengid, tries`
+}
+
+/** What WeCom answered; null: no group of the corporation's. */
+export async function updateOpengidKnown(
+  db: Db,
+  options: { brandId: number; opengid: string; chatId: string | null; now: Instant },
+) {
+  const { brandId, opengid, chatId, now } = options
+  await db`
+    UPDATE group_opengids SET status = ${chatId === null ? 'none' : 'known'}, chat_id = ${chatId}, answered_at = ${now}
+    WHERE brand_id = ${brandId} AND opengid = ${opengid} AND status = 'waiting'`
+}
+
+/** It is asked for again later. */
+export async function updateOpengidDue(
+  db: Db,
+  options: { brandId: number; opengid: string; tries: number; dueAt: Instant },
+) {
+  await db`
+    UPDATE group_opengids SET tries = ${options.tries}, due_at = ${options.dueAt}
+    WHERE brand_id = ${options.brandId} AND opengid = ${options.opengid} AND status = 'waiting'`
 }

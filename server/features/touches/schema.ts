@@ -16,6 +16,7 @@ export const TouchItem = Strict({
   visitorId: Type.Optional(Key('His id in our cookie or the mini-program’s storage.')),
   channel: Type.Optional(Key('Where it came from.')),
   chatId: Type.Optional(Key('The customer group it came from.')),
+  opengid: Type.Optional(Key('The same as the mini program knows it; WeCom is asked later which chat that is.')),
   page: Type.Optional(
     Strict({
       kind: Key('What sort of page.'),

@@ -2,9 +2,10 @@ import { conflict, contentHash, created, unchanged } from '../../lib/items.ts'
 import type { Tx } from '../../database.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { createBareMembers, insertMarks, type Mark, type Take } from '../evidence/service.ts'
-import { insertTouches, selectTouchAt, selectTouchHashes, type TouchRow } from './queries.ts'
+import { insertOpengids, insertTouches, selectTouchAt, selectTouchHashes, type TouchRow } from './queries.ts'
 import type { TouchItem } from './schema.ts'
 
+export { resolveOpengids } from './opengids.ts'
 export { TouchItem } from './schema.ts'
 
 /** Touches: each touchId once; other content under one is a conflict. */
@@ -15,6 +16,9 @@ export const takeTouches: Take<TouchItem> = async (context, items) => {
   const first = new Map<string, TouchRow>()
   for (const row of rows) if (!first.has(row.touchId)) first.set(row.touchId, row)
   const isNew = await insertTouches(tx, { brandId, now, rows: [...first.values()] })
+  // Which chat that is, is asked for by the worker: nobody waits for WeCom here.
+  const opengids = rows.flatMap(row => (isNew.has(row.touchId) && row.chatId === null ? (row.opengid ?? []) : []))
+  await insertOpengids(tx, { brandId, now, opengids: [...new Set(opengids)] })
   const known = await selectTouchHashes(tx, {
     brandId,
     touchIds: rows.map(row => row.touchId).filter(touchId => !isNew.has(touchId)),
@@ -45,6 +49,7 @@ function rowOf(item: TouchItem): TouchRow {
     visitorId: item.visitorId ?? null,
     channel: item.channel ?? null,
     chatId: item.chatId ?? null,
+    opengid: item.opengid ?? null,
     page: item.page ?? null,
     byAssociate: false,
     contentHashHex: contentHash(content).toString('hex'),

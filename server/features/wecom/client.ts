@@ -20,6 +20,8 @@ export interface WecomCall {
   query?: Record<string, string>
   /** Sent as JSON by POST; without it the call is a GET. */
   body?: unknown
+  /** A file to upload, instead of a body. */
+  file?: { name: string; type: string; bytes: Uint8Array<ArrayBuffer> }
   /** Carrying it out twice is as good as once. Reads are; what sends something, or makes something new, is not. */
   isHarmless?: boolean
   /** Somebody waits for it (the default), or a job that can wait. */
@@ -64,9 +66,7 @@ export function buildClient({ app, buckets, meter, now, token }: ClientOptions) 
       const response = await fetch(url, {
         signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
         redirect: 'error',
-        ...(call.body === undefined
-          ? {}
-          : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(call.body) }),
+        ...posted(call),
       })
       answer = (await response.json()) as Answer
       if (typeof answer !== 'object' || answer === null) throw new SyntaxError('no JSON object')
@@ -103,7 +103,7 @@ export function buildClient({ app, buckets, meter, now, token }: ClientOptions) 
    */
   const request = async (api: string, call: WecomCall, withToken: boolean): Promise<Answer> => {
     const patience = call.patience ?? 'interactive'
-    const isHarmless = call.isHarmless ?? call.body === undefined
+    const isHarmless = call.isHarmless ?? (call.body === undefined && call.file === undefined)
     const endsMs = performance.now() + (call.deadlineMs ?? DEADLINE_MS[patience])
     const leftMs = () => endsMs - performance.now()
     let refused: string | null = null
@@ -138,6 +138,17 @@ export function buildClient({ app, buckets, meter, now, token }: ClientOptions) 
     }
   }
   return request
+}
+
+/** What a call carries; nothing where it is a GET. */
+function posted({ body, file }: WecomCall): RequestInit {
+  if (file) {
+    const form = new FormData()
+    form.set('media', new Blob([file.bytes], { type: file.type }), file.name)
+    return { method: 'POST', body: form }
+  }
+  if (body === undefined) return {}
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
 }
 
 /** Faults that come before anything was sent. */

@@ -83,6 +83,10 @@ export const ADVICE: Readonly<Record<number, Advice>> = {
     en: 'WECOM_CORP_ID is wrong: copy it from the end of 我的企业 → 企业信息.',
   },
   40014: TOKEN,
+  40031: {
+    zh: '成员列表有误：其中有人不在应用的可见范围，或已离职；等待下一次同步。',
+    en: 'Wrong people: one of them left, or is outside of the app’s visible range; wait for the next sync.',
+  },
   40056: {
     zh: 'WECOM_AGENT_ID 不对：在「应用管理」打开本应用，复制 AgentId。',
     en: 'WECOM_AGENT_ID is wrong: open the app under 应用管理 and copy its AgentId.',
@@ -96,7 +100,27 @@ export const ADVICE: Readonly<Record<number, Advice>> = {
     zh: '企业微信不认识这位客户：可能属于另一个企业，或已被删除。',
     en: 'WeCom does not know this customer: of another corporation, or deleted.',
   },
+  40098: {
+    zh: '成员还没有实名认证：请本人在企业微信完成实名。',
+    en: 'That person is not real-name verified yet; he does so in WeCom himself.',
+  },
+  41041: {
+    zh: '一个「联系我」最多 100 名成员：减少门店在册导购，或按班组分开建码。',
+    en: 'A contact way takes 100 people at most: make several codes for so large a store.',
+  },
+  41044: {
+    zh: '企业微信里已没有这个「联系我」，服务会重新创建。',
+    en: 'WeCom has this contact way no more; the service makes another.',
+  },
+  41045: {
+    zh: '企业的「联系我」已达 50 万个上限：删除不用的渠道码。',
+    en: 'The corporation has 500,000 contact ways, which is the most: delete codes that nobody uses.',
+  },
   41048: { zh: '没有可以发送的客户。', en: 'There is no customer to send to.' },
+  41053: {
+    zh: '客户还没有同意会话存档，同意后才能发送欢迎语。',
+    en: 'The customer has not agreed to his chats being archived; he can be welcomed when he has.',
+  },
   41054: {
     zh: '该成员还没有激活企业微信账号。',
     en: 'That person has not activated the WeCom account yet.',
@@ -105,6 +129,15 @@ export const ADVICE: Readonly<Record<number, Advice>> = {
     zh: '还没有绑定微信开发者 ID，因此拿不到 unionid：在「客户与上下游 → 客户联系 → 客户 → API」绑定。',
     en: 'No WeChat developer id is bound, so there is no unionid: bind it under 客户与上下游 → 客户联系 → 客户 → API.',
   },
+  41091: {
+    zh: '一个入群码最多 5 个群：删去多余的群。',
+    en: 'A group code leads to 5 groups at most: take some out.',
+  },
+  41095: {
+    zh: '获客链接已达上限：在企业微信「获客助手」删除不用的链接。',
+    en: 'There are as many acquisition links as WeCom allows: delete some under 获客助手.',
+  },
+  41096: BUSY,
   42001: TOKEN,
   42012: {
     zh: '用错了 ticket：agentConfig 需要应用的 ticket。检查 WECOM_AGENT_ID 与 WECOM_SECRET 是否属于同一个应用。',

@@ -8,6 +8,8 @@ export interface WecomMeter {
   waited(api: string, ms: number): void
   /** @param outcome `stored`, `again`, `refused` */
   calledBack(outcome: string): void
+  /** @param outcome `sent`, `late`, `needless`, `refused`, `unsure` */
+  welcomed(outcome: string): void
 }
 
 export function buildWecomMeter(registry: Registry): WecomMeter {
@@ -43,6 +45,12 @@ export function buildWecomMeter(registry: Registry): WecomMeter {
     labelNames: ['outcome'],
     registers: [registry],
   })
+  const welcomes = new Counter({
+    name: 'wecom_welcomes_total',
+    help: 'Welcomes to new friends: sent, late, needless, refused, or unsure.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  })
   return {
     called(api, outcome, ms) {
       calls.inc({ api, outcome })
@@ -51,5 +59,6 @@ export function buildWecomMeter(registry: Registry): WecomMeter {
     repeated: api => repeats.inc({ api }),
     waited: (api, ms) => waits.observe({ api }, ms / 1000),
     calledBack: outcome => callbacks.inc({ outcome }),
+    welcomed: outcome => welcomes.inc({ outcome }),
   }
 }

@@ -44,6 +44,7 @@ export {
 export interface Wecom {
   app: WecomApp
   brandId: number
+  meter: WecomMeter
   /**
    * Calls the server API, as `externalcontact/get`.
    *
@@ -143,6 +144,7 @@ export function buildWecom(options: {
   return {
     app,
     brandId,
+    meter,
     call: (api, call = {}) => request(api, call, true),
     async whoIs(code) {
       // A code is good once: asked again after no answer, WeCom would call it wrong.

@@ -70,6 +70,10 @@ export const messages = defineMessages(
     sendAgain: '再发一次',
     sendCancelled: '没有发送。',
     toShare: '先分享商品',
+    friendTitle: '标签与备注',
+    editTags: '改标签',
+    editRemark: '改备注',
+    friendNotLoaded: '没有载入，请检查网络后再点一次。',
   },
   {
     unnamed: 'Unknown customer',
@@ -143,5 +147,9 @@ export const messages = defineMessages(
     sendAgain: 'Send again',
     sendCancelled: 'Not sent.',
     toShare: 'Share a product first',
+    friendTitle: 'Tags and remark',
+    editTags: 'Edit tags',
+    editRemark: 'Edit remark',
+    friendNotLoaded: 'Not loaded; check the network and tap again.',
   },
 )

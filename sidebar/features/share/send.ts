@@ -9,7 +9,7 @@ import { sendToChat, type Entry } from '../../lib/wecom.ts'
 export type SendState =
   | { status: 'idle' }
   | { status: 'sending' }
-  | { status: 'sent' }
+  | { status: 'sent'; linkCode: string }
   /** It went, but the service could not be told: the customer has it and the screen must not ask for it again. */
   | { status: 'unrecorded' }
   | { status: 'cancelled' }
@@ -62,7 +62,8 @@ export function useSend(): {
       if (outcome.kind === 'cancelled') return { status: 'cancelled' }
       if (outcome.kind === 'failed') return { status: 'failed', diagnosis: outcome.diagnosis }
       open = null
-      return { status: (await recordSent(share.linkCode)) ? 'sent' : 'unrecorded' }
+      const { linkCode } = share
+      return (await recordSent(linkCode)) ? { status: 'sent', linkCode } : { status: 'unrecorded' }
     })
 
   const copy = (target: Target) =>

@@ -1,0 +1,14 @@
+/** The door of the feature. */
+export { changeCode, createCode, deleteCode, listCame, listCodes, readCode, type CodeDependencies } from './codes.ts'
+export { channelHandlers, channelHealth } from './events.ts'
+export { planCodes, tellOne, type Telling } from './telling.ts'
+export {
+  changeWelcome,
+  endLostWelcomes,
+  forgetOldWelcomes,
+  keepPicture,
+  noteWelcome,
+  readWelcome,
+  takeWelcome,
+  type Welcoming,
+} from './welcomes.ts'

@@ -1,0 +1,56 @@
+import type { FastifyInstance } from 'fastify'
+import type { Access } from '../../../plugins/access.ts'
+import { FriendDetails, FriendParams, RemarkChange, RemarkChanged, TagChange, TagsChanged } from './schema.ts'
+import { markFriend, readFriend, remarkFriend, type FriendDependencies } from './service.ts'
+
+export function friendRoutes(app: FastifyInstance, options: FriendDependencies & { access: Access }): void {
+  const { access, ...dependencies } = options
+  const tags = ['sidebar']
+  app.get(
+    '/customers/:externalUserid/wecom',
+    {
+      onRequest: access.person,
+      schema: {
+        tags,
+        summary: 'What WeCom has of one’s own friend: tags and remark',
+        params: FriendParams,
+        response: { 200: FriendDetails },
+      },
+    },
+    request => readFriend(dependencies, request.caller, request.params as FriendParams),
+  )
+  app.put(
+    '/customers/:externalUserid/tags',
+    {
+      onRequest: access.personWrites,
+      schema: {
+        tags,
+        summary: 'Mark one’s own friend with tags, or take them off',
+        params: FriendParams,
+        body: TagChange,
+        response: { 200: TagsChanged },
+      },
+    },
+    request => {
+      const { externalUserid } = request.params as FriendParams
+      return markFriend(dependencies, request.caller, { externalUserid, change: request.body as TagChange })
+    },
+  )
+  app.put(
+    '/customers/:externalUserid/remark',
+    {
+      onRequest: access.personWrites,
+      schema: {
+        tags,
+        summary: 'Write what one remarks of one’s own friend',
+        params: FriendParams,
+        body: RemarkChange,
+        response: { 200: RemarkChanged },
+      },
+    },
+    request => {
+      const { externalUserid } = request.params as FriendParams
+      return remarkFriend(dependencies, request.caller, { externalUserid, change: request.body as RemarkChange })
+    },
+  )
+}
