@@ -11,7 +11,7 @@ import type { Figure } from './lib/figure.ts'
 import { Random } from './data/random.ts'
 
 const LIMIT_LINES_PER_SECOND = 5000
-const ORDERS = 25_000
+const ORDERS = 50_000
 const LINES_PER_ORDER = 2
 
 /** The command itself, start and end included, on a brand with a history: every line attributed and booked. */

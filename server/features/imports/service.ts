@@ -7,6 +7,7 @@ import { stat } from 'node:fs/promises'
 import { createAssembler, withCompanions, type SourceRow, type Unit } from './assemble.ts'
 import { createCsvReader, type CsvRead } from './csv.ts'
 import { readText, surveyFile, type Encoding } from './encoding.ts'
+import { createLanes, type Lanes } from './lanes.ts'
 import { compileMapping, type CompiledMapping } from './compile.ts'
 import { MappingError } from './mapping.ts'
 import { hasRejects, isRejectsHeader, openRejects, unguardCell, type RejectsWriter } from './rejects.ts'
@@ -18,15 +19,6 @@ export { MappingError, readMapping } from './mapping.ts'
 export { encodings, type Encoding } from './encoding.ts'
 export { itemKinds, type Item, type ItemKind, type LineError, type Mapping } from './schema.ts'
 export type { ImportCounts } from './state.ts'
-
-/** The ingest calls take at most so many items. */
-export const batchItemsMax = 1000
-
-/**
- * How many batches may be under way at once: while the database writes one, the next are read and looked at. Only of kinds
- * whose items say the same in whatever order they come; of the others a later item may name what an earlier one made.
- */
-const batchesUnderWay = (kind: ItemKind) => (['orders', 'refunds', 'touches', 'identities'].includes(kind) ? 3 : 1)
 
 export type ImportProgress = {
   /** The last line dealt with. */
@@ -57,7 +49,7 @@ export type ImportOptions = {
   state?: ImportStateStore
   /** Ends the import after the batches under way; it can go on later. */
   signal?: AbortSignal
-  /** Smaller batches than {@link batchItemsMax}, for tests. */
+  /** Smaller batches than the kind's, for tests. */
   batchSize?: number
   onProgress?: (progress: ImportProgress) => void
   onReject?: (errors: readonly LineError[]) => void
@@ -106,6 +98,7 @@ export async function runImport(options: ImportOptions): Promise<ImportResult> {
   let line = resumed?.linesDone ?? 0
   const report = () => options.onProgress?.({ line, bytesRead, bytesTotal: survey.bytes, counts: { ...counts } })
 
+  const lanes = createLanes(mapping.kind)
   const underWay: { batch: Batch; taken: Promise<Taken> }[] = []
   /** Waits for the oldest batch under way, and writes down what became of it. */
   const settleOldest = async () => {
@@ -142,15 +135,15 @@ export async function runImport(options: ImportOptions): Promise<ImportResult> {
     pieces,
     mapping,
     zone: options.zone,
-    batchSize: options.batchSize ?? batchItemsMax,
+    batchSize: options.batchSize ?? lanes.batchSize,
     linesDone: resumed?.linesDone ?? 0,
   })
   try {
     for await (const batch of batches) {
-      const taken = takeUnits(batch.units, { ...options, dryRun })
+      const taken = takeUnits(batch.units, { ...options, dryRun, lanes })
       taken.catch(() => {}) // told when its turn comes
       underWay.push({ batch, taken })
-      while (underWay.length >= batchesUnderWay(mapping.kind)) await settleOldest()
+      while (underWay.length >= lanes.batchesUnderWay) await settleOldest()
       if (options.signal?.aborted === true) {
         isComplete = false
         break
@@ -258,7 +251,10 @@ function lastLineOf(units: readonly Unit[]): number {
 type Taken = { errorsOf: Map<Unit, readonly LineError[]>; statuses: Exclude<ItemResult['status'], 'rejected'>[] }
 
 /** Sends the units that became items. */
-async function takeUnits(units: readonly Unit[], options: ImportOptions & { dryRun: boolean }): Promise<Taken> {
+async function takeUnits(
+  units: readonly Unit[],
+  options: ImportOptions & { dryRun: boolean; lanes: Lanes },
+): Promise<Taken> {
   const { kind } = options.mapping
   const errorsOf: Taken['errorsOf'] = new Map()
   const statuses: Taken['statuses'] = []
@@ -272,7 +268,7 @@ async function takeUnits(units: readonly Unit[], options: ImportOptions & { dryR
     ? items.map(item => resultOfValidation(options.validate?.(kind, item)))
     : items.length === 0
       ? []
-      : await options.ingest(kind, items)
+      : await options.lanes.take(items, some => options.ingest(kind, some))
   if (results.length !== items.length) throw new Error(`the ingest answered ${results.length} of ${items.length} items`)
   for (const [i, { unit }] of sent.entries()) {
     const { status, error } = results[i]!

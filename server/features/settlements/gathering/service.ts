@@ -37,6 +37,8 @@ const ROWS_OF_ONE = 1000
 /** How many rows one transaction gathers of a large account, or frees. */
 const ROWS_AT_ONCE = 10_000
 const STATEMENTS_AT_ONCE = 1000
+/** How many transactions gather beside each other: the database has more than one core, and others need some of them. */
+const LANES = 2
 
 /** How long a draft waits for another that is being made, and how often it looks. */
 const WAIT_MS = 120_000
@@ -71,11 +73,13 @@ export async function gatherSettlement(
     await insertSettlement(pool, { ...settlement, now, actor })
     const freeFrom = await selectLastCutoff(pool, settlement)
     const accounts = await selectAccounts(pool, { brandId })
-    for (let i = 0; i < accounts.length; i += ACCOUNTS_AT_ONCE) {
-      const batch = { ...settlement, freeFrom, accounts: accounts.slice(i, i + ACCOUNTS_AT_ONCE), rowsMax: ROWS_OF_ONE }
-      const large = await step(pool, settlement, tx => gatherAccounts(tx, batch))
-      for (const account of large) await gatherLarge(pool, settlement, account)
-    }
+    await inLanes(async takeNext => {
+      for (let some = takeNext(accounts); some.length > 0; some = takeNext(accounts)) {
+        const batch = { ...settlement, freeFrom, accounts: some, rowsMax: ROWS_OF_ONE }
+        const large = await step(pool, settlement, tx => gatherAccounts(tx, batch))
+        for (const account of large) await gatherLarge(pool, settlement, account)
+      }
+    })
     signal.throwIfAborted()
     await transact(pool, async tx => {
       if (!(await updateComplete(tx, settlement))) throw new TakenApart()
@@ -207,6 +211,21 @@ async function clearAwayIfFree(pool: Pool, brandId: number): Promise<void> {
 /** The turn was lost with its connection, and somebody else cleared away what was gathered so far. */
 class TakenApart extends Error {
   override message = 'the settlement was taken apart while it was gathered'
+}
+
+/** Does something in lanes that take the next accounts in turn. Where one fails, the others end, and then it is told. */
+async function inLanes(work: (takeNext: (accounts: readonly Account[]) => Account[]) => Promise<void>): Promise<void> {
+  let next = 0
+  const takeNext = (accounts: readonly Account[]) => accounts.slice(next, (next += ACCOUNTS_AT_ONCE))
+  const lanes = Array.from({ length: LANES }, async () => {
+    try {
+      await work(takeNext)
+    } catch (error) {
+      next = Infinity
+      throw error
+    }
+  })
+  for (const lane of await Promise.allSettled(lanes)) if (lane.status === 'rejected') throw lane.reason
 }
 
 /** One of the many short transactions that a settlement is gathered by. */
