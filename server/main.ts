@@ -6,14 +6,7 @@ import { ExitError } from './errors.ts'
 import { EmbeddedPostgresError } from './embedded-postgres.ts'
 import { openData } from './open.ts'
 import { readSettings } from './settings.ts'
-import { startBacktestWorker } from './workers/backtests.ts'
-import { startCommunityWorker } from './workers/community.ts'
-import { startChannelWorkers } from './workers/channel-codes.ts'
-import { startHousekeeping } from './workers/housekeeping.ts'
-import { startReconcileWorker } from './workers/reconcile.ts'
-import { startWecomWorkers } from './workers/wecom.ts'
-import { startRiskWorker } from './workers/risks.ts'
-import { startTaskWorker } from './workers/tasks.ts'
+import { startWorkers } from './workers/all.ts'
 
 /** How long requests under way may take to end after SIGTERM. */
 const CLOSE_MS = 5000
@@ -40,59 +33,14 @@ async function main(): Promise<void> {
       serializers: { req: request => ({ method: request.method, route: request.routeOptions?.url ?? null }) },
     },
   })
-  const worker = startReconcileWorker({
-    pool: data.pool,
-    now: Date.now,
-    onError: error => log.warn({ err: error }, 'reconcile worker failed, will try again'),
-  })
-
-  const backtests = startBacktestWorker({
-    pool: data.pool,
+  const workers = startWorkers({
+    data,
+    settings,
+    wecom: app.wecom,
     threads: isBuilt
       ? { databaseUrl: data.databaseUrl, count: Math.min(availableParallelism(), BACKTEST_THREADS_MAX) }
       : null,
-    now: Date.now,
-    onError: error => log.warn({ err: error }, 'a back-test failed'),
-  })
-
-  const housekeeping = startHousekeeping({
-    pool: data.pool,
-    now: Date.now,
-    onError: error => log.warn({ err: error }, 'housekeeping failed, will try again in an hour'),
-  })
-
-  const wecomWorkers = startWecomWorkers({
-    pool: data.pool,
-    vault: data.vault,
-    publicUrl: settings.publicUrl,
-    wecom: app.wecom,
-    now: Date.now,
-    onError: error => log.warn({ err: error }, 'a worker for WeCom failed, will try again'),
-  })
-  const channels = startChannelWorkers({
-    pool: data.pool,
-    vault: data.vault,
-    publicUrl: settings.publicUrl,
-    miniProgramAppId: settings.miniProgram.appId,
-    wecom: app.wecom,
-    now: Date.now,
-    onError: error => log.warn({ err: error }, 'a worker for channel codes failed, will try again'),
-  })
-  const community = startCommunityWorker({
-    pool: data.pool,
-    wecom: app.wecom,
-    now: Date.now,
-    onError: error => log.warn({ err: error }, 'a community’s day was not taken, will try again'),
-  })
-  const risks = startRiskWorker({
-    pool: data.pool,
-    now: Date.now,
-    onError: error => log.warn({ err: error }, 'the risk scan failed, will try again in minutes'),
-  })
-  const tasks = startTaskWorker({
-    pool: data.pool,
-    now: Date.now,
-    onError: error => log.warn({ err: error }, 'tending tasks failed, will try again in minutes'),
+    warn: (error, text) => log.warn({ err: error }, text),
   })
 
   let isClosing = false
@@ -100,23 +48,7 @@ async function main(): Promise<void> {
     if (isClosing) return
     isClosing = true
     log.info({ signal }, 'closing')
-    await Promise.race([
-      app
-        .close()
-        .then(() =>
-          Promise.all([
-            worker.stop(),
-            backtests.stop(),
-            housekeeping.stop(),
-            risks.stop(),
-            community.stop(),
-            tasks.stop(),
-            wecomWorkers.stop(),
-            channels.stop(),
-          ]),
-        ),
-      sleep(CLOSE_MS, undefined, { ref: false }),
-    ])
+    await Promise.race([app.close().then(() => workers.stop()), sleep(CLOSE_MS, undefined, { ref: false })])
     await data.close()
     process.exit(0)
   }

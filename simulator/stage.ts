@@ -1,11 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../server/app.ts'
 import { openData } from '../server/open.ts'
+import { tendTasks } from '../server/features/task-rules/service.ts'
 import { readSettings, type Settings } from '../server/settings.ts'
-import { startChannelWorkers } from '../server/workers/channel-codes.ts'
-import { startReconcileWorker } from '../server/workers/reconcile.ts'
-import { startTaskWorker } from '../server/workers/tasks.ts'
-import { startWecomWorkers } from '../server/workers/wecom.ts'
+import { startWorkers } from '../server/workers/all.ts'
 import type { Brand } from './brand/generate.ts'
 import { renderPicture } from './brand/pictures.ts'
 import { questionnaire } from './brand/questionnaire.ts'
@@ -94,39 +92,20 @@ export async function setStage(options: {
     shellDir,
     renderPicture,
   })
-  const worker = startReconcileWorker({
-    pool: data.pool,
-    now: Date.now,
-    onError: error => app.log.warn({ err: error }, 'reconcile worker failed, will try again'),
+  const workers = startWorkers({
+    data,
+    settings,
+    wecom: app.wecom,
+    threads: null,
+    warn: (error, text) => app.log.warn({ err: error }, text),
   })
   await app.listen({ port, host: settings.host })
-  const channels = startChannelWorkers({
-    pool: data.pool,
-    vault: data.vault,
-    publicUrl: settings.publicUrl,
-    miniProgramAppId: settings.miniProgram.appId,
-    wecom: app.wecom,
-    now: Date.now,
-    onError: error => app.log.warn({ err: error }, 'a worker for channel codes failed, will try again'),
-  })
-  const wecomWorkers = startWecomWorkers({
-    pool: data.pool,
-    vault: data.vault,
-    publicUrl: settings.publicUrl,
-    wecom: app.wecom,
-    now: Date.now,
-    onError: error => app.log.warn({ err: error }, 'a worker for WeCom failed, will try again'),
-  })
   const endCallbacks = startCallbacks(world, { url: `${url}/wecom/callback`, ...callbackKeysOf(settings) })
   await loadBrand(brand, { url, onProgress: options.onProgress ?? (() => {}) })
   say('计算提成 Booking what follows')
   await settled(url)
   await loadSettings(url)
-  const tasks = startTaskWorker({
-    pool: data.pool,
-    now: Date.now,
-    onError: error => app.log.warn({ err: error }, 'tending tasks failed, will try again'),
-  })
+  await tendTasks(data.pool, { clock: Date.now, isStopped: () => false })
   return {
     app,
     world,
@@ -135,10 +114,7 @@ export async function setStage(options: {
     async close() {
       await endCallbacks()
       await app.close()
-      await worker.stop()
-      await wecomWorkers.stop()
-      await channels.stop()
-      await tasks.stop()
+      await workers.stop()
       await wecom.close()
       await data.close()
     },

@@ -349,6 +349,17 @@ export interface Attribution {
   isFirstOrder: boolean | null
 }
 
+/** Whether it is plain that an order is attributed alike by both: they are the same, or it has nothing that they bear on. */
+export function areAlike(evidence: OrderEvidence, a: AttributionRules, b: AttributionRules): boolean {
+  if (evidence.touches.length === 0 && evidence.order.shareCode === undefined) return true
+  return (
+    a.model === b.model &&
+    a.windowDays === b.windowDays &&
+    (a.minMinutesInStore ?? 0) === (b.minMinutesInStore ?? 0) &&
+    String(a.kinds ?? DEFAULT_TOUCH_KINDS) === String(b.kinds ?? DEFAULT_TOUCH_KINDS)
+  )
+}
+
 /** Who holds which role on an order. */
 export function attribute(evidence: OrderEvidence, rules: AttributionRules): Attribution {
   const { order } = evidence

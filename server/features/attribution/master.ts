@@ -2,26 +2,42 @@ import type { Db } from '../../database.ts'
 import { parseInstant } from '../../lib/time.ts'
 import { readHistory, selectStores } from '../stores/service.ts'
 import type { Associate, ShareLink, Store } from './domain.ts'
+import { PeopleBook } from './people.ts'
 import { selectAssociates, selectMergedNumbers, selectShareLinks } from './queries.ts'
 
-/** More than the links of most brands; what is beyond is looked up again. */
-const LINKS_MAX = 100_000
+/** What is beyond is looked up again: memory stays the same however long the history is. */
+const LINKS_MAX = 50_000
+const PEOPLE_MAX = 100_000
 
 /**
- * Links, associates and stores, as far as they were asked for. Whoever books uses it once; whoever only reads, batch after
- * batch, may keep it, and is content with everything as it was when it was first read.
+ * Links, associates, stores and who is who, as far as they were asked for. Whoever books uses it once; whoever only reads,
+ * batch after batch, may keep it, and is content with everything as it was when it was first read.
  */
 export class MasterBook {
-  readonly links = new Map<string, ShareLink>()
+  #links = new Map<string, ShareLink>()
+  #people = new PeopleBook()
   readonly associates = new Map<string, Associate>()
   readonly stores = new Map<string, Store>()
   /** Member numbers that associates buy under and that were merged, with what they became. */
   readonly mergedNumbers = new Map<string, string>()
 
+  /** What is known of links. Where that became much it begins anew; who has the one of before may go on using it. */
+  linksNow(): Map<string, ShareLink> {
+    if (this.#links.size > LINKS_MAX) this.#links = new Map()
+    return this.#links
+  }
+
+  /** What is known of people, in the same way. */
+  peopleNow(): PeopleBook {
+    if (this.#people.size > PEOPLE_MAX) this.#people = new PeopleBook()
+    return this.#people
+  }
+
+  /** Into what `linksNow` gave last. */
   async learnLinks(db: Db, brandId: number, linkCodes: Iterable<string>): Promise<void> {
-    if (this.links.size > LINKS_MAX) this.links.clear()
-    for (const link of await selectShareLinks(db, { brandId, linkCodes: missing(this.links, linkCodes) })) {
-      this.links.set(link.linkCode, link)
+    const links = this.#links
+    for (const link of await selectShareLinks(db, { brandId, linkCodes: missing(links, linkCodes) })) {
+      links.set(link.linkCode, link)
     }
   }
 

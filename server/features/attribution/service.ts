@@ -7,19 +7,13 @@ import { readHistory } from '../stores/service.ts'
 import {
   assignmentInForce,
   findPerson,
-  identityKey,
-  IDENTITY_KINDS,
   type AssociateRole,
-  type BindingEventKind,
   type Channel,
-  type Identity,
   type IdentityKind,
-  type Member,
   type MemberAssignment,
   type Order,
   type OrderEvidence,
   type Override,
-  type People,
   type Refund,
   type ShareLink,
   type Touch,
@@ -27,20 +21,18 @@ import {
   type VisitorIds,
 } from './domain.ts'
 import { MasterBook } from './master.ts'
+import { assignmentOf, orAbsent, PeopleBook, type Person } from './people.ts'
 import {
   lockBuyers,
   selectAssignments,
   selectEarliestOrders,
   selectHeldOrders,
-  selectIdentities,
   selectIdsOfMembers,
-  selectMergedNumbers,
   selectOrders,
   selectOrdersHeldFirst,
   selectOrdersOfSpan,
   selectOverrides,
   selectPersons,
-  selectPhoneOwners,
   selectRefunds,
   selectTouches,
   type OrderPlace,
@@ -185,38 +177,29 @@ async function gatherEvidence(
   { orders, known: keys, lastBuyers, isEarlier, refunds, overrides, held, supposedLinks }: Recorded,
 ): Promise<Loaded> {
   const { brandId, master = new MasterBook() } = options
-  const people = new PeopleBook()
+  const people = master.peopleNow()
   await people.learn(db, brandId, orders)
   const buyers = new Map(orders.map(order => [order, findPerson(order, people)?.memberNo ?? null]))
   const known = [...new Set([...buyers.values()].filter(buyer => buyer !== null))].sort(compareBytes)
   const affected = [...new Set([...known, ...lastBuyers.flatMap(buyer => buyer ?? [])])].sort(compareBytes)
   if (options.lock) await lockBuyers(db, { brandId, buyers: affected })
 
-  const persons = await selectPersons(db, { brandId, lastMemberNos: known })
-  for (const person of persons) people.addNumber(person.memberNo, person.lastMemberNo)
-  const numbers = persons.map(person => person.memberNo)
-  const [ids, assignmentRows, earliest, heldFirst] = await Promise.all([
-    selectIdsOfMembers(db, { brandId, memberNos: numbers }),
-    selectAssignments(db, { brandId, memberNos: numbers }),
+  const [persons, earliest, heldFirst] = await Promise.all([
+    people.learnPersons(db, brandId, known),
     isEarlier ? [] : selectEarliestOrders(db, { brandId, buyers: affected, orders: keys }),
     options.lock ? selectOrdersHeldFirst(db, { brandId, buyers: affected, orders: keys }) : [],
   ])
 
-  const probes = touchProbes(orders, buyers, persons, ids, options.reach)
+  const probes = touchProbes(orders, buyers, persons, options.reach)
   const found = await Promise.all(probes.map(probe => selectTouches(db, { brandId, probe })))
   const touches = [...new Map(found.flatMap(rows => rows.map(row => [row.touchId, row]))).values()].map(touchOf)
   const linkCodes = distinct([...touches.map(touch => touch.linkCode), ...orders.map(order => order.shareCode)])
+  const knownLinks = master.linksNow()
   await Promise.all([master.learnLinks(db, brandId, linkCodes), people.learn(db, brandId, touches)])
-  for (const link of supposedLinks) master.links.set(link.linkCode, link)
-  const links = linkCodes.flatMap(linkCode => master.links.get(linkCode) ?? [])
+  for (const link of supposedLinks) knownLinks.set(link.linkCode, link)
+  const links = linkCodes.flatMap(linkCode => knownLinks.get(linkCode) ?? [])
   const touchesOf = groupBy(touches, touch => findPerson(touch, people)?.memberNo)
-  const assignmentsOf = new Map<string, MemberAssignment[]>()
-  for (const [memberNo, rows] of groupBy(assignmentRows, row => people.last(row.memberNo))) {
-    assignmentsOf.set(memberNo, rows.map(assignmentOf))
-  }
-  const lastRecords = new Map(
-    persons.filter(person => person.memberNo === person.lastMemberNo).map(p => [p.memberNo, p]),
-  )
+  const ofPersons = [...persons.values()]
 
   await Promise.all([
     master.learnAssociates(
@@ -226,8 +209,8 @@ async function gatherEvidence(
         ...links.map(link => link.associateId),
         ...orders.flatMap(order => [order.closer, ...order.lines.map(line => line.closer)]),
         ...overrides.map(override => override.associateId),
-        ...assignmentRows.map(row => row.attributedAssociate),
-        ...persons.map(person => person.openingAssociate),
+        ...ofPersons.flatMap(person => person.assignments.map(entry => entry.attributedAssociate)),
+        ...ofPersons.map(person => person.member?.openingAssociate),
       ]),
     ),
     master.learnStores(
@@ -237,16 +220,14 @@ async function gatherEvidence(
         ...orders.map(order => order.sellingStore),
         ...links.map(link => link.storeCode),
         ...overrides.map(override => override.storeCode),
-        ...assignmentRows.map(row => row.homeStore),
-        ...persons.map(person => person.openingStore),
+        ...ofPersons.flatMap(person => person.assignments.map(entry => entry.homeStore)),
+        ...ofPersons.map(person => person.member?.openingStore),
       ]),
     ),
   ])
   for (const [memberNo, lastMemberNo] of master.mergedNumbers) people.addNumber(memberNo, lastMemberNo)
 
-  const members = new Map<string, Member>(
-    [...lastRecords].map(([memberNo, row]) => [memberNo, { ...row, levels: readHistory(row.levels) }]),
-  )
+  const members = new Map(ofPersons.flatMap(({ member }) => (member ? [[member.memberNo, member] as const] : [])))
   const refundsOf = groupBy(refunds, orderKeyText)
   const overridesOf = groupBy(overrides, orderKeyText)
   const heldOrders = new Set(held.map(orderKeyText))
@@ -266,9 +247,9 @@ async function gatherEvidence(
           onHold: heldOrders.has(key),
           people,
           members,
-          assignments: (buyer === null ? undefined : assignmentsOf.get(buyer)) ?? none,
+          assignments: (buyer === null ? undefined : persons.get(buyer)?.assignments) ?? none,
           touches: (buyer === null ? undefined : touchesOf.get(buyer)) ?? none,
-          links: master.links,
+          links: knownLinks,
           associates: master.associates,
           stores: master.stores,
           hasEarlierOrder: buyer !== null && (isEarlier ? isEarlier[i]! : firsts.hasEarlier(order, buyer)),
@@ -362,66 +343,6 @@ export async function keepThoseOf<T extends { memberNo?: string; visitorIds: Vis
   return options.seen.filter(one => findPerson(one, people)?.memberNo === options.memberNo)
 }
 
-/** Who is who, as far as it was asked for. */
-class PeopleBook implements People {
-  readonly identities = new Map<string, Identity[]>()
-  readonly mergedInto = new Map<string, string>()
-  readonly phones = new Map<string, string[]>()
-  /** Numbers that were looked up: only those that were merged are kept. */
-  readonly #asked = new Set<string>()
-
-  addNumber(memberNo: string, lastMemberNo: string | null): void {
-    if (lastMemberNo !== null && lastMemberNo !== memberNo) this.mergedInto.set(memberNo, lastMemberNo)
-  }
-
-  last(memberNo: string): string {
-    return this.mergedInto.get(memberNo) ?? memberNo
-  }
-
-  /** Looks up everything that `findPerson` needs for what was seen. */
-  async learn(
-    db: Db,
-    brandId: number,
-    seen: readonly { memberNo?: string; visitorIds: VisitorIds; phoneHash?: string }[],
-  ): Promise<void> {
-    const ids = new Map<string, { kind: IdentityKind; value: string }>()
-    for (const { visitorIds } of seen) {
-      for (const kind of IDENTITY_KINDS) {
-        const value = visitorIds[kind]
-        if (value === undefined || this.identities.has(identityKey(kind, value))) continue
-        ids.set(identityKey(kind, value), { kind, value })
-      }
-    }
-    const [links, owners] = await Promise.all([
-      selectIdentities(db, { brandId, ids: [...ids.values()] }),
-      selectPhoneOwners(db, { brandId, phoneHashes: [...new Set(seen.flatMap(one => one.phoneHash ?? []))] }),
-    ])
-    for (const key of ids.keys()) this.identities.set(key, [])
-    for (const link of links) {
-      this.identities.get(identityKey(link.kind as IdentityKind, link.value))!.push(link as Identity)
-    }
-    for (const owner of owners) {
-      this.addNumber(owner.memberNo, owner.lastMemberNo)
-      const others = this.phones.get(owner.phoneHash) ?? []
-      if (!others.includes(owner.memberNo)) this.phones.set(owner.phoneHash, [...others, owner.memberNo])
-    }
-    await this.learnNumbers(
-      db,
-      brandId,
-      distinct([...seen.map(one => one.memberNo), ...links.map(link => link.memberNo)]),
-    )
-  }
-
-  /** Looks up what these numbers became. */
-  async learnNumbers(db: Db, brandId: number, memberNos: readonly string[]): Promise<void> {
-    const unknown = memberNos.filter(memberNo => !this.#asked.has(memberNo))
-    for (const memberNo of unknown) this.#asked.add(memberNo)
-    for (const row of await selectMergedNumbers(db, { brandId, memberNos: unknown })) {
-      this.addNumber(row.memberNo, row.lastMemberNo)
-    }
-  }
-}
-
 /** Whose first order is which, in the batch and outside it. */
 class FirstOrders {
   readonly #candidates = new Map<string, { source: string; orderNo: string; paidAt: Instant }[]>()
@@ -483,12 +404,9 @@ const PROBE_SPAN_DAYS = 30
 function touchProbes(
   orders: readonly Order[],
   buyers: ReadonlyMap<Order, string | null>,
-  persons: readonly { memberNo: string; lastMemberNo: string }[],
-  ids: readonly { kind: string; value: string; memberNo: string }[],
+  persons: ReadonlyMap<string, Person>,
   reach: LoadOptions['reach'],
 ): TouchProbe[] {
-  const numbersOf = groupBy(persons, person => person.lastMemberNo)
-  const idsOf = groupBy(ids, id => id.memberNo)
   const spans = groupBy(
     orders.filter(order => buyers.get(order) !== null),
     order => Math.floor(order.paidAt / (PROBE_SPAN_DAYS * DAY_MS)),
@@ -500,10 +418,9 @@ function touchProbes(
       const span = reach(order.paidAt)
       from = Math.min(from, span.from)
       to = Math.max(to, span.to)
-      for (const { memberNo } of numbersOf.get(buyers.get(order)!) ?? []) {
-        values.member.add(memberNo)
-        for (const id of idsOf.get(memberNo) ?? []) values[id.kind as IdentityKind].add(id.value)
-      }
+      const person = persons.get(buyers.get(order)!)
+      for (const memberNo of person?.memberNos ?? []) values.member.add(memberNo)
+      for (const id of person?.ids ?? []) values[id.kind as IdentityKind].add(id.value)
     }
     return {
       from: boundInstant(from),
@@ -518,12 +435,6 @@ function touchProbes(
     }
   })
 }
-
-/**
- * Orders, touches and assignments have one shape each, what is absent being undefined: `decide` is much faster than with as many shapes as
- * there are things that may be absent.
- */
-const orAbsent = <T>(value: T | null): T => (value === null ? undefined : value) as T
 
 function orderOf(row: ToldOrder): Order {
   return {
@@ -567,24 +478,6 @@ function touchOf(row: TouchRow): Touch & { linkCode: string } {
     kind: row.kind as TouchKind,
     memberNo: orAbsent(row.memberNo),
     visitorIds: visitorIdsOf(row),
-  }
-}
-
-function assignmentOf(row: {
-  memberNo: string
-  fromAt: Instant
-  attributedTold: boolean
-  attributedAssociate: string | null
-  homeStoreTold: boolean
-  homeStore: string | null
-  event: BindingEventKind | null
-}): MemberAssignment {
-  return {
-    memberNo: row.memberNo,
-    from: row.fromAt,
-    event: orAbsent(row.event),
-    attributedAssociate: row.attributedTold ? row.attributedAssociate : orAbsent<string>(null),
-    homeStore: row.homeStoreTold ? row.homeStore : orAbsent<string>(null),
   }
 }
 

@@ -212,11 +212,15 @@ const UNPLANNED: AttributionRules = { model: 'last_touch', windowDays: 0 }
  * What is owed for an order.
  *
  * @param plan the version in force at `paidAt`, or null where there is none: no entitlements then
+ * @param attribution who holds which role by the plan's rules, where that is known already
  * @see docs/commission.md, "From a line to entitlements"
  */
-export function decide(evidence: OrderEvidence, plan: Plan | null): Decision {
+export function decide(
+  evidence: OrderEvidence,
+  plan: Plan | null,
+  attribution: Attribution = attribute(evidence, plan?.attribution ?? UNPLANNED),
+): Decision {
   const { order } = evidence
-  const attribution = attribute(evidence, plan?.attribution ?? UNPLANNED)
   const nets = netLines(evidence)
   const availableAt = plan && availableFrom(evidence, plan)
   const facts = plan && factsOfOrder(evidence, attribution)

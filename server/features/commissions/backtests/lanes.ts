@@ -43,7 +43,7 @@ function openLaneHere(pool: Pool, trial: Trial): Lane {
 }
 
 /** What is made for an order is garbage soon after; a lane holds little more than the sums. */
-const THREAD_LIMITS = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 256 }
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 }
 
 function openThread(workerData: ThreadOptions, execArgv: string[] | undefined): Lane {
   const file = new URL(`./slice-thread${extname(import.meta.url)}`, import.meta.url)

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Pool } from '../../../database.ts'
 import { compareBytes } from '../../../lib/text.ts'
 import { DAY_MS, monthReader, monthStart, nextMonth, type Instant } from '../../../lib/time.ts'
+import { areAlike } from '../../attribution/domain.ts'
 import { loadEvidenceOfSpan, MasterBook, type OrderPlace } from '../../attribution/service.ts'
 import { decide, planInForce, type Plan } from '../domain.ts'
 import { emptyFold, foldOrder, type Fold } from './domain.ts'
@@ -60,10 +61,13 @@ export function createSliceFolder(pool: Pool, trial: Trial): (slice: Slice, opti
         const { order } = evidence
         if (upTo !== null && comparePlaces(order, upTo) > 0) break
         const plan = planInForce(plans, order.paidAt)
+        const now = decide(evidence, plan)
+        const isKnown = plan !== null && areAlike(evidence, plan.attribution, candidate.attribution)
+        const then = isKnown ? decide(evidence, candidate, now.attribution) : decide(evidence, candidate)
         foldOrder(fold, {
           order,
-          now: { decision: decide(evidence, plan), plan },
-          then: { decision: decide(evidence, candidate), plan: candidate },
+          now: { decision: now, plan },
+          then: { decision: then, plan: candidate },
           month: wholeMonthOf(order.paidAt),
         })
         if (i % ORDERS_PER_TURN === ORDERS_PER_TURN - 1) await setImmediate()

@@ -1,0 +1,145 @@
+import type { Db } from '../../database.ts'
+import type { Instant } from '../../lib/time.ts'
+import { readHistory } from '../stores/service.ts'
+import {
+  identityKey,
+  IDENTITY_KINDS,
+  type BindingEventKind,
+  type Identity,
+  type IdentityKind,
+  type Member,
+  type MemberAssignment,
+  type People,
+  type VisitorIds,
+} from './domain.ts'
+import {
+  selectAssignments,
+  selectIdentities,
+  selectIdsOfMembers,
+  selectMergedNumbers,
+  selectPersons,
+  selectPhoneOwners,
+} from './queries.ts'
+
+/** Somebody with everything that is recorded under all his numbers. */
+export interface Person {
+  memberNos: string[]
+  /** The record of his last number; null where he is known by another one alone. */
+  member: Member | null
+  ids: { kind: string; value: string }[]
+  assignments: MemberAssignment[]
+}
+
+/** Who is who, as far as it was asked for. */
+export class PeopleBook implements People {
+  readonly identities = new Map<string, Identity[]>()
+  readonly mergedInto = new Map<string, string>()
+  readonly phones = new Map<string, string[]>()
+  readonly #persons = new Map<string, Person>()
+  /** Numbers that were looked up: only those that were merged are kept. */
+  readonly #asked = new Set<string>()
+
+  addNumber(memberNo: string, lastMemberNo: string | null): void {
+    if (lastMemberNo !== null && lastMemberNo !== memberNo) this.mergedInto.set(memberNo, lastMemberNo)
+  }
+
+  last(memberNo: string): string {
+    return this.mergedInto.get(memberNo) ?? memberNo
+  }
+
+  /** Looks up everything that `findPerson` needs for what was seen. */
+  async learn(
+    db: Db,
+    brandId: number,
+    seen: readonly { memberNo?: string; visitorIds: VisitorIds; phoneHash?: string }[],
+  ): Promise<void> {
+    const ids = new Map<string, { kind: IdentityKind; value: string }>()
+    for (const { visitorIds } of seen) {
+      for (const kind of IDENTITY_KINDS) {
+        const value = visitorIds[kind]
+        if (value === undefined || this.identities.has(identityKey(kind, value))) continue
+        ids.set(identityKey(kind, value), { kind, value })
+      }
+    }
+    const [links, owners] = await Promise.all([
+      selectIdentities(db, { brandId, ids: [...ids.values()] }),
+      selectPhoneOwners(db, { brandId, phoneHashes: [...new Set(seen.flatMap(one => one.phoneHash ?? []))] }),
+    ])
+    for (const key of ids.keys()) this.identities.set(key, [])
+    for (const link of links) {
+      this.identities.get(identityKey(link.kind as IdentityKind, link.value))!.push(link as Identity)
+    }
+    for (const owner of owners) {
+      this.addNumber(owner.memberNo, owner.lastMemberNo)
+      const others = this.phones.get(owner.phoneHash) ?? []
+      if (!others.includes(owner.memberNo)) this.phones.set(owner.phoneHash, [...others, owner.memberNo])
+    }
+    const memberNos = [...seen.flatMap(one => one.memberNo ?? []), ...links.map(link => link.memberNo)]
+    await this.learnNumbers(db, brandId, [...new Set(memberNos)])
+  }
+
+  /** Everything recorded about people, by their last numbers; who has none is left out. */
+  async learnPersons(db: Db, brandId: number, lastMemberNos: readonly string[]): Promise<Map<string, Person>> {
+    const unknown = lastMemberNos.filter(memberNo => !this.#persons.has(memberNo))
+    const found = new Map<string, Person>()
+    for (const row of await selectPersons(db, { brandId, lastMemberNos: unknown })) {
+      this.addNumber(row.memberNo, row.lastMemberNo)
+      const person = found.get(row.lastMemberNo) ?? { memberNos: [], member: null, ids: [], assignments: [] }
+      found.set(row.lastMemberNo, person)
+      person.memberNos.push(row.memberNo)
+      if (row.memberNo === row.lastMemberNo) person.member = { ...row, levels: readHistory(row.levels) }
+    }
+    const memberNos = [...found.values()].flatMap(person => person.memberNos)
+    const [ids, assignments] = await Promise.all([
+      selectIdsOfMembers(db, { brandId, memberNos }),
+      selectAssignments(db, { brandId, memberNos }),
+    ])
+    for (const id of ids) found.get(this.last(id.memberNo))!.ids.push(id)
+    for (const row of assignments) found.get(this.last(row.memberNo))!.assignments.push(assignmentOf(row))
+    for (const [memberNo, person] of found) this.#persons.set(memberNo, person)
+    return new Map(
+      lastMemberNos.flatMap(memberNo => {
+        const person = this.#persons.get(memberNo)
+        return person ? [[memberNo, person] as const] : []
+      }),
+    )
+  }
+
+  /** How much it holds. */
+  get size(): number {
+    return this.identities.size + this.#asked.size + this.#persons.size
+  }
+
+  /** Looks up what these numbers became. */
+  async learnNumbers(db: Db, brandId: number, memberNos: readonly string[]): Promise<void> {
+    const unknown = memberNos.filter(memberNo => !this.#asked.has(memberNo))
+    for (const memberNo of unknown) this.#asked.add(memberNo)
+    for (const row of await selectMergedNumbers(db, { brandId, memberNos: unknown })) {
+      this.addNumber(row.memberNo, row.lastMemberNo)
+    }
+  }
+}
+
+export function assignmentOf(row: {
+  memberNo: string
+  fromAt: Instant
+  attributedTold: boolean
+  attributedAssociate: string | null
+  homeStoreTold: boolean
+  homeStore: string | null
+  event: BindingEventKind | null
+}): MemberAssignment {
+  return {
+    memberNo: row.memberNo,
+    from: row.fromAt,
+    event: orAbsent(row.event),
+    attributedAssociate: row.attributedTold ? row.attributedAssociate : orAbsent<string>(null),
+    homeStore: row.homeStoreTold ? row.homeStore : orAbsent<string>(null),
+  }
+}
+
+/**
+ * Orders, touches and assignments have one shape each, what is absent being undefined: `decide` is much faster than with
+ * as many shapes as there are things that may be absent.
+ */
+export const orAbsent = <T>(value: T | null): T => (value === null ? undefined : value) as T
