@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
+import { isDatabaseAway } from './database.ts'
 import { installedNativeDir, prepareBinaries } from './embedded-postgres/binaries.ts'
 import type { Cluster, ClusterState } from './embedded-postgres/cluster.ts'
 import {
@@ -131,7 +132,7 @@ async function startOwned(
   const supervision = superviseServer(server, plan, stopping, () => releaseAll(locks))
   try {
     await rememberStart(dataDir, cluster.state, server.port)
-    await ensureDatabase(urlOf(cluster.state, server.port, 'postgres'), database)
+    await ensureDatabase(urlOf(cluster.state, server.port, 'postgres'), database, plan.startTimeoutMs)
   } catch (error) {
     await supervision.stop()
     throw error
@@ -181,11 +182,21 @@ async function tryPort(port: number): Promise<number | null> {
   })
 }
 
-async function ensureDatabase(adminUrl: string, database: string): Promise<void> {
+/** A server that was adopted may be ending at that moment; its supervision starts it again. */
+async function ensureDatabase(adminUrl: string, database: string, timeoutMs: number): Promise<void> {
+  const until = performance.now() + timeoutMs
   const sql = postgres(adminUrl, { max: 1, onnotice: () => undefined })
   try {
-    const found = await sql`SELECT 1 FROM pg_database WHERE datname = ${database}`
-    if (found.length === 0) await sql`CREATE DATABASE ${sql(database)}`
+    for (;;) {
+      try {
+        const found = await sql`SELECT 1 FROM pg_database WHERE datname = ${database}`
+        if (found.length === 0) await sql`CREATE DATABASE ${sql(database)}`
+        return
+      } catch (error) {
+        if (!isDatabaseAway(error) || performance.now() > until) throw error
+        await delay(50)
+      }
+    }
   } finally {
     await sql.end()
   }
