@@ -66,6 +66,9 @@ export const wecomInbox = pgTable(
     index('wecom_inbox_waiting')
       .on(message.brandId, message.lane, message.at, message.messageId) // the head of each lane
       .where(sql`status = 'waiting'`),
+    index('wecom_inbox_in_turn')
+      .on(message.brandId, message.at, message.messageId) // the oldest of all lanes
+      .where(sql`status = 'waiting'`),
     index('wecom_inbox_by_status').on(message.brandId, message.status, message.messageId),
   ],
 )

@@ -14,6 +14,7 @@ import {
   finishMessage,
   insertMessages,
   lockLane,
+  planForNow,
   postponeMessage,
   selectBrandIds,
   selectInboxState,
@@ -138,7 +139,10 @@ export async function takeMessages(work: InboxWork, limit: number): Promise<Take
   const { pool, brandId } = work
   const now = work.now()
   const leaseId = uuidv7(now)
-  const claimed = await claimMessages(pool, { brandId, now, leaseId, leasedUntil: now + LEASE_MS, limit })
+  const claimed = await transact(pool, async tx => {
+    await planForNow(tx)
+    return await claimMessages(tx, { brandId, now, leaseId, leasedUntil: now + LEASE_MS, limit })
+  })
   return claimed.map(message => ({ messageId: message.messageId, done: deal(work, leaseId, message) }))
 }
 

@@ -110,6 +110,14 @@ export interface ClaimedMessage {
 }
 
 /**
+ * Has the statements of this transaction planned for the inbox as it is. It is asked all day while it is empty, and a plan
+ * kept from then reads all of it for each message when thousands wait.
+ */
+export async function planForNow(db: Db) {
+  await db`SELECT set_config('plan_cache_mode', 'force_custom_plan', true)`
+}
+
+/**
  * Takes messages that are the first of their lanes, by when they happened, and lends them to one process. What is lent
  * still waits, so nobody takes the next one of its lane.
  */
@@ -125,8 +133,11 @@ export async function claimMessages(
         AND NOT EXISTS (
           SELECT FROM wecom_inbox AS other
           WHERE other.brand_id = ${brandId} AND other.lane = m.lane AND other.status = 'waiting'
-            AND ((other.at, other.message_id) < (m.at, m.message_id)
-              OR (other.lease_id IS NOT NULL AND other.due_at > ${now} AND other.message_id <> m.message_id)))
+            AND (other.at, other.message_id) < (m.at, m.message_id))
+        AND NOT EXISTS (
+          SELECT FROM wecom_inbox AS other
+          WHERE other.brand_id = ${brandId} AND other.lane = m.lane AND other.status = 'waiting'
+            AND other.lease_id IS NOT NULL AND other.due_at > ${now} AND other.message_id <> m.message_id)
       ORDER BY m.at, m.message_id LIMIT ${limit}
       FOR UPDATE SKIP LOCKED
     )

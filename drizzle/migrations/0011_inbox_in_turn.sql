@@ -1,0 +1,1 @@
+CREATE INDEX "wecom_inbox_in_turn" ON "wecom_inbox" USING btree ("brand_id","at","message_id") WHERE status = 'waiting';
