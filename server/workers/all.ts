@@ -7,7 +7,8 @@ import { startBacktestWorker } from './backtests.ts'
 import { startChannelWorkers } from './channel-codes.ts'
 import { startCommunityWorker } from './community.ts'
 import { startHousekeeping } from './housekeeping.ts'
-import { startReconcileWorker, type Worker } from './reconcile.ts'
+import { together, type Worker } from './loop.ts'
+import { startReconcileWorker } from './reconcile.ts'
 import { startRiskWorker } from './risks.ts'
 import { startTaskWorker } from './tasks.ts'
 import { startWecomWorkers } from './wecom.ts'
@@ -25,7 +26,7 @@ export function startWorkers(options: {
   const { pool, vault } = data
   const { publicUrl } = settings
   const common = (text: string) => ({ pool, now: Date.now, onError: (error: unknown) => warn(error, text) })
-  const workers = [
+  return together([
     startReconcileWorker(common('reconcile worker failed, will try again')),
     startBacktestWorker({ ...common('a back-test failed'), threads }),
     startHousekeeping(common('housekeeping failed, will try again in an hour')),
@@ -40,10 +41,5 @@ export function startWorkers(options: {
     startCommunityWorker({ ...common('a community’s day was not taken, will try again'), wecom }),
     startRiskWorker(common('the risk scan failed, will try again in minutes')),
     startTaskWorker(common('tending tasks failed, will try again in minutes')),
-  ]
-  return {
-    async stop() {
-      await Promise.all(workers.map(worker => worker.stop()))
-    },
-  }
+  ])
 }

@@ -1,10 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Pool } from '../database.ts'
 import { fillStep, planFills, selectBrands, snapshotStep } from '../features/community/service.ts'
 import { resolveOpengids } from '../features/touches/service.ts'
 import type { Wecom } from '../features/wecom/service.ts'
 import type { Instant } from '../lib/time.ts'
-import type { Worker } from './reconcile.ts'
+import { startLoop, together, type Loop, type Worker } from './loop.ts'
 
 const EVERY_MS = 10 * 60_000
 const GROUPS_EVERY_MS = 5000
@@ -21,60 +20,27 @@ interface CommunityWork {
  * finds the chats of groups that touches named. Harmless when several processes do it.
  */
 export function startCommunityWorker(options: CommunityWork): Worker {
-  const { pool, wecom, now } = options
-  const days = startLoop(options, EVERY_MS, async isStopped => {
+  const { pool, wecom, now, onError } = options
+  const takeDays = async ({ isStopped, rest }: Loop) => {
     for (const { brandId, zone } of await selectBrands(pool)) {
       // Half of the time alone: half a year of a large brand is a long work, and nobody waits for it.
       for (let begun = performance.now(); !isStopped(); begun = performance.now()) {
         if (!(await snapshotStep(pool, { brandId, zone, now: now() }))) break
-        await pause(Math.min(performance.now() - begun, 1000))
+        await rest(Math.min(performance.now() - begun, 1000))
       }
       if (wecom?.brandId !== brandId || isStopped()) continue
       const dependencies = { pool, wecom, brandId, zone, now }
       await planFills(dependencies)
       while (!isStopped() && (await fillStep(dependencies)));
     }
-  })
-  const groups = startLoop(options, GROUPS_EVERY_MS, async isStopped => {
-    if (!wecom) return
-    while (!isStopped() && (await resolveOpengids(pool, { wecom, brandId: wecom.brandId, now })) > 0);
-  })
-  return {
-    async stop() {
-      await Promise.all([days.stop(), groups.stop()])
-    },
+    return EVERY_MS
   }
-}
-
-/** Does something again and again, with a rest after each time. */
-function startLoop(
-  { onError }: CommunityWork,
-  everyMs: number,
-  work: (isStopped: () => boolean) => Promise<void>,
-): Worker {
-  let isOver = false
-  let wake: () => void = () => {}
-  const sleep = () =>
-    new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, everyMs)
-      timer.unref()
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  const run = async () => {
-    while (!isOver) {
-      await work(() => isOver).catch(onError)
-      if (!isOver) await sleep()
-    }
+  const findGroups = async ({ isStopped }: Loop) => {
+    if (wecom) while (!isStopped() && (await resolveOpengids(pool, { wecom, brandId: wecom.brandId, now })) > 0);
+    return GROUPS_EVERY_MS
   }
-  const running = run()
-  return {
-    async stop() {
-      isOver = true
-      wake()
-      await running
-    },
-  }
+  return together([
+    startLoop(takeDays, { onError, failedMs: EVERY_MS }),
+    startLoop(findGroups, { onError, failedMs: GROUPS_EVERY_MS }),
+  ])
 }

@@ -4,7 +4,7 @@ import { forgetOldRejects } from '../features/ingest/service.ts'
 import { clearAwayLeftovers } from '../features/settlements/service.ts'
 import { forgetOldMessages } from '../features/wecom/service.ts'
 import type { Instant } from '../lib/time.ts'
-import type { Worker } from './reconcile.ts'
+import { startLoop, type Worker } from './loop.ts'
 
 const EVERY_MS = 60 * 60_000
 
@@ -17,20 +17,14 @@ export function startHousekeeping(options: {
   now: () => Instant
   onError: (error: unknown) => void
 }): Worker {
-  const run = async () => {
-    for (const clean of [forgetOldRejects, forgetOldMessages, forgetOldWelcomes, clearAwayLeftovers]) {
-      await clean(options.pool, options.now()).catch(options.onError)
-    }
-  }
-  let running = run()
-  const timer = setInterval(() => {
-    running = run()
-  }, EVERY_MS)
-  timer.unref()
-  return {
-    async stop() {
-      clearInterval(timer)
-      await running
+  const { pool, now, onError } = options
+  return startLoop(
+    async () => {
+      for (const clean of [forgetOldRejects, forgetOldMessages, forgetOldWelcomes, clearAwayLeftovers]) {
+        await clean(pool, now()).catch(onError)
+      }
+      return EVERY_MS
     },
-  }
+    { onError },
+  )
 }

@@ -1,7 +1,7 @@
 import type { Pool } from '../database.ts'
 import { buildRiskScanner } from '../features/risks/service.ts'
 import type { Instant } from '../lib/time.ts'
-import type { Worker } from './reconcile.ts'
+import { startLoop, type Worker } from './loop.ts'
 
 const EVERY_MS = 5 * 60_000
 
@@ -11,30 +11,13 @@ export function startRiskWorker(options: {
   now: () => Instant
   onError: (error: unknown) => void
 }): Worker {
-  const scan = buildRiskScanner(options.pool)
-  let isStopped = false
-  let wake: () => void = () => {}
-  const sleep = () =>
-    new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, EVERY_MS)
-      timer.unref()
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  const run = async () => {
-    while (!isStopped) {
-      await scan(options.now(), () => isStopped).catch(options.onError)
-      if (!isStopped) await sleep()
-    }
-  }
-  const running = run()
-  return {
-    async stop() {
-      isStopped = true
-      wake()
-      await running
+  const { pool, now, onError } = options
+  const scan = buildRiskScanner(pool)
+  return startLoop(
+    async ({ isStopped }) => {
+      await scan(now(), isStopped)
+      return EVERY_MS
     },
-  }
+    { onError, failedMs: EVERY_MS },
+  )
 }

@@ -1,7 +1,7 @@
 import type { Pool } from '../database.ts'
 import { tendTasks } from '../features/task-rules/service.ts'
 import type { Instant } from '../lib/time.ts'
-import type { Worker } from './reconcile.ts'
+import { startLoop, type Worker } from './loop.ts'
 
 const EVERY_MS = 5 * 60_000
 
@@ -11,29 +11,12 @@ export function startTaskWorker(options: {
   now: () => Instant
   onError: (error: unknown) => void
 }): Worker {
-  let isStopped = false
-  let wake: () => void = () => {}
-  const sleep = () =>
-    new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, EVERY_MS)
-      timer.unref()
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  const run = async () => {
-    while (!isStopped) {
-      await tendTasks(options.pool, { clock: options.now, isStopped: () => isStopped }).catch(options.onError)
-      if (!isStopped) await sleep()
-    }
-  }
-  const running = run()
-  return {
-    async stop() {
-      isStopped = true
-      wake()
-      await running
+  const { pool, now, onError } = options
+  return startLoop(
+    async ({ isStopped }) => {
+      await tendTasks(pool, { clock: now, isStopped })
+      return EVERY_MS
     },
-  }
+    { onError, failedMs: EVERY_MS },
+  )
 }

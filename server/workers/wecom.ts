@@ -4,7 +4,7 @@ import { mirrorHandlers } from '../features/mirror/handlers.ts'
 import type { MirrorDependencies } from '../features/mirror/service.ts'
 import { leaveSync, planSync, syncStep } from '../features/mirror/sync.ts'
 import { takeMessages, type InboxWork, type Wecom } from '../features/wecom/service.ts'
-import type { Worker } from './reconcile.ts'
+import { startLoop, together, type Worker } from './loop.ts'
 
 /** How long the worker sleeps where nobody wakes it. */
 const IDLE_MS = 1000
@@ -15,55 +15,35 @@ const LANES = 8
 /** Deals with what WeCom called back with, until it is stopped. Several processes may do so at once. */
 export function startInboxWorker(options: InboxWork & { onError: (error: unknown) => void }): Worker {
   const { pool, onError } = options
-  let isStopped = false
   let hasFailed = false
-  let wake: () => void = () => {}
-  const sleep = (ms: number) =>
-    new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, ms)
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  const listening = pool.listen('daogou_wecom_inbox', () => wake()).catch(onError)
   const underWay = new Map<string, Promise<void>>()
-
-  const run = async () => {
-    while (!isStopped) {
-      try {
-        const taken = await takeMessages(options, LANES - underWay.size)
-        for (const { messageId, done } of taken) {
-          const work = done
-            .catch((error: unknown) => {
-              hasFailed = true
-              onError(error)
-            })
-            .finally(() => underWay.delete(messageId))
-          underWay.set(messageId, work)
-        }
-        if (hasFailed) {
-          hasFailed = false
-          await sleep(FAILED_MS)
-        } else if (underWay.size >= LANES) await Promise.race(underWay.values())
-        else if (underWay.size > 0) await Promise.race([...underWay.values(), sleep(IDLE_MS)])
-        else if (taken.length === 0) await sleep(IDLE_MS)
-      } catch (error) {
-        if (isStopped) return
-        onError(error)
-        await sleep(FAILED_MS)
+  const loop = startLoop(
+    async ({ rest }) => {
+      const taken = await takeMessages(options, LANES - underWay.size)
+      for (const { messageId, done } of taken) {
+        const work = done
+          .catch((error: unknown) => {
+            hasFailed = true
+            onError(error)
+          })
+          .finally(() => underWay.delete(messageId))
+        underWay.set(messageId, work)
       }
-    }
-  }
-  const running = run()
+      if (hasFailed) {
+        hasFailed = false
+        return FAILED_MS
+      }
+      if (underWay.size >= LANES) await Promise.race(underWay.values())
+      else if (underWay.size > 0) await Promise.race([...underWay.values(), rest(IDLE_MS)])
+      else if (taken.length === 0) return IDLE_MS
+      return 0
+    },
+    { onError, wokenBy: { pool, channel: 'daogou_wecom_inbox' } },
+  )
   return {
     async stop() {
-      isStopped = true
-      wake()
-      await running
+      await loop.stop()
       await Promise.all(underWay.values())
-      const subscription = await listening
-      await subscription?.unlisten().catch(() => {})
     },
   }
 }
@@ -76,34 +56,16 @@ const SYNC_FAILED_MS = 10_000
 export function startSyncWorker(options: MirrorDependencies & { onError: (error: unknown) => void }): Worker {
   const { pool, brandId, now, onError } = options
   const leaseId = randomUUID()
-  let isStopped = false
-  let wake: () => void = () => {}
-  const sleep = (ms: number) =>
-    new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, ms)
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  const run = async () => {
-    while (!isStopped) {
-      try {
-        const done = await syncStep(options, { leaseId })
-        if (done === 'none' && !(await planSync(pool, { brandId, now: now() }))) await sleep(SYNC_IDLE_MS)
-      } catch (error) {
-        if (isStopped) return
-        onError(error)
-        await sleep(SYNC_FAILED_MS)
-      }
-    }
-  }
-  const running = run()
+  const loop = startLoop(
+    async () => {
+      const done = await syncStep(options, { leaseId })
+      return done === 'none' && !(await planSync(pool, { brandId, now: now() })) ? SYNC_IDLE_MS : 0
+    },
+    { onError, failedMs: SYNC_FAILED_MS },
+  )
   return {
     async stop() {
-      isStopped = true
-      wake()
-      await running
+      await loop.stop()
       await leaveSync(options, { leaseId }).catch(onError)
     },
   }
@@ -116,13 +78,8 @@ export function startWecomWorkers(
   const { wecom } = options
   if (!wecom) return { stop: () => Promise.resolve() }
   const dependencies = { ...options, wecom, brandId: wecom.brandId }
-  const workers = [
+  return together([
     startInboxWorker({ ...dependencies, handlers: channelHandlers(dependencies, mirrorHandlers(dependencies)) }),
     startSyncWorker(dependencies),
-  ]
-  return {
-    async stop() {
-      await Promise.all(workers.map(worker => worker.stop()))
-    },
-  }
+  ])
 }

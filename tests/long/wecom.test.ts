@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createVault } from '../../server/lib/vault.ts'
 import { startWecomWorkers } from '../../server/workers/wecom.ts'
-import type { Worker } from '../../server/workers/reconcile.ts'
+import type { Worker } from '../../server/workers/loop.ts'
 import { toXml } from '../../simulator/callbacks.ts'
 import type { CallbackFields } from '../../simulator/world.ts'
 import { startTestService, type TestService } from '../support/service.ts'
