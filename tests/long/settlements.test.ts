@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { fillLedger } from '../../bench/data/ledger.ts'
 import { openPool, type Pool } from '../../server/database.ts'
 import { associateItem, memberItem, orderItem, planBody, storeItem } from '../builders/items.ts'
 import { startTestService, TEST_KEY, type TestService } from '../support/service.ts'
@@ -20,37 +21,12 @@ beforeAll(async () => {
   const rules = [{ id: 'till', role: 'closer', rateBps: 1000, bearer: 'headquarters' }]
   expect((await service.post('/plans', { ...planBody({ rules }), retroactive: true })).status).toBe(201)
   await service.settled()
-  await fill()
+  await fillLedger(direct, { rows: ROWS, payees: PAYEES })
 }, 1_200_000)
 afterAll(async () => {
   await direct.end()
   await service.close()
 })
-
-/** Half a year of rows, each payee's spread over all of it, as they are booked in life. */
-async function fill(): Promise<void> {
-  await direct`
-    INSERT INTO associates (brand_id, associate_id, name, store_code, kinds, role, payee_type, employments, created_at,
-      updated_at)
-    SELECT 1, 'P' || i, '导购 ' || i, 'S1', '[]', 'associate', 'employee', '[]', now(), now()
-    FROM generate_series(1, ${PAYEES}::int) AS i`
-  for (const month of ['01', '02', '03', '04', '05', '06']) {
-    await direct`SELECT ensure_month_partition('ledger_rows', ${`2026-${month}-01`}::date)`
-  }
-  await direct`
-    INSERT INTO ledger_rows (brand_id, row_id, booked_at, subject, source, order_no, line_no, role, payee_kind, payee,
-      bearer_kind, bearer, rule_id, plan_code, plan_version, amount_fen, reason, available_at)
-    SELECT 1, (substr(ms, 1, 8) || '-' || substr(ms, 9, 4) || '-7' || substr(hash, 1, 3) || '-8' || substr(hash, 4, 3) || '-'
-        || substr(hash, 7, 12))::uuid, at, 'order_line', 'mall', 'long-' || i, 1,
-      CASE i % 3 WHEN 0 THEN 'sharer' WHEN 1 THEN 'closer' ELSE 'attributed' END, 'associate',
-      'P' || (i * 7919::bigint % ${PAYEES}::int + 1), CASE i % 2 WHEN 0 THEN 'headquarters' ELSE 'store' END,
-      CASE i % 2 WHEN 0 THEN 'headquarters' ELSE 'S1' END, 'share', 'standard', 1, i % 4999 - 400, 'sale',
-      at + interval '7 days'
-    FROM generate_series(1, ${ROWS}::int) AS i
-    CROSS JOIN LATERAL (
-      SELECT '2026-01-01T00:00:00Z'::timestamptz + interval '7 seconds' * i AS at, md5(i::text) AS hash) AS made
-    CROSS JOIN LATERAL (SELECT lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') AS ms) AS id`
-}
 
 const ask = async (method: 'GET' | 'POST', url: string, payload?: object) =>
   await service.app.inject({
@@ -101,7 +77,7 @@ test(`a draft over ${ROWS} rows of ${PAYEES} payees is made within ${SECONDS} s,
   const settlement = answer.json<{ settlementId: string; totalFen: number; rowCount: number; statementCount: number }>()
   const [ledger] = await direct<{ rows: number; fen: number; payees: number }[]>`
     SELECT sum(n)::bigint AS rows, sum(fen)::bigint AS fen, count(*) AS payees FROM (
-      SELECT count(*) AS n, sum(amount_fen) AS fen FROM ledger_rows WHERE order_no LIKE 'long-%' GROUP BY payee
+      SELECT count(*) AS n, sum(amount_fen) AS fen FROM ledger_rows WHERE order_no LIKE 'filled-%' GROUP BY payee
       HAVING sum(amount_fen) >= 0) AS payee`
   const [during] = await direct<{ rows: number; fen: number }[]>`
     SELECT count(*) AS rows, COALESCE(sum(l.amount_fen), 0)::bigint AS fen FROM settlement_rows AS r
