@@ -8,39 +8,42 @@ import { insertActivity } from './features/activity/service.ts'
 import { adjustmentRoutes } from './features/adjustments/routes.ts'
 import { attainmentRoutes } from './features/attainment/routes.ts'
 import { auditRoutes } from './features/audit/routes.ts'
-import { DEFAULT_BRAND_ID } from './features/auth/service.ts'
+import { DEFAULT_BRAND_ID, DEFAULT_BRAND_SLUG } from './features/auth/service.ts'
 import { bindingRoutes } from './features/bindings/routes.ts'
+import { openBrands, type Brands } from './features/brands/service.ts'
 import { cardRoutes } from './features/cards/routes.ts'
 import { catalogueRoutes } from './features/catalogue/routes.ts'
 import { channelCodeRoutes } from './features/channel-codes/routes.ts'
 import { commissionRoutes } from './features/commissions/routes.ts'
 import { communityRoutes } from './features/community/routes.ts'
+import { performanceRoutes } from './features/performance/routes.ts'
 import { preparePartitions } from './features/commissions/service.ts'
+import { couponRoutes } from './features/coupons/routes.ts'
 import { disputeRoutes } from './features/disputes/routes.ts'
 import { earningsRoutes } from './features/earnings/routes.ts'
 import { handoverRoutes } from './features/handovers/routes.ts'
 import { homeRoutes } from './features/home/routes.ts'
 import { ingestRoutes } from './features/ingest/routes.ts'
+import { messageRoutes } from './features/messages/routes.ts'
+import { miniProgramRoutes } from './features/mini-program/routes.ts'
+import { openMiniPrograms, type MiniProgramOf } from './features/mini-program/service.ts'
+import { materialRoutes } from './features/materials/routes.ts'
 import { mirrorRoutes } from './features/mirror/routes.ts'
-import { buildMirror } from './features/mirror/service.ts'
+import { buildMirror, type Mirror } from './features/mirror/service.ts'
 import { friendRoutes } from './features/mirror/tags/routes.ts'
 import { noticeRoutes } from './features/notices/routes.ts'
+import { postRoutes } from './features/posts/routes.ts'
 import { profileRoutes } from './features/profiles/routes.ts'
+import { visibilityRoutes } from './features/visibility/routes.ts'
 import { riskRoutes } from './features/risks/routes.ts'
 import { sessionRoutes, signInRoutes } from './features/session/routes.ts'
 import { settlementRoutes } from './features/settlements/routes.ts'
 import { taskRoutes } from './features/task-rules/routes.ts'
 import { buildClickBuffer, buildPublicLinks } from './features/touches/clicks.ts'
 import { shortLinkRoutes } from './features/touches/routes.ts'
+import { transferRoutes } from './features/transfers/routes.ts'
 import { callbackRoutes, inboxRoutes } from './features/wecom/routes.ts'
-import {
-  buildInbox,
-  buildWecom,
-  buildWecomMeter,
-  type CallbackKeys,
-  type Wecom,
-  type WecomMeter,
-} from './features/wecom/service.ts'
+import { buildWecomMeter, type Wecom, type WecomOf } from './features/wecom/service.ts'
 import { isStorableKey, isStorableText } from './lib/text.ts'
 import { parseInstant, type Instant } from './lib/time.ts'
 import type { Vault } from './lib/vault.ts'
@@ -56,8 +59,12 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Every route, as `GET /api/v1/orders`: a test holds them against the table of who may call what. */
     routeList: string[]
-    /** WeCom as the settings name it, for the workers; null where they do not. */
+    /** The brands of the service, each with its WeCom. */
+    brands: Brands
+    /** WeCom as the default brand has it; null where the settings do not name it. */
     wecom: Wecom | null
+    /** Each brand's mini program; null where its settings name none. */
+    miniProgramOf: MiniProgramOf
   }
 }
 
@@ -86,38 +93,75 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
   })
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? exact : fromText).compile(schema))
   problemDetails(app)
-  const { access, cookies } = await buildAccess(app, { pool, settings, now })
-  await security(app, { settings })
   const registry = new Registry()
+  const meter = buildWecomMeter(registry)
+  const brands = await openBrands({
+    pool,
+    vault,
+    settings,
+    meter,
+    now,
+    onError: error => app.log.warn({ err: error }, 'the brands were not read'),
+  })
+  app.addHook('onClose', () => brands.close())
+  const wecomOf: WecomOf = brandId => brands.find(brandId)?.wecom ?? null
+  app.decorate('brands', brands)
+  app.decorate('wecom', wecomOf(DEFAULT_BRAND_ID))
+  const miniProgramOf = openMiniPrograms({
+    pool,
+    vault,
+    apiUrl: settings.miniProgram.apiUrl,
+    brandOf: brandId => brands.find(brandId),
+    meter,
+    now,
+    onError: error => app.log.warn({ err: error }, 'WeChat gave no link to the mini program'),
+  })
+  app.decorate('miniProgramOf', miniProgramOf)
+  const { access, cookies } = await buildAccess(app, {
+    pool,
+    settings,
+    headquartersOf: brandId => brands.find(brandId)?.headquarters ?? [],
+    now,
+  })
+  await security(app, { settings })
   health(app, { pool, registry })
   await openapi(app, { publicUrl: settings.publicUrl })
 
-  const meter = buildWecomMeter(registry)
-  const wecom = wecomOf({ settings, pool, vault, now, meter })
-  app.decorate('wecom', wecom)
   const links = buildPublicLinks(pool)
   const clicks = buildClickBuffer({ pool, now, prepare: instant => preparePartitions(pool, 'touches', [instant]) })
   app.addHook('onClose', () => links.close())
 
-  signInRoutes(app, { pool, settings, wecom, access, cookies, now })
-  shortLinkRoutes(app, { settings, links, clicks, cookies, now })
-  const callbackKeys = callbackKeysOf(settings)
-  const inbox = buildInbox({ pool, vault, brandId: DEFAULT_BRAND_ID, now })
-  await callbackRoutes(app, { keys: callbackKeys, inbox, meter, now })
-  const mirror =
-    wecom &&
-    buildMirror({
+  signInRoutes(app, { pool, settings, brands, access, cookies, now })
+  shortLinkRoutes(app, {
+    settings,
+    links,
+    clicks,
+    cookies,
+    miniProgramUrl: async (link, options) => (await miniProgramOf(link.brandId)?.urlOf(link, options)) ?? null,
+    now,
+  })
+  await callbackRoutes(app, { receiverOf: (slug = DEFAULT_BRAND_SLUG) => brands.bySlug(slug), meter, now })
+  const mirrors = new WeakMap<Wecom, Mirror>()
+  const mirrorOf = (brandId: number): Mirror | null => {
+    const wecom = wecomOf(brandId)
+    if (!wecom) return null
+    const kept = mirrors.get(wecom)
+    if (kept) return kept
+    const mirror = buildMirror({
       pool,
       vault,
       publicUrl: settings.publicUrl,
       wecom,
-      brandId: wecom.brandId,
+      brandId,
       now,
       onError: error => app.log.warn({ err: error }, 'a contact was not mirrored'),
     })
+    mirrors.set(wecom, mirror)
+    return mirror
+  }
   await app.register(
     (api, _options, done) => {
-      sessionRoutes(api, { pool, settings, wecom, access, cookies, now })
+      sessionRoutes(api, { pool, settings, brands, access, cookies, now })
       ingestRoutes(api, { pool, vault, publicUrl: settings.publicUrl, now, access })
       commissionRoutes(api, { pool, access, now })
       accountRoutes(api, { pool, access, now })
@@ -137,28 +181,34 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
       })
       bindingRoutes(api, { pool, access, now })
       auditRoutes(api, { pool, access, clock: now })
-      cardRoutes(api, { pool, vault, access, mirror, now })
+      cardRoutes(api, { pool, vault, access, mirrorOf, now })
       mirrorRoutes(api, {
         pool,
         vault,
         publicUrl: settings.publicUrl,
         access,
-        configured: wecom !== null,
-        callbacks: callbackKeys !== null,
+        setupOf: brandId => ({
+          configured: wecomOf(brandId) !== null,
+          callbacks: (brands.find(brandId)?.callbackKeys ?? null) !== null,
+        }),
         now,
       })
-      friendRoutes(api, { pool, vault, publicUrl: settings.publicUrl, wecom, access, now })
+      friendRoutes(api, { pool, vault, publicUrl: settings.publicUrl, wecomOf, access, now })
       catalogueRoutes(api, {
         pool,
         access,
         publicUrl: settings.publicUrl,
-        miniProgramAppId: settings.miniProgram.appId,
+        miniProgramAppIdOf: brandId => brands.find(brandId)?.miniProgram.appId ?? null,
         now,
       })
+      couponRoutes(api, { pool, access, now })
+      miniProgramRoutes(api, { pool, access, publicUrl: settings.publicUrl, miniProgramOf, now })
+      materialRoutes(api, { pool, access, now })
+      postRoutes(api, { pool, access, now })
       channelCodeRoutes(api, {
         pool,
         access,
-        wecom,
+        wecomOf,
         publicUrl: settings.publicUrl,
         allowedRedirects: settings.allowedRedirects,
         now,
@@ -166,40 +216,24 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
       earningsRoutes(api, { pool, access, now })
       attainmentRoutes(api, { pool, access, now })
       communityRoutes(api, { pool, access, now })
+      performanceRoutes(api, { pool, access, now })
       handoverRoutes(api, { pool, vault, access, publicUrl: settings.publicUrl, now })
+      transferRoutes(api, { pool, vault, access, publicUrl: settings.publicUrl, wecomOf, now })
       settlementRoutes(api, { pool, access, now })
       noticeRoutes(api, { pool, access, now })
+      messageRoutes(api, { pool, access, now })
       disputeRoutes(api, { pool, access, now })
       riskRoutes(api, { pool, access, now })
       profileRoutes(api, { pool, access, now })
+      visibilityRoutes(api, { pool, vault, access, now })
       homeRoutes(api, { pool, vault, access, now })
       taskRoutes(api, { pool, vault, publicUrl: settings.publicUrl, access, now })
       done()
     },
     { prefix: '/api/v1' },
   )
-  await web(app, { settings })
+  await web(app, { verifyFiles: () => brands.all().flatMap(brand => brand.verifyFile ?? []) })
   return app
-}
-
-/** WeCom as the settings name it; null where they do not. */
-function wecomOf({
-  settings,
-  pool,
-  vault,
-  now,
-  meter,
-}: Omit<AppDependencies, 'logger'> & { meter: WecomMeter }): Wecom | null {
-  const { corpId, agentId, secret, apiUrl } = settings.wecom
-  if (corpId === null || agentId === null || secret === null) return null
-  return buildWecom({ pool, vault, brandId: DEFAULT_BRAND_ID, app: { corpId, agentId, secret, apiUrl }, meter, now })
-}
-
-/** What WeCom's callbacks are sealed with; null where the settings do not say. */
-function callbackKeysOf({ wecom }: Settings): CallbackKeys | null {
-  const { corpId, callbackToken, callbackAesKey } = wecom
-  if (corpId === null || callbackToken === null || callbackAesKey === null) return null
-  return { corpId, token: callbackToken, aesKey: callbackAesKey }
 }
 
 /** Bodies are taken as they are: no coercion, no defaults, no fields dropped. */

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { migrate } from 'drizzle-orm/postgres-js/migrator'
@@ -112,6 +112,19 @@ export async function migrateDatabase(url: string): Promise<void> {
   } finally {
     await sql.end({ timeout: 5 })
   }
+}
+
+/** The migrations that a database lacks, by their names. As the owner: the service's role does not see them. */
+export async function missingMigrations(owner: Db): Promise<string[]> {
+  const [row] = await owner<{ table: string | null }[]>`
+    SELECT to_regclass('drizzle.__drizzle_migrations')::text AS table`
+  const [last] = row!.table
+    ? await owner<{ at: number | null }[]>`SELECT max(created_at) AS at FROM drizzle.__drizzle_migrations`
+    : []
+  const journal = JSON.parse(readFileSync(join(migrationsFolder(), 'meta', '_journal.json'), 'utf8')) as {
+    entries: { tag: string; when: number }[]
+  }
+  return journal.entries.filter(entry => entry.when > (last?.at ?? 0)).map(entry => entry.tag)
 }
 
 /** The migrations beside the sources, also when this runs from dist/. */

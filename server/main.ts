@@ -36,7 +36,8 @@ async function main(): Promise<void> {
   const workers = startWorkers({
     data,
     settings,
-    wecom: app.wecom,
+    brands: app.brands,
+    miniProgramOf: app.miniProgramOf,
     threads: isBuilt
       ? { databaseUrl: data.databaseUrl, count: Math.min(availableParallelism(), BACKTEST_THREADS_MAX) }
       : null,

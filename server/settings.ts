@@ -142,7 +142,11 @@ export function readSettings(env: Environment = process.env): Settings {
     faults.push('WECOM_CALLBACK_AES_KEY must be 43 letters and digits')
   }
   const miniProgram = { appId: text('MINIPROGRAM_APP_ID'), secret: text('MINIPROGRAM_SECRET') }
-  const verifyFile = readVerifyFile(text('WECOM_VERIFY_FILE'), faults)
+  const verifyFileText = text('WECOM_VERIFY_FILE')
+  const verifyFile = verifyFileText === null ? null : readVerifyFile(verifyFileText)
+  if (verifyFileText !== null && verifyFile === null) {
+    faults.push('WECOM_VERIFY_FILE must be the name and the content of the file, such as "WW_verify_abc.txt abc"')
+  }
 
   const settings = {
     port,
@@ -196,15 +200,14 @@ export function isTimezone(zone: string): boolean {
   }
 }
 
-/** `WW_verify_abc.txt abc`, or `WW_verify_abc.txt=abc`; the name alone stands for the content in its middle. */
-function readVerifyFile(text: string | null, faults: string[]): { name: string; content: string } | null {
-  if (text === null) return null
+/**
+ * `WW_verify_abc.txt abc`, or `WW_verify_abc.txt=abc`; the name alone stands for the content in its middle.
+ *
+ * @returns null where it is neither
+ */
+export function readVerifyFile(text: string): { name: string; content: string } | null {
   const match = /^(WW_verify_([A-Za-z0-9]+)\.txt)(?:[\s=:,]+(\S+))?$/.exec(text)
-  if (!match) {
-    faults.push('WECOM_VERIFY_FILE must be the name and the content of the file, such as "WW_verify_abc.txt abc"')
-    return null
-  }
-  return { name: match[1]!, content: match[3] ?? match[2]! }
+  return match && { name: match[1]!, content: match[3] ?? match[2]! }
 }
 
 /** A secret that is made on the first start and kept beside the embedded database. */

@@ -6,17 +6,17 @@ import { toDiagnosis } from './lib/diagnosis.ts'
 import { keepDocumentLanguage } from './lib/locale.ts'
 import { followColorScheme } from './lib/scheme.ts'
 import { silenceSdkRejections } from './lib/wecom.ts'
-import { router } from './router.ts'
+import { followAddress } from './router.ts'
 import { useStartStore } from './stores/start.ts'
 
 followColorScheme()
 keepDocumentLanguage()
+followAddress()
 silenceSdkRejections()
 
-const app = createApp(App).use(createPinia()).use(router)
+const app = createApp(App).use(createPinia())
 const { begin, fail } = useStartStore()
 // Whatever breaks, somebody stands before this page with a customer waiting: it says so and is never blank.
 app.config.errorHandler = error => fail(toDiagnosis(error))
-router.onError(error => fail(toDiagnosis(error)))
 app.mount('#app')
 void begin()

@@ -1,5 +1,6 @@
 /** WeCom's side of the callbacks: seals each event and sends it, and again where nobody says that it was heard. */
 import { createHash, randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { encrypt, getSignature } from '@wecom/crypto'
 import type { CallbackFields, World } from './world.ts'
 
@@ -15,9 +16,29 @@ const TRIES = 4
 /** Sends the world's events from now on. @returns ends it, when what is under way is done */
 export function startCallbacks(world: World, address: CallbackAddress): () => Promise<void> {
   const underWay = new Set<Promise<void>>()
+  const [isDoubled, isUnheard] = [evenly(), evenly()]
+
+  const send = async (xml: string): Promise<void> => {
+    const { doubled, latencyMs } = world.deliveries
+    if (latencyMs > 0) await sleep(latencyMs)
+    await Promise.all(Array.from({ length: isDoubled(doubled) ? 2 : 1 }, () => sendUntilHeard(xml)))
+  }
+  const sendUntilHeard = async (xml: string): Promise<void> => {
+    for (let tries = 1; tries <= TRIES; tries += 1) {
+      const { query, body } = seal(world.corpId, address, xml)
+      const headers = { 'content-type': 'text/xml' }
+      const signal = AbortSignal.timeout(TIMEOUT_MS)
+      const isOk = await fetch(`${address.url}?${query}`, { method: 'POST', headers, body, signal }).then(
+        answer => answer.ok,
+        () => false,
+      )
+      if (isOk && !isUnheard(world.deliveries.unheard)) return
+    }
+  }
+
   const unsubscribe = world.subscribe(event => {
     if (event.kind !== 'callback') return
-    const sending = send(world, address, toXml(event.fields)).finally(() => underWay.delete(sending))
+    const sending = send(toXml(event.fields)).finally(() => underWay.delete(sending))
     underWay.add(sending)
   })
   return async () => {
@@ -26,16 +47,14 @@ export function startCallbacks(world: World, address: CallbackAddress): () => Pr
   }
 }
 
-async function send(world: World, address: CallbackAddress, xml: string): Promise<void> {
-  for (let tries = 1; tries <= TRIES; tries += 1) {
-    const { query, body } = seal(world.corpId, address, xml)
-    const headers = { 'content-type': 'text/xml' }
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const isHeard = await fetch(`${address.url}?${query}`, { method: 'POST', headers, body, signal }).then(
-      answer => answer.ok,
-      () => false,
-    )
-    if (isHeard) return
+/** Says yes for a part of all that it is asked about, the same ones in each run. */
+function evenly(): (part: number) => boolean {
+  let due = 0
+  return part => {
+    due += part
+    if (due < 1) return false
+    due -= 1
+    return true
   }
 }
 

@@ -158,6 +158,11 @@ export class Channels {
     return mediaId
   }
 
+  /** Whether a file was uploaded, and is still kept. */
+  hasMedia(mediaId: string): boolean {
+    return (this.#media.get(mediaId)?.expiresAt ?? 0) > this.#world.now()
+  }
+
   /** Sends a welcome: within 20 seconds of the friendship, and once. */
   sendWelcome(code: string, text: string, attachments: Record<string, unknown>[]): Welcomed {
     const welcome = this.#welcomes.get(code)

@@ -7,7 +7,7 @@ import type { WorldDescription } from './world.ts'
 export const DEMO_APP = { corpId: 'wwdemo00000000001', agentId: '1000002', secret: 'demo-agent-secret' }
 /** What the callback address is set up with. */
 export const DEMO_CALLBACK = { token: 'demo-callback-token', aesKey: 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG' }
-export const DEMO_MINI_PROGRAM = { appId: 'wxdemo0000000001', name: '演示商城' }
+export const DEMO_MINI_PROGRAM = { appId: 'wxdemo0000000001', name: '演示商城', secret: 'demo-mini-program-secret' }
 
 /** Whose seat the shell begins in, and which customers sit in which chat. */
 export interface DemoCast {
@@ -189,7 +189,7 @@ export function describeWorld(
 /** What the customer's phone can buy, and where. */
 export function describeShop(brand: Brand): ShopDescription {
   return {
-    miniProgram: DEMO_MINI_PROGRAM,
+    miniProgram: { appId: DEMO_MINI_PROGRAM.appId, name: DEMO_MINI_PROGRAM.name },
     // As if the brand's own system knew the WeCom id of who joins.
     knowsExternalUserids: true,
     products: brand.products,

@@ -136,6 +136,9 @@ export async function simulatorPlugin(app: FastifyInstance, options: SimulatorOp
       const fault = namedFaults[String(name)]
       if (fault) world.faults.push({ ...fault })
     }
+    const named = new Set(Array.isArray(names) ? names : [])
+    world.deliveries.doubled = named.has('events_doubled') ? 1 : 0
+    world.deliveries.unheard = named.has('events_unheard') ? 1 / 2 : 0
     return reply.send({ faults: faultNames() })
   })
 
@@ -220,17 +223,21 @@ export async function simulatorPlugin(app: FastifyInstance, options: SimulatorOp
       chats,
       calls: seat.calls,
       faults: faultNames(),
+      appMessages: world.appMessages.of(seat.userid).slice(-20).reverse(),
       shop: shopDescription ?? null,
       signIns: seat.signIns,
     }
   }
 
   function faultNames(): string[] {
-    return Object.keys(namedFaults).filter(name =>
+    const faults = Object.keys(namedFaults).filter(name =>
       world.faults.some(
         fault => fault.path === namedFaults[name]!.path && fault.errcode === namedFaults[name]!.errcode,
       ),
     )
+    if (world.deliveries.doubled > 0) faults.push('events_doubled')
+    if (world.deliveries.unheard > 0) faults.push('events_unheard')
+    return faults
   }
 }
 
@@ -243,6 +250,10 @@ const namedFaults: Record<string, { path: string; errcode?: number; latencyMs?: 
   bad_signature: { path: 'agentConfig', errcode: 40093 },
   wrong_ticket: { path: 'agentConfig', errcode: 42012 },
   wecom_down: { path: '/cgi-bin', errcode: -1 },
+  untrusted_ip: { path: '/cgi-bin', errcode: 60020 },
+  no_permission: { path: '/cgi-bin/externalcontact', errcode: 48002 },
+  out_of_limit: { path: '/cgi-bin/externalcontact', errcode: 45009 },
+  wecom_slow: { path: '/cgi-bin', latencyMs: 3000 },
   slow: { path: 'agentConfig', latencyMs: 4000 },
 }
 

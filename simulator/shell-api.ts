@@ -1,4 +1,5 @@
 /** What the chat shell and the plugin say to each other under /simulator/api. Browser code imports the types only. */
+import type { AppMessage } from './messages-api.ts'
 import type { Phone, PhonePage, ShopDescription, Step, TillIdentity } from './shop.ts'
 import type { BridgeCallRecord, ClientOptions, Entry, Message, WorldEvent } from './world.ts'
 
@@ -40,6 +41,8 @@ export interface ShellState {
   chats: ShellChat[]
   calls: BridgeCallRecord[]
   faults: string[]
+  /** What the app wrote to the user, newest first. */
+  appMessages: AppMessage[]
   shop: ShopDescription | null
   /** Counts up with each sign-in, so that the sidebar signs in anew. */
   signIns: number
@@ -75,6 +78,7 @@ export type PhoneAction =
   | { kind: 'enrol'; sharedBy: string | null }
 
 export type {
+  AppMessage,
   BridgeCallRecord,
   ClientOptions,
   Entry,

@@ -271,6 +271,13 @@ export class Shop {
       const page: PhonePage = { kind: 'gone', title: plainTitle(text) || '打不开了', detail: `HTTP ${response.status}` }
       return { page, steps: [step] }
     }
+    const urlLink = to === null ? null : this.#world.wechat.linkAt(to, this.#world.now())
+    if (urlLink) {
+      // WeChat opens the mini program, which tells of the visit: the click was counted by the short link.
+      const place = `${urlLink.path}?${urlLink.query}`
+      const page = this.#pageOf(place, title, new URLSearchParams(urlLink.query).get('dg'), senderOf(message))
+      return { page, steps: [step, ...(await this.#reportTouch(customer, page, { kind: 'visit' }))] }
+    }
     const shown = this.#pageOf(to ?? text, title || plainTitle(text), decodeURIComponent(shareCode), senderOf(message))
     return { page: shown, steps: [step, ...(await this.#reportIdentities(customer))] }
   }

@@ -62,10 +62,12 @@ export async function setStage(options: {
     WECOM_CALLBACK_TOKEN: DEMO_CALLBACK.token,
     WECOM_CALLBACK_AES_KEY: DEMO_CALLBACK.aesKey,
     MINIPROGRAM_APP_ID: DEMO_MINI_PROGRAM.appId,
+    MINIPROGRAM_SECRET: DEMO_MINI_PROGRAM.secret,
     ...options.env,
     PORT: String(port),
     PUBLIC_URL: publicUrl,
     WECOM_API_URL: wecomUrl,
+    MINIPROGRAM_API_URL: wecomUrl,
     WECOM_AUTHORIZE_URL: `${wecomUrl}/connect/oauth2/authorize`,
     WECOM_SCAN_LOGIN_URL: `${wecomUrl}/wwlogin/sso/login`,
   })
@@ -95,7 +97,8 @@ export async function setStage(options: {
   const workers = startWorkers({
     data,
     settings,
-    wecom: app.wecom,
+    brands: app.brands,
+    miniProgramOf: app.miniProgramOf,
     threads: null,
     warn: (error, text) => app.log.warn({ err: error }, text),
   })
@@ -156,6 +159,10 @@ async function loadSettings(url: string): Promise<void> {
   }
   if ((await ask('GET', 'task-rules?limit=1')).items.length > 0) return
   await ask('PUT', 'settings/questionnaire', questionnaire)
+  // Whoever looks at the demo may do so at any hour.
+  const messages = (await ask('GET', 'settings/messages')) as unknown as Record<string, unknown>
+  const { kinds, digestAbove, digestMinutes } = messages
+  await ask('PUT', 'settings/messages', { quietFrom: '00:00', quietTo: '00:00', kinds, digestAbove, digestMinutes })
   for (const rule of makeTaskRules(Date.now())) await ask('POST', 'task-rules', rule)
 }
 

@@ -5,8 +5,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { channelsApi } from './channels-api.ts'
+import { groupMessagesApi } from './group-messages-api.ts'
+import { messagesApi } from './messages-api.ts'
+import { miniProgramApi } from './mini-program-api.ts'
 import { signInPages } from './sign-in-pages.ts'
 import { statisticsApi } from './statistics-api.ts'
+import { transfersApi } from './transfers-api.ts'
 import { toErrorBody, WecomRefusal } from './wecom-errors.ts'
 import { versionOf, type Agent, type Customer, type Follow, type World } from './world.ts'
 
@@ -30,11 +34,24 @@ export function buildWecomApi(world: World): FastifyInstance {
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => done(null, text))
 
   const unheard = new WeakSet<FastifyRequest>()
+  const entered = new WeakSet<FastifyRequest>()
+  app.addHook('onRequest', async request => {
+    const api = apiOf(request)
+    if (api === null) return
+    const errcode = world.limits.enter(api, world.now())
+    if (errcode !== null) throw new WecomRefusal(errcode)
+    entered.add(request)
+    await Promise.resolve()
+  })
   app.addHook('onRequest', async request => {
     const fault = world.takeFault(pathOf(request))
     if (fault?.latencyMs) await sleep(fault.latencyMs)
     if (fault?.errcode !== undefined) throw new WecomRefusal(fault.errcode)
     if (fault?.losesAnswer) unheard.add(request)
+  })
+  app.addHook('onResponse', async request => {
+    if (entered.has(request)) world.limits.leave(apiOf(request)!)
+    await Promise.resolve()
   })
   app.addHook('onSend', async (request, _reply, payload) => {
     if (unheard.has(request)) request.raw.socket.destroy()
@@ -50,6 +67,7 @@ export function buildWecomApi(world: World): FastifyInstance {
   })
 
   signInPages(app, world)
+  miniProgramApi(app, world)
 
   app.get('/cgi-bin/gettoken', request => {
     const { corpid, corpsecret } = request.query as Query
@@ -81,19 +99,26 @@ export function buildWecomApi(world: World): FastifyInstance {
     return toTicket(world.issueTicket(agent.agentId))
   })
 
-  // A file, as a form: only how long it is counts.
-  app.post('/cgi-bin/media/upload', request => {
-    const query = request.query as Query
-    checkToken(world, query['access_token'])
-    if (!['image', 'voice', 'video', 'file'].includes(query['type'] ?? '')) throw new WecomRefusal(40004)
-    const form = typeof request.body === 'string' ? request.body : ''
-    const isForm = /^multipart\/form-data/.test(request.headers['content-type'] ?? '')
-    if (!isForm || !/name="media"; filename="/.test(form)) throw new WecomRefusal(44001)
-    const media_id = world.channels.upload(form.length)
-    return { errcode: 0, errmsg: '', type: query['type'], media_id, created_at: String(seconds(world.now())) }
-  })
+  // A file, as a form: only how long it is counts. Those of moments are uploaded by themselves.
+  for (const path of ['upload', 'upload_attachment'] as const) {
+    app.post(`/cgi-bin/media/${path}`, request => {
+      const query = request.query as Query
+      checkToken(world, query['access_token'])
+      const type = query[path === 'upload' ? 'type' : 'media_type']
+      if (!['image', 'voice', 'video', 'file'].includes(type ?? '')) throw new WecomRefusal(40004)
+      if (path === 'upload_attachment' && query['attachment_type'] !== '1') throw new WecomRefusal(40058)
+      const form = typeof request.body === 'string' ? request.body : ''
+      const isForm = /^multipart\/form-data/.test(request.headers['content-type'] ?? '')
+      if (!isForm || !/name="media"; filename="/.test(form)) throw new WecomRefusal(44001)
+      const media_id = world.channels.upload(form.length)
+      return { errcode: 0, errmsg: '', type, media_id, created_at: String(seconds(world.now())) }
+    })
+  }
   channelsApi(world, on, { text: readText, texts: readTexts, limit: readLimit, page: pageOf })
+  groupMessagesApi(world, on, { text: readText, texts: readTexts, limit: readLimit, page: pageOf })
   statisticsApi(world, on, { text: readText, texts: readTexts })
+  transfersApi(world, on, { text: readText, texts: readTexts, page: pageOf })
+  messagesApi(world, on, { text: readText })
 
   on('GET', 'auth/getuserinfo', ({ agent, query }) => {
     const who = query['code'] ? world.spendCode(query['code'], agent.agentId) : null
@@ -123,6 +148,19 @@ export function buildWecomApi(world: World): FastifyInstance {
     }
   })
 
+  // Each app may look at itself alone.
+  on('GET', 'agent/get', ({ agent, query }) => {
+    if (query['agentid'] !== agent.agentId) throw new WecomRefusal(301002)
+    const { agentId, name, trustedDomains } = agent
+    return {
+      agentid: Number(agentId),
+      name,
+      close: 0,
+      redirect_domain: trustedDomains[0] ?? '',
+      allow_userinfos: { user: [] },
+      allow_partys: { partyid: world.departments.filter(({ parentId }) => parentId === 0).map(({ id }) => id) },
+    }
+  })
   on('GET', 'department/simplelist', () => ({
     department_id: world.departments.map(({ id, parentId }) => ({ id, parentid: parentId, order: id })),
   }))
@@ -409,13 +447,13 @@ function followOf(world: World, body: Body): Follow {
   return follow
 }
 
+/** Person after person as asked for; found in one walk, since a corporation has many customers. */
 function customersOf(world: World, userids: readonly string[]): { customer: Customer; follow: Follow }[] {
-  return userids.flatMap(userid =>
-    [...world.customers.values()].flatMap(customer => {
-      const follow = customer.follows.find(each => each.userid === userid)
-      return follow ? [{ customer, follow }] : []
-    }),
-  )
+  const found = new Map(userids.map(userid => [userid, [] as { customer: Customer; follow: Follow }[]]))
+  for (const customer of world.customers.values()) {
+    for (const follow of customer.follows) found.get(follow.userid)?.push({ customer, follow })
+  }
+  return userids.flatMap(userid => found.get(userid)!)
 }
 
 const toTicket = ({ ticket, expiresInSeconds }: { ticket: string; expiresInSeconds: number }) => ({
@@ -456,3 +494,6 @@ function toFollowInfo(follow: Follow) {
 const seconds = (ms: number) => Math.floor(ms / 1000)
 
 const pathOf = (request: FastifyRequest) => request.url.split('?')[0]!
+
+/** As WeCom counts: `externalcontact/get`; null: no API of WeCom's. */
+const apiOf = (request: FastifyRequest) => /^\/cgi-bin\/(.+)$/.exec(pathOf(request))?.[1] ?? null

@@ -6,6 +6,11 @@
  */
 import { createHash } from 'node:crypto'
 import { Channels } from './channels.ts'
+import { GroupMessages } from './group-messages.ts'
+import { CallLimits } from './limits.ts'
+import { Transfers } from './transfers.ts'
+import { AppMessages } from './messages-api.ts'
+import { WechatRecord } from './mini-program-api.ts'
 
 /** What the world is made of. Plain data, so that a demo brand can say who exists. */
 export interface WorldDescription {
@@ -20,7 +25,16 @@ export interface WorldDescription {
   groupChats?: readonly GroupChatDescription[]
   messages?: readonly MessageDescription[]
   /** Mini programs that the corporation has linked; cards of others are refused. */
-  miniPrograms?: readonly { appId: string; name: string }[]
+  miniPrograms?: readonly MiniProgramDescription[]
+}
+
+export interface MiniProgramDescription {
+  appId: string
+  name: string
+  /** What its server API wants; without one nobody may call that. */
+  secret?: string
+  /** The pages that are published, without a slash before them; any where not said. */
+  pages?: readonly string[]
 }
 
 export interface AgentDescription {
@@ -235,6 +249,14 @@ export interface Fault {
   times?: number
 }
 
+/** Parts of all events, from 0 to 1. WeCom itself doubles and delays; it sends again what it did not hear of. */
+export interface Deliveries {
+  doubled: number
+  /** Delivered, and the answer is lost: it comes again. */
+  unheard: number
+  latencyMs: number
+}
+
 export type WorldEvent =
   | { kind: 'message'; message: Message }
   | { kind: 'seat'; seatId: string }
@@ -244,6 +266,8 @@ export type WorldEvent =
   | { kind: 'notice'; seatId: string; what: 'clipboard' | 'mini_program' | 'close'; detail: string }
   | { kind: 'call'; seatId: string; call: BridgeCallRecord }
   | { kind: 'callback'; fields: CallbackFields }
+  /** An app wrote to a member. */
+  | { kind: 'app_message'; userid: string }
 
 /** WeCom's own life spans: of tokens and tickets, of a ticket that has just been followed by another, of a code. */
 export const lifeMs = { period: 7_200_000, grace: 300_000, code: 300_000 }
@@ -286,13 +310,25 @@ export class World {
   readonly customers = new Map<string, Customer>()
   readonly groupChats = new Map<string, GroupChat>()
   readonly tagGroups: TagGroup[]
-  readonly miniPrograms: readonly { appId: string; name: string }[]
+  readonly miniPrograms: readonly MiniProgramDescription[]
+  /** What WeChat gave for mini programs. */
+  readonly wechat = new WechatRecord()
   readonly messages: Message[] = []
   readonly seats = new Map<string, Seat>()
   /** Codes by which customers come, and what they are sent when they do. */
   readonly channels = new Channels(this)
+  /** Group messages and moments that members are asked to send. */
+  readonly groupMessages = new GroupMessages(this, { single: singleKey, group: groupKey })
+  /** Customers and groups that are given to a colleague. */
+  readonly transfers = new Transfers(this)
+  /** What apps wrote to members. */
+  readonly appMessages = new AppMessages()
   /** Push one to break something, remove it to mend it. */
   readonly faults: Fault[] = []
+  /** How often the server API may be called. */
+  readonly limits = new CallLimits()
+  /** What becomes of events on their way to the callback address. */
+  readonly deliveries: Deliveries = { doubled: 0, unheard: 0, latencyMs: 0 }
   readonly now: () => number
   /** Who every authorise page answers for without asking; null: it asks. */
   signedInAs: string | null = null

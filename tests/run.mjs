@@ -18,10 +18,10 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
 
 /** @type {{ name: string, passed: number, failed: number, skipped: number, seconds: number }[]} */
 const results = []
-let running = null
+const running = new Set()
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
-    running?.kill(signal)
+    for (const child of running) child.kill(signal)
     results.push({ name: `ended by ${signal}`, passed: 0, failed: 1, skipped: 0, seconds: 0 })
     finish()
   })
@@ -32,9 +32,8 @@ await (isLong ? runLong() : runAll())
 finish()
 
 async function runAll() {
-  await runScript('typecheck')
-  await runScript('lint')
-  await runScript('build')
+  // Each keeps one processor busy.
+  await Promise.all([runScript('lint'), runScript('typecheck').then(() => runScript('build'))])
   const env = await chromiumEnvironment()
   await runVitest('unit, integration, scenarios, simulator', ['--project', 'server'], env)
   await runVitest('sidebar and browser', ['--project', 'sidebar', '--project', 'browser'], env)
@@ -74,10 +73,13 @@ async function chromiumEnvironment() {
   }
 }
 
+/** What it prints is shown when it is over, since another may run beside it. */
 async function runScript(script) {
-  say(script)
   const startedAt = Date.now()
-  const code = await run('npm', ['run', '--silent', script], {})
+  const output = []
+  const code = await run('npm', ['run', '--silent', script], {}, chunk => output.push(chunk))
+  say(script)
+  process.stdout.write(Buffer.concat(output))
   record(script, { failed: code === 0 ? 0 : 1 }, startedAt)
 }
 
@@ -101,20 +103,27 @@ function readCounts(report) {
   return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests }
 }
 
-/** Its output is ours; its exit code is what we wait for. */
-function run(program, args, env) {
+/** Its output is ours, or goes to `keep`; its exit code is what we wait for. */
+function run(program, args, env, keep) {
   return new Promise(resolve => {
-    running = spawn(program, args, {
+    const output = keep ? 'pipe' : 'inherit'
+    const child = spawn(program, args, {
       cwd: root,
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', output, output],
       shell: process.platform === 'win32' && program === 'npm',
     })
-    running.once('error', error => {
+    running.add(child)
+    child.stdout?.on('data', keep)
+    child.stderr?.on('data', keep)
+    child.once('error', error => {
       say(error.message)
       resolve(-1)
     })
-    running.once('exit', (code, signal) => resolve(signal === null ? code : -1))
+    child.once('close', (code, signal) => {
+      running.delete(child)
+      resolve(signal === null ? code : -1)
+    })
   })
 }
 

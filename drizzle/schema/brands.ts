@@ -11,6 +11,24 @@ export const brands = pgTable('brands', {
   createdAt: instantColumn('created_at').notNull(),
 })
 
+/**
+ * One row is the settings of a brand that `brands create` made: its WeCom app and its mini-program. Those of brand 1 are the
+ * environment's.
+ */
+export const brandSettings = pgTable('brand_settings', {
+  brandId: brandIdColumn().primaryKey(),
+  corpId: textColumn('corp_id').notNull(),
+  agentId: textColumn('agent_id').notNull(),
+  /** As JSON, encrypted: the app's secret, its callback's token and key, the mini-program's secret. */
+  secretsEncrypted: bytesColumn('secrets_encrypted').notNull(),
+  /** Name and content of the trusted-domain file, as in WECOM_VERIFY_FILE. */
+  verifyFile: textColumn('verify_file'),
+  miniProgramAppId: textColumn('mini_program_app_id'),
+  /** WeCom userids that are headquarters from the start. */
+  headquarters: textListColumn('headquarters').notNull(),
+  updatedAt: instantColumn('updated_at').notNull(),
+})
+
 /** One row is one API key. Only its hash is kept; the key itself is shown once. */
 export const apiKeys = pgTable(
   'api_keys',

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { index, integer, pgTable, primaryKey } from 'drizzle-orm/pg-core'
 import { brandIdColumn, bytesColumn, fenColumn, instantColumn, textColumn } from '../columns.ts'
 
@@ -61,6 +62,9 @@ export const couponEvents = pgTable(
   event => [
     primaryKey({ columns: [event.brandId, event.eventId] }),
     index('coupon_events_by_member').on(event.brandId, event.memberNo, event.at),
+    index('coupon_events_by_link')
+      .on(event.brandId, event.couponCode, event.linkCode)
+      .where(sql`link_code IS NOT NULL`), // what came of a share
   ],
 )
 

@@ -43,6 +43,9 @@ export const members = pgTable(
   member => [
     primaryKey({ columns: [member.brandId, member.memberNo] }),
     index('members_by_last_number').on(member.brandId, member.lastMemberNo), // all numbers of one person
+    index('members_by_joined')
+      .on(member.brandId, member.joinedAt)
+      .where(sql`joined_at IS NOT NULL`), // the new members of a span
     index('members_by_phone')
       .on(member.brandId, member.phoneHash)
       .where(sql`phone_hash IS NOT NULL`),

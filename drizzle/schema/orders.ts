@@ -87,6 +87,11 @@ export const orders = pgTable(
     commissionFen: fenColumn('commission_fen').notNull(),
     /** `direct`, `indirect` or null. */
     relation: textColumn('relation'),
+    /** The link whose share won, and the touch by which; null touch: the order named the link itself. null link: no share won. */
+    sharerLink: textColumn('sharer_link'),
+    sharerTouch: textColumn('sharer_touch'),
+    /** Units left after refunds. */
+    netQuantity: integer('net_quantity').notNull().default(0),
     isUnattributed: boolean('is_unattributed').notNull(),
     isUnplanned: boolean('is_unplanned').notNull(),
     /** Role → holder; the closers are those of the lines. */
@@ -150,6 +155,7 @@ export const refundRevisions = pgTable(
   refund => [
     primaryKey({ columns: [refund.brandId, refund.source, refund.refundNo, refund.revision] }),
     index('refund_revisions_by_order').on(refund.brandId, refund.source, refund.orderNo),
+    index('refund_revisions_by_time').on(refund.brandId, refund.refundedAt), // the refunds of a span
   ],
 )
 

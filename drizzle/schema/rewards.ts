@@ -12,7 +12,7 @@ export const friendEvents = pgTable(
     /** `added` or `ended`. */
     kind: textColumn('kind').notNull(),
     at: instantColumn('at').notNull(),
-    /** `customer` or `associate`, of an end. */
+    /** `customer`, `associate` or `transfer` to a colleague, of an end. */
     endedBy: textColumn('ended_by'),
     /** What the way of adding was given as its state. */
     state: textColumn('state'),
@@ -25,6 +25,7 @@ export const friendEvents = pgTable(
       .on(event.brandId, event.state, event.associateId, event.externalUserid, event.at)
       .where(sql`state IS NOT NULL`),
     index('friend_events_by_associate').on(event.brandId, event.associateId, event.at), // a store's new and lost friends
+    index('friend_events_by_time').on(event.brandId, event.at), // a brand's
   ],
 )
 

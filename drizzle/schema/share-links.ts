@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { index, integer, jsonb, pgTable, primaryKey } from 'drizzle-orm/pg-core'
 import { brandIdColumn, instantColumn, textColumn } from '../columns.ts'
 
@@ -30,6 +31,7 @@ export const shareLinks = pgTable(
   link => [
     primaryKey({ columns: [link.brandId, link.linkCode] }),
     index('share_links_by_associate').on(link.brandId, link.associateId, link.receivedAt),
+    index('share_links_by_time').on(link.brandId, sql`COALESCE(created_at, received_at)`), // the shares of a span
   ],
 )
 

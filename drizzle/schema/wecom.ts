@@ -7,7 +7,7 @@ export const wecomTokens = pgTable(
   'wecom_tokens',
   {
     brandId: brandIdColumn(),
-    /** `access_token`, `jsapi_ticket` or `agent_ticket`. */
+    /** `access_token`, `jsapi_ticket`, `agent_ticket`; `mini_program_token` is WeChat's. */
     kind: textColumn('kind').notNull(),
     valueEncrypted: bytesColumn('value_encrypted').notNull(),
     expiresAt: instantColumn('expires_at').notNull(),
@@ -140,7 +140,7 @@ export const wecomFriends = pgTable(
     description: textColumn('description'),
     tagIds: textListColumn('tag_ids').notNull(),
     endedAt: instantColumn('ended_at'),
-    /** `customer` or `associate`; null where WeCom only shows that it is over. */
+    /** `customer`, `associate` or `transfer` to a colleague; null where WeCom only shows that it is over. */
     endedBy: textColumn('ended_by'),
     /** Whether friend_events has what this row says: not while nobody told of the associate. */
     isTold: boolean('is_told').notNull(),

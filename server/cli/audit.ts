@@ -17,24 +17,37 @@ import {
   type AuditedReward,
   type AuditPosition,
 } from '../features/audit/service.ts'
-import { DEFAULT_BRAND_ID } from '../features/auth/service.ts'
+import { allBrands, chooseBrand } from '../features/brands/service.ts'
 import { reconcileHealth } from '../features/commissions/service.ts'
 import { parseInstant, type Instant } from '../lib/time.ts'
 import { readArguments, runCommand, say, withData, wrongArguments, type CommandContext } from './command.ts'
 
-const usage = `npm run audit [-- --from INSTANT --to INSTANT]
+const usage = `npm run audit [-- --from INSTANT --to INSTANT] [--brand SLUG]
 
   --from, --to   only orders paid from the one until before the other, and nothing else; RFC 3339 with offset, such
                  as 2026-03-01T00:00:00+08:00
+  --brand        one brand alone; all of them unless said
 
 Exit code 0: everything agrees. 1: something differs, each key on a line of its own, or the audit ended early.
 `
 
 await runCommand(async argv => {
-  const { values } = readArguments(argv, usage, { options: { from: { type: 'string' }, to: { type: 'string' } } })
+  const { values } = readArguments(argv, usage, {
+    options: { from: { type: 'string' }, to: { type: 'string' }, brand: { type: 'string' } },
+  })
   const from = readInstant('--from', values.from)
   const to = readInstant('--to', values.to)
-  return await withData(context => audit(context, from, to))
+  return await withData(async context => {
+    const { pool } = context
+    const chosen =
+      values.brand === undefined ? await allBrands(pool) : [await chooseBrand(pool, { slug: values.brand })]
+    let exitCode = 0
+    for (const { brandId, slug } of chosen) {
+      if (chosen.length > 1) process.stdout.write(`brand ${slug}:\n`)
+      exitCode = Math.max(exitCode, await audit(context, { brandId, from, to }))
+    }
+    return exitCode
+  })
 })
 
 function readInstant(option: string, text: string | undefined): Instant | null {
@@ -44,15 +57,18 @@ function readInstant(option: string, text: string | undefined): Instant | null {
   return instant
 }
 
-async function audit({ pool, signal }: CommandContext, from: Instant | null, to: Instant | null): Promise<number> {
-  const { pendingOrders } = await reconcileHealth(pool, DEFAULT_BRAND_ID, Date.now())
+async function audit(
+  { pool, signal }: CommandContext,
+  { brandId, from, to }: { brandId: number; from: Instant | null; to: Instant | null },
+): Promise<number> {
+  const { pendingOrders } = await reconcileHealth(pool, brandId, Date.now())
   if (pendingOrders > 0) say(`${pendingOrders} orders are still to be booked; they may show as different until then.`)
   const progress = createProgressLine()
   let checkedOrders = 0
   let differingOrders = 0
   let after: AuditPosition | null = null
   do {
-    const batch = await auditBatch(pool, { brandId: DEFAULT_BRAND_ID, from, to, after })
+    const batch = await auditBatch(pool, { brandId, from, to, after })
     checkedOrders += batch.checkedOrders
     differingOrders += batch.differing.length
     after = batch.next
@@ -67,17 +83,17 @@ async function audit({ pool, signal }: CommandContext, from: Instant | null, to:
     return 1
   }
   if (from !== null || to !== null) return differingOrders === 0 ? 0 : 1
-  const differingMonths = await auditMonths(pool)
-  const rewards = await auditRewards(pool, DEFAULT_BRAND_ID)
+  const differingMonths = await auditMonths(pool, brandId)
+  const rewards = await auditRewards(pool, brandId)
   for (const reward of rewards.differing) process.stdout.write(describeReward(reward))
   if (rewards.checkedSubjects > 0) {
     process.stdout.write(
       `rewards for ${rewards.checkedSubjects} members, contacts and tasks checked, ${rewards.differing.length} differ\n`,
     )
   }
-  const adjustments = await auditAdjustments(pool, DEFAULT_BRAND_ID)
+  const adjustments = await auditAdjustments(pool, brandId)
   for (const adjustment of adjustments) process.stdout.write(describeAdjustment(adjustment))
-  const { checkedMembers, differing: bindings } = await auditBindings(pool, DEFAULT_BRAND_ID)
+  const { checkedMembers, differing: bindings } = await auditBindings(pool, brandId)
   for (const binding of bindings) process.stdout.write(describeBinding(binding))
   if (checkedMembers > 0)
     process.stdout.write(`${checkedMembers} members' bindings checked, ${bindings.length} differ\n`)
@@ -87,13 +103,13 @@ async function audit({ pool, signal }: CommandContext, from: Instant | null, to:
 }
 
 /** @returns how many bonuses differ */
-async function auditMonths(pool: CommandContext['pool']): Promise<number> {
+async function auditMonths(pool: CommandContext['pool'], brandId: number): Promise<number> {
   let checkedMonths = 0
   let differing = 0
   let after: { associateId: string; month: string } | null = null
   do {
     const batch: Awaited<ReturnType<typeof auditMonthsBatch>> = await auditMonthsBatch(pool, {
-      brandId: DEFAULT_BRAND_ID,
+      brandId,
       after,
     })
     checkedMonths += batch.checkedMonths

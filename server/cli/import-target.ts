@@ -1,6 +1,7 @@
-import { openPool, type Pool } from '../database.ts'
+import { openPool } from '../database.ts'
 import { findRunningEmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres.ts'
-import { ExitError } from '../errors.ts'
+import { chooseBrand } from '../features/brands/service.ts'
+import { IMPORTER } from '../features/evidence/service.ts'
 import { checkIngestItem, ingest } from '../features/ingest/service.ts'
 import type { Item, ItemKind } from '../features/imports/service.ts'
 import type { ItemError, ItemResult } from '../lib/items.ts'
@@ -30,13 +31,13 @@ export async function openImportTarget(brandSlug: string | undefined): Promise<I
     await stop()
   }
   try {
-    const brand = await getBrand(pool, brandSlug)
+    const brand = await chooseBrand(pool, { slug: brandSlug })
     const dependencies = { pool, vault: createVault(settings.dataKey), publicUrl: settings.publicUrl, now: Date.now }
     return {
       name: `${name} ${brand.brandId}`,
       zone: brand.timezone,
       ingest: (kind, items) =>
-        ingest(dependencies, { kind, brandId: brand.brandId, actor: 'import', callerId: 'import', items }),
+        ingest(dependencies, { kind, brandId: brand.brandId, actor: IMPORTER, callerId: IMPORTER, items }),
       validate: (kind, item) => checkIngestItem(kind, item)?.error,
       close,
     }
@@ -49,7 +50,7 @@ export async function openImportTarget(brandSlug: string | undefined): Promise<I
 type FoundDatabase = { url: string; name: string; stop: () => Promise<void> }
 
 /** A running service's embedded database is used as it is; otherwise it runs for as long as the import does. */
-async function findDatabase(settings: Settings): Promise<FoundDatabase> {
+export async function findDatabase(settings: Settings): Promise<FoundDatabase> {
   const stop = () => Promise.resolve()
   if (settings.databaseUrl !== 'embedded') {
     const { host, pathname } = new URL(settings.databaseUrl)
@@ -61,17 +62,4 @@ async function findDatabase(settings: Settings): Promise<FoundDatabase> {
   if (running !== null) return { url: running.url, name, stop }
   const started = await startEmbeddedPostgres({ dataDir: settings.dataDir })
   return { url: started.url, name, stop: () => started.stop() }
-}
-
-async function getBrand(pool: Pool, slug: string | undefined): Promise<{ brandId: number; timezone: string }> {
-  const brands = await pool<{ brandId: number; slug: string; timezone: string }[]>`
-    SELECT brand_id AS "brandId", slug, timezone FROM brands ORDER BY brand_id`
-  const chosen = slug === undefined ? brands : brands.filter(brand => brand.slug === slug)
-  const [brand] = chosen
-  const known = brands.map(each => each.slug).join(', ')
-  if (brand === undefined && slug !== undefined)
-    throw new ExitError(2, `There is no brand ${slug}; there are: ${known}`)
-  if (brand === undefined) throw new ExitError(2, 'The database has no brand yet: start the service once, npm start')
-  if (chosen.length > 1) throw new ExitError(2, `--brand must say which: ${known}`)
-  return brand
 }

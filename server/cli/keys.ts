@@ -1,15 +1,17 @@
-/** `npm run keys -- create | list | revoke`: API keys of the brand. */
+/** `npm run keys -- create | list | revoke`: API keys of a brand. */
 import { KEY_SCOPES, type KeyScope } from '../features/auth/domain.ts'
 import { createKey, DEFAULT_BRAND_ID, listKeys, revokeKey } from '../features/auth/service.ts'
+import { chooseBrand } from '../features/brands/service.ts'
 import { formatInstant } from '../lib/time.ts'
 import { readArguments, runCommand, say, withData, wrongArguments, type CommandContext } from './command.ts'
 
-const usage = `npm run keys -- create --scopes ${KEY_SCOPES.join(',')} [--name NAME]
-npm run keys -- list
-npm run keys -- revoke KEY_ID
+const usage = `npm run keys -- create --scopes ${KEY_SCOPES.join(',')} [--name NAME] [--brand SLUG]
+npm run keys -- list [--brand SLUG]
+npm run keys -- revoke KEY_ID [--brand SLUG]
 
   --scopes   what the key may do: ${KEY_SCOPES.join(', ')}; several with commas between
   --name     how lists and the record call it; the scopes unless said
+  --brand    a brand that \`npm run brands\` made; the default one unless said
 `
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -17,23 +19,28 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 await runCommand(async argv => {
   const { values, positionals } = readArguments(argv, usage, {
     allowPositionals: true,
-    options: { scopes: { type: 'string' }, name: { type: 'string' } },
+    options: { scopes: { type: 'string' }, name: { type: 'string' }, brand: { type: 'string' } },
   })
   const [action, keyId, ...rest] = positionals
   if (rest.length > 0) throw wrongArguments(`There is too much: ${rest.join(' ')}`, usage)
+  const withBrand = (work: (context: CommandContext, brandId: number) => Promise<number>) =>
+    withData(async context => {
+      const { brandId } = await chooseBrand(context.pool, { slug: values.brand, fallback: DEFAULT_BRAND_ID })
+      return await work(context, brandId)
+    })
   switch (action) {
     case 'create': {
       const scopes = readScopes(values.scopes)
       const name = values.name?.trim() || scopes.join(',')
-      return await withData(context => create(context, name, scopes))
+      return await withBrand((context, brandId) => create(context, { brandId, name, scopes }))
     }
     case 'list':
-      return await withData(list)
+      return await withBrand(list)
     case 'revoke':
       if (keyId === undefined || !UUID.test(keyId)) {
         throw wrongArguments('revoke needs the id of a key, as list shows it', usage)
       }
-      return await withData(context => revoke(context, keyId))
+      return await withBrand((context, brandId) => revoke(context, { brandId, keyId }))
     default:
       throw wrongArguments('Say create, list or revoke', usage)
   }
@@ -50,15 +57,18 @@ function readScopes(text: string | undefined): KeyScope[] {
   return KEY_SCOPES.filter(scope => named.includes(scope))
 }
 
-async function create({ pool }: CommandContext, name: string, scopes: readonly KeyScope[]): Promise<number> {
-  const key = await createKey(pool, { brandId: DEFAULT_BRAND_ID, name, scopes, now: Date.now() })
+async function create(
+  { pool }: CommandContext,
+  wanted: { brandId: number; name: string; scopes: readonly KeyScope[] },
+): Promise<number> {
+  const key = await createKey(pool, { ...wanted, now: Date.now() })
   say('This is the only time that the key is shown; only its hash is kept.')
   process.stdout.write(`${key}\n`)
   return 0
 }
 
-async function list({ pool }: CommandContext): Promise<number> {
-  const keys = await listKeys(pool, { brandId: DEFAULT_BRAND_ID })
+async function list({ pool }: CommandContext, brandId: number): Promise<number> {
+  const keys = await listKeys(pool, { brandId })
   if (keys.length === 0) say('There are no keys yet.')
   for (const { keyId, name, scopes, createdAt, revokedAt } of keys) {
     const state = revokedAt === null ? 'valid' : `revoked ${formatInstant(revokedAt)}`
@@ -67,8 +77,8 @@ async function list({ pool }: CommandContext): Promise<number> {
   return 0
 }
 
-async function revoke({ pool }: CommandContext, keyId: string): Promise<number> {
-  if (await revokeKey(pool, { brandId: DEFAULT_BRAND_ID, keyId, now: Date.now() })) {
+async function revoke({ pool }: CommandContext, named: { brandId: number; keyId: string }): Promise<number> {
+  if (await revokeKey(pool, { ...named, now: Date.now() })) {
     say('Revoked: nobody can ask with it any more.')
     return 0
   }

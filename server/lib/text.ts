@@ -28,3 +28,22 @@ export const isStorableKey = (text: string) =>
 export function isStorableText(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed()
 }
+
+const encoder = new TextEncoder()
+
+/** A text cut to so many UTF-8 bytes, never inside a character; what was cut is marked. */
+export function cutToBytes(text: string, bytesMax: number): string {
+  if (encoder.encode(text).length <= bytesMax) return text
+  const mark = '…'
+  let cut = ''
+  let left = bytesMax - encoder.encode(mark).length
+  for (const character of text) {
+    left -= encoder.encode(character).length
+    if (left < 0) break
+    cut += character
+  }
+  return cut + mark
+}
+
+/** A text whose long numbers cannot be read: names that people give themselves may hold a phone. */
+export const maskDigits = (text: string): string => text.replace(/\d(?:[ -]?\d){6,}/g, '***')

@@ -110,6 +110,12 @@ export function dayOf(instant: Instant, zone: string): string {
   return `${monthOf(instant, zone)}-${String(localParts(instant, zone)['day']).padStart(2, '0')}`
 }
 
+/** What a zone's clock shows, as milliseconds: the other way round than `instantOfLocal`. */
+export function localClock(instant: Instant, zone: string): number {
+  const p = localParts(instant, zone)
+  return Date.UTC(p['year']!, p['month']! - 1, p['day'], p['hour'], p['minute'], p['second'])
+}
+
 /**
  * The instant at which a zone's clock shows the given local time. Where a clock is put forward over it, the instant
  * just after the gap; where it is shown twice, the first.

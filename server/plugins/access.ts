@@ -59,14 +59,22 @@ export interface Access {
   personWrites: onRequestAsyncHookHandler
 }
 
+/** What is kept while somebody is at WeCom's sign-in. */
+export interface SignInState {
+  state: string
+  redirect: string
+  /** The slug of the brand. */
+  brand: string
+}
+
 export interface SessionCookies {
   /** Hands the browser both tokens. */
   set(reply: FastifyReply, tokens: SessionTokens & { brandId: number }): void
   clear(reply: FastifyReply): void
   refreshToken(request: FastifyRequest): string | null
   /** A cookie that only we can have written, for as long as a sign-in takes. */
-  setState(reply: FastifyReply, state: { state: string; redirect: string }): void
-  takeState(request: FastifyRequest, reply: FastifyReply): { state: string; redirect: string } | null
+  setState(reply: FastifyReply, state: SignInState): void
+  takeState(request: FastifyRequest, reply: FastifyReply): SignInState | null
   /** `<brandId>/<associateId>` of whoever signed in with this browser, also when his token has run out; else null. */
   associateOf(request: FastifyRequest): string | null
   /** Refuses what another site's page sent. @throws AppError session.csrf */
@@ -79,9 +87,15 @@ const STATE_SECONDS = 600
 
 export async function buildAccess(
   app: FastifyInstance,
-  options: { pool: Pool; settings: Settings; now: () => Instant },
+  options: {
+    pool: Pool
+    settings: Settings
+    /** WeCom userids that are headquarters of a brand from the start. */
+    headquartersOf: (brandId: number) => readonly string[]
+    now: () => Instant
+  },
 ): Promise<{ access: Access; cookies: SessionCookies }> {
-  const { pool, settings, now } = options
+  const { pool, settings, headquartersOf, now } = options
   const isSecure = settings.publicUrl.startsWith('https:')
   const named = (name: string) => (isSecure ? `__Host-${name}` : name)
   const names = { access: named('daogou_access'), refresh: named('daogou_refresh'), state: named('daogou_sign_in') }
@@ -122,7 +136,8 @@ export async function buildAccess(
     const caller = await callerOfSession(pool, {
       brandId: claims.bid,
       sessionId: claims.sid,
-      bootstrapHeadquarters: settings.bootstrapHeadquarters,
+      bootstrapHeadquarters: headquartersOf(claims.bid),
+      brandSlug: brandSaid(request),
       now: now(),
     })
     if (caller === 'inactive') {
@@ -131,6 +146,8 @@ export async function buildAccess(
     request.sessionId = claims.sid
     return caller
   }
+  /** The sidebar says of which brand its page is: another tab may have signed in to another one meanwhile. */
+  const brandSaid = (request: FastifyRequest) => [request.headers['x-daogou-brand']].flat()[0] ?? null
   const unauthorized = () =>
     new AppError('unauthorized', 'Send a valid API key (Authorization: Bearer <key>), or sign in.')
   const noSession = () => new AppError('session.missing', 'Sign in first.')
@@ -236,10 +253,7 @@ export async function buildAccess(
       reply.clearCookie(names.state, attributes)
       const unsigned = raw === undefined ? null : request.unsignCookie(raw)
       if (!unsigned?.valid || unsigned.value === null) return null
-      return JSON.parse(Buffer.from(unsigned.value, 'base64url').toString('utf8')) as {
-        state: string
-        redirect: string
-      }
+      return JSON.parse(Buffer.from(unsigned.value, 'base64url').toString('utf8')) as SignInState
     },
     associateOf(request) {
       const token = request.cookies[names.access]

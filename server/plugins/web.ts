@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
+import { AppError } from '../errors.ts'
 import { PAGE_CSS, renderPage } from '../features/pages/service.ts'
-import type { Settings } from '../settings.ts'
 
 /** The built apps, beside the sources or inside dist/. */
 export function webFolder(): string {
@@ -14,17 +14,26 @@ export function webFolder(): string {
 }
 
 /** Pages and files for browsers: the apps, our own plain pages' style, WeCom's file of the trusted domain. */
-export async function web(app: FastifyInstance, options: { settings: Settings }): Promise<void> {
-  const { verifyFile } = options.settings.wecom
+export async function web(
+  app: FastifyInstance,
+  options: {
+    /** Of every brand: they share the domain. */
+    verifyFiles: () => readonly { name: string; content: string }[]
+  },
+): Promise<void> {
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/sidebar/', 302))
   app.get('/pages.css', { schema: { hide: true } }, (_request, reply) =>
     reply.type('text/css; charset=utf-8').header('cache-control', 'public, max-age=3600').send(PAGE_CSS),
   )
-  if (verifyFile) {
-    app.get(`/${verifyFile.name}`, { schema: { hide: true } }, (_request, reply) =>
-      reply.type('text/plain; charset=utf-8').send(verifyFile.content),
-    )
-  }
+  app.get<{ Params: { name: string } }>(
+    '/:name(^WW_verify_[A-Za-z0-9]+\\.txt$)',
+    { schema: { hide: true } },
+    (request, reply) => {
+      const file = options.verifyFiles().find(({ name }) => name === request.params.name)
+      if (!file) throw new AppError('not_found', 'There is nothing here.')
+      return reply.type('text/plain; charset=utf-8').send(file.content)
+    },
+  )
   const root = webFolder()
   for (const name of ['sidebar', 'console']) {
     if (!existsSync(join(root, name, 'index.html'))) continue

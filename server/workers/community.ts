@@ -1,7 +1,7 @@
 import type { Pool } from '../database.ts'
 import { fillStep, planFills, selectBrands, snapshotStep } from '../features/community/service.ts'
 import { resolveOpengids } from '../features/touches/service.ts'
-import type { Wecom } from '../features/wecom/service.ts'
+import type { WecomOf } from '../features/wecom/service.ts'
 import type { Instant } from '../lib/time.ts'
 import { startLoop, together, type Loop, type Worker } from './loop.ts'
 
@@ -10,7 +10,7 @@ const GROUPS_EVERY_MS = 5000
 
 interface CommunityWork {
   pool: Pool
-  wecom: Wecom | null
+  wecomOf: WecomOf
   now: () => Instant
   onError: (error: unknown) => void
 }
@@ -20,7 +20,7 @@ interface CommunityWork {
  * finds the chats of groups that touches named. Harmless when several processes do it.
  */
 export function startCommunityWorker(options: CommunityWork): Worker {
-  const { pool, wecom, now, onError } = options
+  const { pool, wecomOf, now, onError } = options
   const takeDays = async ({ isStopped, rest }: Loop) => {
     for (const { brandId, zone } of await selectBrands(pool)) {
       // Half of the time alone: half a year of a large brand is a long work, and nobody waits for it.
@@ -28,7 +28,8 @@ export function startCommunityWorker(options: CommunityWork): Worker {
         if (!(await snapshotStep(pool, { brandId, zone, now: now() }))) break
         await rest(Math.min(performance.now() - begun, 1000))
       }
-      if (wecom?.brandId !== brandId || isStopped()) continue
+      const wecom = wecomOf(brandId)
+      if (!wecom || isStopped()) continue
       const dependencies = { pool, wecom, brandId, zone, now }
       await planFills(dependencies)
       while (!isStopped() && (await fillStep(dependencies)));
@@ -36,7 +37,10 @@ export function startCommunityWorker(options: CommunityWork): Worker {
     return EVERY_MS
   }
   const findGroups = async ({ isStopped }: Loop) => {
-    if (wecom) while (!isStopped() && (await resolveOpengids(pool, { wecom, brandId: wecom.brandId, now })) > 0);
+    for (const { brandId } of await selectBrands(pool)) {
+      const wecom = wecomOf(brandId)
+      if (wecom) while (!isStopped() && (await resolveOpengids(pool, { wecom, brandId, now })) > 0);
+    }
     return GROUPS_EVERY_MS
   }
   return together([

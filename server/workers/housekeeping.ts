@@ -1,6 +1,7 @@
 import type { Pool } from '../database.ts'
 import { forgetOldWelcomes } from '../features/channel-codes/service.ts'
 import { forgetOldRejects } from '../features/ingest/service.ts'
+import { forgetOldAssociateMessages } from '../features/messages/service.ts'
 import { clearAwayLeftovers } from '../features/settlements/service.ts'
 import { forgetOldMessages } from '../features/wecom/service.ts'
 import type { Instant } from '../lib/time.ts'
@@ -20,7 +21,13 @@ export function startHousekeeping(options: {
   const { pool, now, onError } = options
   return startLoop(
     async () => {
-      for (const clean of [forgetOldRejects, forgetOldMessages, forgetOldWelcomes, clearAwayLeftovers]) {
+      for (const clean of [
+        forgetOldRejects,
+        forgetOldMessages,
+        forgetOldWelcomes,
+        forgetOldAssociateMessages,
+        clearAwayLeftovers,
+      ]) {
         await clean(pool, now()).catch(onError)
       }
       return EVERY_MS

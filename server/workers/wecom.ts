@@ -3,6 +3,7 @@ import { channelHandlers } from '../features/channel-codes/service.ts'
 import { mirrorHandlers } from '../features/mirror/handlers.ts'
 import type { MirrorDependencies } from '../features/mirror/service.ts'
 import { leaveSync, planSync, syncStep } from '../features/mirror/sync.ts'
+import { transferHandlers } from '../features/transfers/service.ts'
 import { takeMessages, type InboxWork, type Wecom } from '../features/wecom/service.ts'
 import { startLoop, together, type Worker } from './loop.ts'
 
@@ -71,6 +72,10 @@ export function startSyncWorker(options: MirrorDependencies & { onError: (error:
   }
 }
 
+/** What is done about events: by the mirror first, then by what is built on it. */
+const handlersOf = (dependencies: MirrorDependencies) =>
+  channelHandlers(dependencies, transferHandlers(dependencies, mirrorHandlers(dependencies)))
+
 /** Both, where WeCom is set up. */
 export function startWecomWorkers(
   options: Omit<MirrorDependencies, 'wecom' | 'brandId'> & { wecom: Wecom | null; onError: (error: unknown) => void },
@@ -79,7 +84,7 @@ export function startWecomWorkers(
   if (!wecom) return { stop: () => Promise.resolve() }
   const dependencies = { ...options, wecom, brandId: wecom.brandId }
   return together([
-    startInboxWorker({ ...dependencies, handlers: channelHandlers(dependencies, mirrorHandlers(dependencies)) }),
+    startInboxWorker({ ...dependencies, handlers: handlersOf(dependencies) }),
     startSyncWorker(dependencies),
   ])
 }

@@ -7,6 +7,8 @@ export interface ApiOptions {
   timeoutMs: number
   /** The session's token against forged writes, or null before there is a session. */
   csrfToken: () => string | null
+  /** The brand that the page is of: a session of another one is none here. */
+  brand: string
   /** Called once a request is refused for want of a session, after a silent refresh has been refused as well. */
   onSignedOut: () => void
   fetch?: typeof fetch
@@ -48,7 +50,10 @@ export function createApi(options: ApiOptions): Api {
       giveUp()
     }, options.timeoutMs)
     signal?.addEventListener('abort', giveUp)
-    const headers: Record<string, string> = { accept: 'application/json' }
+    const headers: Record<string, string> = {
+      accept: 'application/json',
+      'x-daogou-brand': encodeURIComponent(options.brand),
+    }
     const csrfToken = options.csrfToken()
     if (method !== 'GET' && csrfToken) headers['x-daogou-csrf'] = csrfToken
     if (body) headers['content-type'] = 'application/json'

@@ -1,7 +1,19 @@
 import type { CustomerCard, GroupCard } from '../../server/features/cards/schema.ts'
-import type { Catalogue, Share, ShareRequest, ShareSent } from '../../server/features/catalogue/schema.ts'
+import type {
+  Catalogue,
+  Library,
+  LibraryQuery,
+  Share,
+  ShareRequest,
+  ShareSent,
+  Shelf,
+  ShelfBody,
+  ShelfQuery,
+} from '../../server/features/catalogue/schema.ts'
+import type { OwnCoupons } from '../../server/features/coupons/schema.ts'
 import type { Earnings, EarningsSpan } from '../../server/features/earnings/schema.ts'
 import type { HomeCustomers, HomeQuery, TeamDay } from '../../server/features/home/schema.ts'
+import type { ChoiceBody, ShownChoice } from '../../server/features/messages/schema.ts'
 import type {
   FriendDetails,
   RemarkChange,
@@ -9,12 +21,16 @@ import type {
   TagChange,
   TagsChanged,
 } from '../../server/features/mirror/tags/schema.ts'
+import type { DayPosts, PostTick } from '../../server/features/posts/schema.ts'
 import type { AnswerBody, Note, NoteBody, Profile, ProfileAnswer } from '../../server/features/profiles/schema.ts'
 import type { Session, Signature, SignatureKind } from '../../server/features/session/schema.ts'
 import type { DoneBody, FollowUpBody, Task, TaskPage } from '../../server/features/task-rules/schema.ts'
+import type { Phone } from '../../server/features/visibility/schema.ts'
 import { createApi } from './api.ts'
 
 let csrfToken: string | null = null
+/** Without a name it is the page of the default brand. WeCom signs the address with it, so it stays there. */
+const brand = new URLSearchParams(location.search).get('brand') || 'default'
 const loginMarkKey = 'daogou.login'
 /** Sent to sign in twice within this time without a session in between: cookies are blocked, stop going round. */
 const loginAgainMs = 30_000
@@ -23,6 +39,7 @@ const api = createApi({
   baseUrl: '/api/v1',
   timeoutMs: 12_000,
   csrfToken: () => csrfToken,
+  brand,
   onSignedOut: () => void goToLogin(),
 })
 
@@ -61,6 +78,7 @@ export const service = {
   sign: (url: string, kind: SignatureKind) => api.post<Signature>('/wecom/signature', { url, kind }),
   readCustomerCard: (externalUserid: string, signal: AbortSignal) =>
     api.get<CustomerCard>('/cards/customer', { externalUserid }, signal),
+  readPhone: (externalUserid: string) => api.post<Phone>('/customers/phone', { externalUserid }),
   readFriend: (externalUserid: string, signal: AbortSignal) =>
     api.get<FriendDetails>(`/customers/${encodeURIComponent(externalUserid)}/wecom`, {}, signal),
   markFriend: (externalUserid: string, change: TagChange) =>
@@ -72,6 +90,15 @@ export const service = {
     where: { externalUserid?: string; chatId?: string; query?: string; cursor?: string },
     signal?: AbortSignal,
   ) => api.get<Catalogue>('/catalogue', where, signal),
+  readOwnCoupons: (
+    where: { externalUserid?: string; chatId?: string; q?: string; cursor?: string },
+    signal?: AbortSignal,
+  ) => api.get<OwnCoupons>('/me/coupons', where, signal),
+  readLibrary: (where: LibraryQuery, signal?: AbortSignal) => api.get<Library>('/me/materials', { ...where }, signal),
+  readShelf: (where: ShelfQuery, signal?: AbortSignal) => api.get<Shelf>('/me/shelf', { ...where }, signal),
+  changeShelf: (body: ShelfBody) => api.put<Shelf>('/me/shelf', body),
+  readDayPosts: (signal?: AbortSignal) => api.get<DayPosts>('/me/posts', {}, signal),
+  tickPost: (postId: string, deed: 'used' | 'undo') => api.post<PostTick>(`/me/posts/${postId}/${deed}`, {}),
   share: (request: ShareRequest) => api.post<Share>('/share', request),
   recordSent: (linkCode: string) => api.post<ShareSent>(`/share/${encodeURIComponent(linkCode)}/sent`, {}),
   readEarnings: (span: EarningsSpan, cursor: string | undefined, signal?: AbortSignal) =>
@@ -86,6 +113,8 @@ export const service = {
     api.get<HomeCustomers>('/me/customers', where, signal),
   readTeamDay: (storeCode: string | undefined, signal?: AbortSignal) =>
     api.get<TeamDay>('/me/team-day', { storeCode }, signal),
+  readMessageChoice: (signal?: AbortSignal) => api.get<ShownChoice>('/me/messages', {}, signal),
+  changeMessageChoice: (body: ChoiceBody) => api.put<ShownChoice>('/me/messages', body),
   readTasks: (
     where: { whose?: 'mine' | 'all'; limit?: number; cursor?: string | undefined; memberNo?: string },
     signal?: AbortSignal,

@@ -13,15 +13,18 @@ import {
   makeStores,
   isActiveAt,
   type Associate,
+  type Link,
+  type Member,
   type Store,
 } from './people.ts'
 import { picturePath } from './pictures.ts'
-import { createRandom } from './random.ts'
+import { createRandom, type Random } from './random.ts'
 import { makeRefunds, makeSales } from './sales.ts'
 import { createDayDraw, dayMs, instant, startOfLocalDay, startOfLocalMonth, zoneMs, type Span } from './span.ts'
 import type {
   AssignmentItem,
   AssociateItem,
+  CouponEventItem,
   CouponItem,
   IdentityItem,
   MemberItem,
@@ -57,6 +60,7 @@ export type Brand = {
   members: MemberItem[]
   products: ProductItem[]
   coupons: CouponItem[]
+  couponEvents: CouponEventItem[]
   targets: TargetItem[]
   shareLinks: ShareLinkItem[]
   plans: Plan[]
@@ -107,6 +111,7 @@ export function generateBrand(options: BrandOptions): Brand {
     members: members.map(member => member.item),
     products: catalogue.map(toProductItem),
     coupons: makeCoupons(span),
+    couponEvents: makeCouponEvents({ members, links }, span, random.fork('coupons')),
     targets: makeTargets(stores, orders, span),
     shareLinks: links.map(link => link.item),
     plans: makePlans(span),
@@ -162,6 +167,33 @@ function makeCoupons(span: Span): CouponItem[] {
     { couponCode: 'D-C02', name: '针织衫九折', kind: 'discount', discountBps: 9000, ...validity },
     { couponCode: 'D-C03', name: '生日小方巾', kind: 'gift', stock: 200, ...validity },
   ]
+}
+
+/** In the last twenty days half of the members claimed a coupon, some by a colleague's share, and a few used it. */
+function makeCouponEvents(
+  { members, links }: { members: readonly Member[]; links: readonly Link[] },
+  span: Span,
+  random: Random,
+): CouponEventItem[] {
+  const shares = links.filter(link => link.item.target.kind === 'coupon')
+  return members.flatMap(({ item: { memberNo } }, i) => {
+    if (!random.chance(0.5)) return []
+    const share = shares.length > 0 && random.chance(0.5) ? random.pick(shares) : null
+    const couponCode = share?.item.target.ref ?? random.pick(['D-C01', 'D-C02', 'D-C03'])
+    const atMs = Math.max(span.now - random.integer(3, 20) * dayMs, share?.createdAtMs ?? 0)
+    const linkCode = share?.item.linkCode
+    const claimed: CouponEventItem = {
+      eventId: `D-CE${i}`,
+      couponCode,
+      kind: 'claimed',
+      memberNo,
+      at: instant(atMs),
+      ...(linkCode === undefined ? {} : { linkCode }),
+    }
+    if (!random.chance(0.3)) return [claimed]
+    const at = instant(Math.min(atMs + 2 * dayMs, span.now))
+    return [claimed, { eventId: `D-CR${i}`, couponCode, kind: 'redeemed', memberNo, at }]
+  })
 }
 
 /** Version 1 for all of the span, version 2 since a month ago: it pays more for shoes and the till somewhat less. */

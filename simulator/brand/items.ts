@@ -62,6 +62,15 @@ export type CouponItem = {
   stock?: number
 }
 
+export type CouponEventItem = {
+  eventId: string
+  couponCode: string
+  kind: 'issued' | 'claimed' | 'redeemed' | 'expired'
+  memberNo: string
+  at: string
+  linkCode?: string
+}
+
 export type TargetItem = { month: string; storeCode?: string; associateId?: string; netSalesFen: number }
 
 export type ShareChannel = 'single_chat' | 'group_chat' | 'moments' | 'poster' | 'live'

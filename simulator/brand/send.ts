@@ -28,6 +28,7 @@ export async function sendBrand(brand: Brand, options: SendOptions): Promise<voi
   await sendItems('coupons', brand.coupons, options)
   await sendItems('targets', brand.targets, options)
   await sendItems('share-links', brand.shareLinks, options)
+  await sendItems('coupon-events', brand.couponEvents, options)
   for (const plan of brand.plans) await post('plans', { ...plan, retroactive: true }, options)
   await sendItems('identities', brand.identities, options)
   await sendItems('member-assignments', brand.assignments, options)

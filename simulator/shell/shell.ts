@@ -207,6 +207,9 @@ function hear(event: WorldEvent): void {
       // Also where a test has moved the client from outside.
       void refresh()
       return
+    case 'app_message':
+      if (event.userid === shell.state?.userid) void refresh()
+      return
     case 'callback':
       return // for the service, not for who looks on
   }

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createKey } from '../../server/features/auth/service.ts'
+import { createBrand } from '../../server/features/brands/service.ts'
+import { createVault } from '../../server/lib/vault.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { openBrowser, signedIn, startTestWecom, type Browser, type TestWecom } from '../support/wecom.ts'
 
@@ -63,6 +65,10 @@ const SETTLEMENT = {
 const CODES = { a1: 1, S1: 2, S3: 3, S2: 4, B1: 5 } as const
 const codeId = (of: keyof typeof CODES) => `018f0000-0000-7000-8000-00000000005${CODES[of]}`
 
+/** One for all, and one for S3 and one of the other brand. */
+const LAID_OUT = { all: 1, S3: 2, B1: 3 } as const
+const laidOutId = (of: keyof typeof LAID_OUT) => `018f0000-0000-7000-8000-00000000006${LAID_OUT[of]}`
+
 const rows: Row[] = [
   ingestRow('stores', { storeCode: 'S1' }),
   ingestRow('associates', { associateId: 'a1' }),
@@ -85,6 +91,44 @@ const rows: Row[] = [
   ingestRow('opening-balances', { balanceNo: 'ob1', payeeKind: 'associate', payee: 'a1', amountFen: 1 }),
 
   { route: 'GET /api/v1/activity', expected: BRAND },
+
+  ...[
+    { linkCode: 'L1', what: 'own', own: true },
+    { linkCode: 'L3', what: 'another’s', own: false },
+  ].flatMap(({ linkCode, what, own }): Row[] => [
+    {
+      route: 'GET /api/v1/share-links/:linkCode',
+      what,
+      url: `/api/v1/share-links/${linkCode}`,
+      expected: [401, 403, 200, 403, own ? 200 : 404, 404, 404, 404, 404],
+    },
+    {
+      route: 'GET /api/v1/share-links/:linkCode/mini-program-code',
+      what: `${what}; no mini program is set up`,
+      url: `/api/v1/share-links/${linkCode}/mini-program-code`,
+      expected: [401, 403, 503, 403, own ? 503 : 404, 404, 404, 404, 404],
+    },
+  ]),
+  { route: 'GET /api/v1/me/coupons', expected: PERSON },
+  { route: 'GET /api/v1/coupons/:couponCode/links', url: '/api/v1/coupons/c1/links', expected: READ },
+  {
+    route: 'GET /api/v1/coupons/:couponCode/links',
+    what: 'no such coupon',
+    url: '/api/v1/coupons/c9/links',
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  },
+  {
+    route: 'GET /api/v1/members/:memberNo/storefront',
+    what: 'his own customer, of S1',
+    url: '/api/v1/members/m1/storefront',
+    expected: [401, 403, 200, 403, 200, 200, 404, 200, 200],
+  },
+  {
+    route: 'GET /api/v1/members/:memberNo/storefront',
+    what: 'nobody’s customer',
+    url: '/api/v1/members/m3/storefront',
+    expected: [401, 403, 200, 403, 404, 404, 404, 200, 200],
+  },
 
   { route: 'GET /api/v1/adjustments', expected: BRAND },
   {
@@ -174,6 +218,10 @@ const rows: Row[] = [
   })),
   { route: 'GET /api/v1/settings/welcome', expected: BRAND },
   { route: 'PUT /api/v1/settings/welcome', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'GET /api/v1/settings/messages', expected: BRAND },
+  { route: 'PUT /api/v1/settings/messages', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'GET /api/v1/me/messages', expected: PERSON },
+  { route: 'PUT /api/v1/me/messages', body: {}, expected: [401, 401, 401, 401, 422, 422, 422, 422, 403] },
   { route: 'GET /api/v1/handovers', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
   { route: 'GET /api/v1/handovers/leavers', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
   {
@@ -207,6 +255,7 @@ const rows: Row[] = [
     body: { reason: 'no' },
     expected: [401, 403, 403, 404, 403, 404, 403, 404, 403],
   },
+  ...transferRows(),
   { route: 'GET /api/v1/targets', expected: READ },
   { route: 'GET /api/v1/attainment', expected: READ },
   {
@@ -242,6 +291,29 @@ const rows: Row[] = [
     route: 'GET /api/v1/community/stores/:storeCode',
     what,
     url: `/api/v1/community/stores/${storeCode}`,
+    expected,
+  })),
+
+  ...['summary', 'trend', 'associates', 'links', 'channels', 'products', 'groups'].map((view): Row => ({
+    route: `GET /api/v1/performance/${view}`,
+    expected: READ,
+  })),
+  ...['stores', 'regions'].map((view): Row => ({
+    route: `GET /api/v1/performance/${view}`,
+    expected: [401, 403, 200, 403, 404, 200, 200, 200, 200],
+  })),
+  ...(
+    [
+      ['own store', 'storeCode=S1', [401, 403, 200, 403, 404, 200, 404, 200, 200]],
+      ['F1’s store', 'storeCode=S2', [401, 403, 200, 403, 404, 404, 200, 200, 200]],
+      ['own associate', 'associate=a1', [401, 403, 200, 403, 200, 200, 404, 200, 200]],
+      ['another store’s associate', 'associate=a3', BRAND],
+      ['of the other brand', 'storeCode=B1', BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses],
+    ] as const
+  ).map(([what, query, expected]): Row => ({
+    route: 'GET /api/v1/performance/summary',
+    what,
+    url: `?${query}`,
     expected,
   })),
 
@@ -515,6 +587,7 @@ const rows: Row[] = [
   ...disputeRows(),
   ...riskRows(),
   ...taskRows(),
+  ...materialRows(),
   { route: 'GET /api/v1/settings/binding', expected: BRAND },
   { route: 'PUT /api/v1/settings/binding', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'GET /api/v1/health/reconcile', expected: [401, 200, 200, 200, 200, 200, 200, 200, 200] },
@@ -572,6 +645,27 @@ const rows: Row[] = [
   }),
   { route: 'GET /wecom/callback', expected: ANYBODY.map(() => 403) as unknown as Statuses },
   { route: 'POST /wecom/callback', body: {}, expected: ANYBODY.map(() => 403) as unknown as Statuses },
+  ...(['GET', 'POST'] as const).flatMap((method): Row[] => [
+    {
+      route: `${method} /wecom/callback/:slug`,
+      what: 'of the other brand, unsigned',
+      url: '/wecom/callback/other',
+      ...(method === 'POST' ? { body: {} } : {}),
+      expected: ANYBODY.map(() => 403) as unknown as Statuses,
+    },
+    {
+      route: `${method} /wecom/callback/:slug`,
+      what: 'of no brand',
+      url: '/wecom/callback/nobody',
+      ...(method === 'POST' ? { body: {} } : {}),
+      expected: ANYBODY.map(() => 404) as unknown as Statuses,
+    },
+  ]),
+  {
+    route: 'GET /:name(^WW_verify_[A-Za-z0-9]+\\.txt$)',
+    url: '/WW_verify_nobodys.txt',
+    expected: ANYBODY.map(() => 404) as unknown as Statuses,
+  },
   { route: 'GET /api/v1/cards/customer', url: '?externalUserid=wmNobody', expected: PERSON },
   { route: 'GET /api/v1/cards/group', url: '?chatId=wrNobody', expected: PERSON },
   { route: 'GET /api/v1/catalogue', expected: PERSON },
@@ -757,6 +851,61 @@ function riskRows(): Row[] {
   ]
 }
 
+/** One of each store's associate, and of the other brand's. */
+function transferId(of: 'a1' | 'a2' | 'a3' | 'b1'): string {
+  return `018f0000-0000-7000-8000-0000000000a${['a1', 'a2', 'a3', 'b1'].indexOf(of)}`
+}
+
+function transferRows(): Row[] {
+  const owners = [
+    ['a1', [401, 403, 200, 403, 404, 200, 404, 200, 200]],
+    ['a2', [401, 403, 200, 403, 404, 404, 200, 200, 200]],
+    ['a3', BRAND],
+    ['b1', BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses],
+  ] as const
+  const writes = (who: 'own' | 'foreign' | 'none', status = 200): Statuses => {
+    const [brand, manager] = { own: [status, status], foreign: [status, 404], none: [404, 404] }[who] as [
+      number,
+      number,
+    ]
+    return [401, 403, 403, brand, 403, manager, 403, brand, 403]
+  }
+  const body = { fromAssociate: 'a3', toAssociate: 'a1', reason: 'x', allCustomers: true }
+  return [
+    { route: 'GET /api/v1/transfers', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
+    { route: 'GET /api/v1/transfers/unassigned', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
+    ...owners.flatMap(([of, expected]): Row[] =>
+      ['', '/customers', '/groups'].map(page => ({
+        route: `GET /api/v1/transfers/:transferId${page}`,
+        what: of === 'b1' ? 'of the other brand' : `of ${of}`,
+        url: `/api/v1/transfers/${transferId(of)}${page}`,
+        expected,
+      })),
+    ),
+    { route: 'POST /api/v1/transfers', body: {}, expected: [401, 403, 403, 422, 403, 422, 403, 422, 403] },
+    { route: 'POST /api/v1/transfers', what: 'of another store’s', body, expected: writes('foreign', 422) },
+    ...(['own', 'foreign', 'none'] as const).flatMap((who): Row[] => {
+      const id = transferId(({ own: 'a1', foreign: 'a3', none: 'b1' } as const)[who])
+      return [
+        {
+          route: 'POST /api/v1/transfers/:transferId/retry',
+          what: who,
+          url: `/api/v1/transfers/${id}/retry`,
+          body: { states: ['failed'] },
+          expected: writes(who),
+        },
+        {
+          route: 'POST /api/v1/transfers/:transferId/undo',
+          what: who,
+          url: `/api/v1/transfers/${id}/undo`,
+          body: { reason: 'x' },
+          expected: writes(who),
+        },
+      ]
+    }),
+  ]
+}
+
 /** One open task of each store's associate, and of the other brand's. */
 function taskId(name: string): string {
   return `018f0000-0000-7000-8000-0000000000b${['S1', 'S2', 'S3', 'S4', 'B1', 'skip'].indexOf(name)}`
@@ -784,6 +933,13 @@ function taskRows(): Row[] {
     },
     { route: 'GET /api/v1/settings/questionnaire', expected: BRAND },
     { route: 'PUT /api/v1/settings/questionnaire', body: {}, expected: admin(422) },
+    { route: 'GET /api/v1/settings/visibility', expected: BRAND },
+    { route: 'PUT /api/v1/settings/visibility', body: {}, expected: admin(422) },
+    {
+      route: 'POST /api/v1/customers/phone',
+      body: { externalUserid: 'wmNobody' },
+      expected: [401, 401, 401, 401, 404, 404, 404, 404, 403],
+    },
     {
       route: 'GET /api/v1/customers/profile',
       url: '?externalUserid=wmNobody',
@@ -819,6 +975,55 @@ function taskRows(): Row[] {
     doing('skip', 'own', 'skip', reason, [401, 401, 401, 401, 200, 200, 404, 403, 403]),
     doing('undo', 'own', 'skip', {}, [401, 401, 401, 401, 200, 200, 404, 403, 403]),
     doing('undo', 'another store’s', 'S3', {}, [401, 401, 401, 401, 404, 404, 404, 403, 403]),
+  ]
+}
+
+function materialRows(): Row[] {
+  const admin = (status: number): Statuses => [401, 403, 403, status, 403, 403, 403, status, 403]
+  const nobodys = BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses
+  const day = { day: '2026-05-01', from: '09:00', to: '10:00', places: ['moments'], text: 'x' }
+  const ofHeadquarters = (things: 'materials' | 'posts', id: string, body: object): Row[] => {
+    const route = `/api/v1/${things}/:${id}`
+    const one = (of: keyof typeof LAID_OUT) => `/api/v1/${things}/${laidOutId(of)}`
+    return [
+      { route: `GET /api/v1/${things}`, expected: BRAND },
+      { route: `POST /api/v1/${things}`, body: {}, expected: admin(422) },
+      { route: `GET ${route}`, url: one('all'), expected: BRAND },
+      { route: `GET ${route}`, what: 'of the other brand', url: one('B1'), expected: nobodys },
+      { route: `PUT ${route}`, url: one('all'), body: {}, expected: admin(422) },
+      { route: `PUT ${route}`, what: 'of the other brand', url: one('B1'), body, expected: admin(404) },
+      { route: `DELETE ${route}`, what: 'of the other brand', url: one('B1'), expected: admin(404) },
+    ]
+  }
+  const tick = (deed: string, what: string, of: keyof typeof LAID_OUT, expected: Statuses): Row => ({
+    route: `POST /api/v1/me/posts/:postId/${deed}`,
+    what,
+    url: `/api/v1/me/posts/${laidOutId(of)}/${deed}`,
+    body: {},
+    expected,
+  })
+  const missing = Array.from({ length: 9 }, () => 404) as unknown as Statuses
+  return [
+    ...ofHeadquarters('materials', 'materialId', { kind: 'page', title: 'x' }),
+    ...ofHeadquarters('posts', 'postId', day),
+    { route: 'POST /api/v1/materials/pictures', body: {}, expected: admin(415) },
+    { route: 'GET /api/v1/pictures/:pictureId', url: '/api/v1/pictures/1-x', expected: missing },
+    { route: 'GET /api/v1/posts/:postId/results', url: `/api/v1/posts/${laidOutId('all')}/results`, expected: BRAND },
+    {
+      route: 'GET /api/v1/posts/:postId/results',
+      what: 'of the other brand',
+      url: `/api/v1/posts/${laidOutId('B1')}/results`,
+      expected: nobodys,
+    },
+    { route: 'GET /api/v1/me/materials', expected: PERSON },
+    { route: 'GET /api/v1/me/shelf', expected: PERSON },
+    { route: 'PUT /api/v1/me/shelf', body: { skus: [] }, expected: [401, 401, 401, 401, 200, 200, 200, 200, 403] },
+    { route: 'GET /api/v1/me/posts', expected: PERSON },
+    tick('used', 'for all', 'all', [401, 401, 401, 401, 200, 200, 200, 200, 403]),
+    tick('used', 'for another store', 'S3', [401, 401, 401, 401, 404, 404, 404, 404, 403]),
+    tick('used', 'of the other brand', 'B1', [401, 401, 401, 401, 404, 404, 404, 404, 403]),
+    tick('undo', 'for all', 'all', [401, 401, 401, 401, 200, 200, 200, 200, 403]),
+    tick('undo', 'for another store', 'S3', [401, 401, 401, 401, 404, 404, 404, 404, 403]),
   ]
 }
 
@@ -893,6 +1098,8 @@ describe('who may call what', () => {
     await disputesAndFindings(service)
     await channelCodes(service)
     await openTasks(service)
+    await laidOut(service)
+    await transfers(service)
     await service.settled()
     for (const name of CALLERS) {
       if (name === 'nobody') browsers.set(name, { browser: openBrowser(service), headers: {} })
@@ -929,6 +1136,27 @@ describe('who may call what', () => {
     },
   )
 
+  test('the other brand’s key sees its own things, and nothing that is named here', async () => {
+    const key = await createKey(service.pool, { brandId: 2, name: 'other', scopes: ['read', 'admin'], now: Date.now() })
+    const browser = openBrowser(service)
+    const wrong: unknown[] = []
+    for (const row of rows.filter(each => each.route.startsWith('GET /api/v1/'))) {
+      const path = row.route.split(' ')[1]!
+      const url = row.url === undefined ? path : row.url.startsWith('?') ? path + row.url : row.url
+      const { status, text } = await browser.call('GET', url, { headers: { authorization: `Bearer ${key}` } })
+      const [, , read] = row.expected
+      const isRight =
+        row.what === 'of the other brand' && read === 404
+          ? status === 200
+          : read !== 200 ||
+            status === 404 ||
+            status === 409 || // its own WeCom refuses it: nothing but a made-up app
+            (status === 200 && !/"(?:[am][1-9]|S[1-9]|F[12])"/.test(text))
+      if (!isRight) wrong.push([row.route, row.what, url, status])
+    }
+    expect(wrong).toEqual([])
+  })
+
   test('what is seen is within the scope, also without a filter', async () => {
     const { browser } = await signedIn(service, 'a1')
     const list = async (path: string) =>
@@ -960,10 +1188,30 @@ describe('who may call what', () => {
 
 /** A second brand in the same service, with a store, an associate and an order of its own. */
 async function otherBrand(service: TestService): Promise<void> {
+  const { pool, settings } = service
   const now = Date.now()
-  await service.pool`
-    INSERT INTO brands (brand_id, slug, name, timezone, created_at) VALUES (2, 'other', 'Other', 'Asia/Shanghai', ${now})`
-  const key = await createKey(service.pool, { brandId: 2, name: 'other', scopes: ['ingest', 'read', 'admin'], now })
+  const brandId = await createBrand(pool, {
+    vault: createVault(settings.dataKey),
+    slug: 'other',
+    setup: {
+      name: 'Other',
+      zone: 'Asia/Shanghai',
+      corpId: 'wwother',
+      agentId: '1',
+      secrets: {
+        secret: 'other',
+        callbackToken: 'other',
+        callbackAesKey: 'jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C',
+        miniProgramSecret: null,
+      },
+      verifyFile: null,
+      miniProgramAppId: null,
+      headquarters: [],
+    },
+    now,
+  })
+  expect(brandId).toBe(2)
+  const key = await createKey(pool, { brandId, name: 'other', scopes: ['ingest', 'read', 'admin'], now })
   const send = async (kind: string, item: object) => {
     const answer = await service.app.inject({
       method: 'POST',
@@ -1021,6 +1269,33 @@ async function openTasks({ pool }: TestService): Promise<void> {
     INSERT INTO members (brand_id, member_no, levels, tags, last_member_no, created_at, updated_at)
     VALUES (2, 'mB', '[]', '{}', 'mB', now(), now())`
   await task(2, 'B1', 'B1', 'b1', 'mB')
+}
+
+/** What WeCom was asked to give to others, long ago. */
+async function transfers({ pool }: TestService): Promise<void> {
+  for (const of of ['a1', 'a2', 'a3', 'b1'] as const) {
+    await pool`
+      INSERT INTO transfers (brand_id, transfer_id, kind, from_associate, to_associate, reason, request_hash, made_by,
+        made_at, due_at, tries, ended_at)
+      VALUES (${of === 'b1' ? 2 : 1}, ${transferId(of)}, 'on_job', ${of}, 'taker', 'x', '', 'test', now(), now(), 0, now())`
+  }
+}
+
+/** Materials and posts of each kind. */
+async function laidOut({ pool }: TestService): Promise<void> {
+  for (const of of Object.keys(LAID_OUT) as (keyof typeof LAID_OUT)[]) {
+    const brandId = of === 'B1' ? 2 : 1
+    const stores = of === 'S3' ? ['S3'] : null
+    await pool`
+      INSERT INTO materials (brand_id, material_id, kind, ref, title, text, pictures, store_codes, created_at, changed_at,
+        changed_by)
+      VALUES (${brandId}, ${laidOutId(of)}, 'page', 'x', 'x', '', '{}', ${stores}::text[], now(), now(), 'test')`
+    await pool`
+      INSERT INTO posts (brand_id, post_id, day, from_time, to_time, starts_at, ends_at, places, text, pictures,
+        material_ids, store_codes, via, created_at, changed_at, changed_by)
+      VALUES (${brandId}, ${laidOutId(of)}, '2026-05-01', '09:00', '10:00', now(), now(), '{moments}', 'x', '{}', '[]',
+        ${stores}::text[], 'hand', now(), now(), 'test')`
+  }
 }
 
 /** Codes that WeCom was told of. */

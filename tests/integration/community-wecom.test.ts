@@ -233,7 +233,7 @@ test('the worker does all of it by itself, and stops when told to', async () => 
   const errors: unknown[] = []
   const worker = startCommunityWorker({
     pool: service.pool,
-    wecom: service.app.wecom,
+    wecomOf: brandId => service.app.brands.find(brandId)?.wecom ?? null,
     now: () => now,
     onError: error => errors.push(error),
   })

@@ -478,6 +478,7 @@ describe('everything adds up, whatever was recorded', () => {
           expect(figures.commissionFen).toBe(sum(owed.map(row => row.amountFen)))
           expect(figures.commissionFen).toBe(sum(earnings.orders.map(order => order.amountFen)))
           expect(figures.commissionFen).toBe(figures.pendingFen + figures.availableFen + figures.settledFen)
+          expect(sum(earnings.days.map(day => day.commissionFen))).toBe(figures.commissionFen)
           for (const order of earnings.orders) {
             expect(sum(order.lines.flatMap(row => row.parts.map(part => part.amountFen)))).toBe(order.amountFen)
           }

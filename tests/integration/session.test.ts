@@ -111,7 +111,7 @@ describe('sign-in through WeCom', () => {
     ['/sidebar/\r\nset-cookie:x=1', '/sidebar/'],
     ['/api/v1/session', '/sidebar/'],
     ['/sidebar/../api/', '/sidebar/'],
-    ['/sidebar/?brand=x', '/sidebar/?brand=x'],
+    ['/sidebar/?brand=default', '/sidebar/?brand=default'],
     ['/console/', '/console/'],
   ])('after sign-in %j leads to %s', async (redirect, expected) => {
     const answer = await signIn(openBrowser(service), 'a1', redirect)

@@ -157,6 +157,7 @@ interface Group {
   memberCount: number
   joinedLately: number
   leftLately: number
+  sales: Record<string, number | boolean>
   members: { name: string; kind: string; isMember: boolean; level: string | null }[]
 }
 const groupOf = async (userid: string, chatId: string) => {
@@ -225,6 +226,32 @@ describe('the first walk', () => {
       ['没会员', 'customer', true, null],
       ['有会员', 'customer', true, '金卡'],
     ])
+  })
+
+  test('shows what those in a group bought lately, of the orders that the asker may see', async () => {
+    const sold = (orderNo: string, closer: string, memberNo: string, daysAgo: number) => ({
+      source: 'pos',
+      orderNo,
+      channel: 'in_store',
+      sellingStore: 'S1',
+      closer,
+      memberNo,
+      paidAt: new Date(Date.now() - daysAgo * 86_400_000).toISOString(),
+      lines: [{ lineNo: 1, sku: 'k', quantity: 1, paidFen: 10_000 }],
+    })
+    await service.ingest('orders', [
+      sold('mine', 'a1', 'M1', 1),
+      sold('a colleague’s', 'a2', 'M1', 1),
+      sold('long ago', 'a1', 'M1', 31),
+      sold('not in it', 'a1', 'M9', 1),
+    ])
+    expect((await groupOf('a1', 'wrGroup')).sales).toEqual({
+      days: 30,
+      netFen: 10_000,
+      orderCount: 1,
+      buyerCount: 1,
+      isPart: true,
+    })
   })
 
   test('tells later of an associate who was not known yet', async () => {

@@ -11,6 +11,7 @@ import { sealed, startTestWecom, type TestWecom } from '../support/wecom.ts'
 
 const STAFF = 200
 const CUSTOMERS = 50_000
+const GROUPS = 2000
 const EVENTS = 10_000
 const ANSWER_MS = 200
 
@@ -29,6 +30,12 @@ beforeAll(async () => {
       externalUserid: `wm${i}`,
       ...(i % 2 === 0 ? { unionid: `u${i}` } : {}),
       follows: i % 5 === 4 ? [] : [{ userid: staff[i % STAFF]!, createdAt: BEGAN + i }],
+    })),
+    groupChats: Array.from({ length: GROUPS }, (_, i) => ({
+      chatId: `wr${i}`,
+      name: `群${i}`,
+      owner: staff[i % STAFF]!,
+      customers: Array.from({ length: 5 }, (_customer, k) => `wm${(i * 7 + k * 11) % CUSTOMERS}`),
     })),
   })
   wecom.world.subscribe(event => void (event.kind === 'callback' && events.push(event.fields)))
@@ -77,7 +84,8 @@ test('the first walk finds everybody, stopped and gone on with', async () => {
   await until(({ sync }) => sync !== null && sync.status !== 'running')
   const { sync } = await health()
   console.log(`${sync?.counts['friends']} friendships: ${((performance.now() - began) / 1000).toFixed(1)} s`)
-  expect(sync).toMatchObject({ status: 'done', counts: { friends: CUSTOMERS * 0.8, staff: STAFF } })
+  expect(sync).toMatchObject({ status: 'done', counts: { friends: CUSTOMERS * 0.8, staff: STAFF, groups: GROUPS } })
+  expect(wecom.world.limits.refused).toEqual(new Map())
   const [told] = await service.pool<{ count: number }[]>`SELECT count(*) AS count FROM friend_events`
   expect(told!.count).toBe(CUSTOMERS * 0.8)
 })

@@ -36,6 +36,7 @@ function start(answers: Record<string, Answer[]>, options: Partial<ApiOptions> =
     baseUrl: '/api/v1',
     timeoutMs: 50,
     csrfToken: () => 'token',
+    brand: 'default',
     onSignedOut,
     fetch: doFetch,
     ...options,
@@ -48,6 +49,12 @@ const diagnosisOf = (promise: Promise<unknown>) =>
     () => 'no failure',
     (error: unknown) => (error instanceof Failure ? error.diagnosis : error),
   )
+
+test('every call says of which brand the page is', async () => {
+  const { api, calls } = start({ '/api/v1/a': [{ status: 200 }] }, { brand: 'second' })
+  await api.get('/a')
+  expect(calls[0]!.headers['x-daogou-brand']).toBe('second')
+})
 
 describe('one silent refresh', () => {
   test('a 401 is refreshed and asked again, and nobody notices', async () => {

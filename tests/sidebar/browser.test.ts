@@ -293,12 +293,13 @@ describe('session', () => {
     expect(mock.calls.slice(0, 3)).toEqual(['GET /api/v1/session', 'POST /auth/refresh', 'GET /api/v1/session'])
   })
 
-  test('without a session WeCom signs in and comes back to the same tab', async () => {
+  test('without a session WeCom signs in and comes back to the same tab of the same brand', async () => {
     mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing' }
     mock.faults['/auth/refresh'] = { status: 401 }
-    const { page } = await open({ path: '/sidebar/#/earnings' })
+    const { page } = await open({ path: '/sidebar/?brand=second#/earnings' })
     await page.getByText('11 月提成').waitFor()
-    expect(mock.calls).toContain('GET /auth/wecom/login?redirect=%2Fsidebar%2F%23%2Fearnings')
+    const redirect = encodeURIComponent('/sidebar/?brand=second#/earnings')
+    expect(mock.calls).toContain(`GET /auth/wecom/login?redirect=${redirect}`)
   })
 
   test('a session that never sticks ends on a page that says so, not in a circle', async () => {
@@ -361,6 +362,20 @@ describe('customer card', () => {
     await photograph(page, 'customer-loading', false)
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
     expect((await tops()).slice(0, 5)).toEqual(before)
+  })
+
+  test('coupons in hand say what they are worth, until when, and by whose share', async () => {
+    const { page } = await open()
+    await page.getByText('手上的券').waitFor()
+    const parts = await page.locator('section', { hasText: '手上的券' }).locator('.parts span').allInnerTexts()
+    expect(parts).toEqual(['满 ¥1,000.00 减 ¥100.00', '11-30 到期', '你的分享', '礼品券', '长期有效'])
+  })
+
+  test('whoever has the right finds the whole phone behind the masked one', async () => {
+    const { page } = await open()
+    await page.getByRole('button', { name: '138****5678' }).click()
+    await page.getByRole('link', { name: '13812345678' }).waitFor()
+    expect(mock.bodies['/api/v1/customers/phone']).toEqual([{ externalUserid: 'wm-gold' }])
   })
 
   test('without consent it says that the trail is withheld', async () => {
@@ -588,6 +603,102 @@ describe('share', () => {
     await photograph(page, 'share-empty')
   })
 
+  test.each(['zh', 'en'] as const)('coupons are listed and sent by the same tap, in %s', async language => {
+    const sidebar = await open({ path, language })
+    const { page } = sidebar
+    await page.getByRole('button', { name: { zh: '优惠券', en: 'Coupons' }[language] }).click()
+    await page.getByText({ zh: '从你的分享领了 12 张，核销 5 张', en: '12 claimed and 5 used' }[language]).waitFor()
+    await expectSound(sidebar)
+    await photograph(page, `coupons-${language}`)
+    await page.getByRole('button', { name: { zh: '更多', en: 'More' }[language] }).click()
+    await page.locator('article').nth(2).waitFor()
+    await page.locator('article').nth(1).getByRole('button').first().click()
+    await page.getByText({ zh: '已发到会话里，并记在你名下', en: 'It is in the chat' }[language]).waitFor()
+    expect(mock.bodies['/api/v1/share']).toMatchObject([{ target: { kind: 'coupon', ref: 'C-90' } }])
+    await page.getByRole('searchbox').fill('方巾')
+    await page.locator('article').nth(1).waitFor({ state: 'detached' })
+    expect(mock.calls.filter(call => /catalogue.*query=%/.test(call))).toEqual([])
+  })
+
+  test.each(['zh', 'en'] as const)('the library is narrowed, and its words are copied, in %s', async language => {
+    const sidebar = await open({ path, language })
+    const { page } = sidebar
+    await page.getByRole('button', { name: { zh: '素材', en: 'Library' }[language] }).click()
+    await page.locator('article').nth(2).waitFor()
+    await expectSound(sidebar)
+    await photograph(page, `library-${language}`)
+    await page
+      .getByRole('button', { name: { zh: '复制文案', en: 'Copy text' }[language] })
+      .first()
+      .click()
+    await page.getByText({ zh: '✓ 文案已复制', en: '✓ Text copied' }[language]).waitFor()
+    await page.getByRole('combobox').first().selectOption('live')
+    await page.locator('article').nth(1).waitFor({ state: 'detached' })
+    await page.locator('article').first().getByRole('button').first().click()
+    await page.getByText({ zh: '已发到会话里，并记在你名下', en: 'It is in the chat' }[language]).waitFor()
+    const target = { kind: 'material', ref: '018f0000-0000-7000-8000-00000000a002' }
+    expect(mock.bodies['/api/v1/share']).toMatchObject([{ target }])
+    await page.getByRole('searchbox').fill('大衣')
+    await page.getByText({ zh: '没有符合条件的素材', en: 'Nothing fits' }[language]).waitFor()
+  })
+
+  test('products go on the shelf, in one’s own order, and down again', async () => {
+    const sidebar = await open({ path })
+    const { page } = sidebar
+    await page.getByRole('button', { name: '＋货架' }).first().click()
+    await page.getByRole('button', { name: '✓ 货架' }).waitFor()
+    await page.getByRole('button', { name: '＋货架' }).first().click()
+    await page.getByRole('button', { name: '✓ 货架' }).nth(1).waitFor()
+    await page.getByRole('button', { name: '货架', exact: true }).click()
+    await page.locator('article').nth(1).waitFor()
+    await expectSound(sidebar)
+    await photograph(page, 'shelf')
+    const names = () => page.locator('article h2').allInnerTexts()
+    const [first, second] = await names()
+    await page.getByRole('button', { name: '上移' }).click()
+    await expect.poll(names).toEqual([second, first])
+    mock.faults['/api/v1/me/shelf'] = { status: 503 }
+    await page.getByRole('button', { name: '移出' }).first().click()
+    await page.getByText('没有改成，请再试一次').waitFor()
+    expect(await names()).toEqual([second, first])
+    await page.getByRole('button', { name: '移出' }).first().click()
+    await expect.poll(names).toEqual([first])
+  })
+
+  test.each(['zh', 'en'] as const)(
+    'today’s posts are ticked off, and the tick is taken back, in %s',
+    async language => {
+      const sidebar = await open({ path, language, bridge: { entry: 'normal' } })
+      const { page } = sidebar
+      await page.getByRole('button', { name: { zh: '今日', en: 'Today' }[language], exact: true }).click()
+      await page.getByText('早安！').waitFor()
+      await expectSound(sidebar)
+      await photograph(page, `posts-${language}`)
+      await page
+        .getByRole('button', { name: { zh: '用过了', en: 'Mark as used' }[language] })
+        .first()
+        .click()
+      await page.getByRole('button', { name: { zh: '✓ 已用过', en: '✓ Used' }[language] }).click()
+      await page
+        .getByRole('button', { name: { zh: '用过了', en: 'Mark as used' }[language] })
+        .first()
+        .waitFor()
+      expect(mock.calls.filter(call => call.includes('/posts/p1'))).toEqual([
+        'POST /api/v1/me/posts/p1/used',
+        'POST /api/v1/me/posts/p1/undo',
+      ])
+    },
+  )
+
+  test('coupons that failed to load are asked again in place', async () => {
+    mock.faults['/api/v1/me/coupons'] = { status: 503 }
+    const { page } = await open({ path })
+    await page.getByRole('button', { name: '优惠券' }).click()
+    await page.getByRole('alert').waitFor()
+    await page.getByRole('button', { name: '重试' }).click()
+    await page.getByRole('heading', { name: '双十一满减券' }).waitFor()
+  })
+
   test('the next page comes below', async () => {
     const { page } = await open({ path })
     await page.getByRole('button', { name: '更多' }).click()
@@ -788,6 +899,24 @@ describe('home', () => {
     await page.getByRole('link', { name: /陈晓/ }).click()
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
     expect(mock.calls.at(-1)).toBe('GET /api/v1/cards/customer?externalUserid=wm-gold')
+  })
+
+  test('what WeCom tells is turned off kind by kind; what was not saved is as before', async () => {
+    const sidebar = await open(home)
+    const { page } = sidebar
+    await page.getByRole('button', { name: '企业微信提醒我什么' }).click()
+    await page.getByText('21:00 到 09:00 不提醒').waitFor()
+    expect(await page.getByText('结算单出来了').count()).toBe(0)
+    const kind = (name: string) => page.getByRole('switch', { name })
+    await kind('顾客打开了我的链接').click()
+    await expect.poll(() => mock.bodies['/api/v1/me/messages']?.at(-1)).toMatchObject({ kinds: { link_opened: false, sold: true, friend_lost: false } }) // prettier-ignore
+    mock.faults['/api/v1/me/messages'] = { status: 500 }
+    await kind('新任务').click()
+    await page.getByText('没有保存').waitFor()
+    expect(await kind('新任务').getAttribute('aria-checked')).toBe('true')
+    expect(await kind('顾客打开了我的链接').getAttribute('aria-checked')).toBe('false')
+    await expectSound(sidebar, true)
+    await photograph(page, 'home-messages')
   })
 
   test('a manager sees the day of the team', async () => {

@@ -1,6 +1,7 @@
 /** Made-up people, goods and sums for looking at screens. The types are the service's contract: what drifts, fails. */
 import type { CardOrder, CardPerson, CardView, CustomerCard, GroupCard } from '../../server/features/cards/schema.ts'
 import type { Catalogue, CatalogueItem } from '../../server/features/catalogue/schema.ts'
+import type { OwnCoupons } from '../../server/features/coupons/schema.ts'
 import type { EarnedOrder, Earnings, EarningsSpan } from '../../server/features/earnings/schema.ts'
 import type { Session } from '../../server/features/session/schema.ts'
 
@@ -12,6 +13,7 @@ export const session: Session = {
   role: 'associate',
   storeCode: 'S1',
   storeName: '静安旗舰店',
+  brand: 'default',
   brandName: '示例品牌',
   timeZone: 'Asia/Shanghai',
   corpId: 'ww-demo',
@@ -68,6 +70,52 @@ const planToday: CustomerCard['planToday'] = {
   attributed: { pays: true, fromBps: 100, toBps: 100 },
 }
 
+const amountOff = {
+  couponCode: 'C-100',
+  name: '双十一满减券',
+  kind: 'amount' as const,
+  amountFen: 10_000,
+  discountBps: null,
+  minimumFen: 100_000,
+  validFrom: null,
+  validTo: '2026-12-01T00:00:00+08:00',
+}
+const tenthOff = {
+  ...amountOff,
+  couponCode: 'C-90',
+  name: '针织衫九折',
+  kind: 'discount' as const,
+  amountFen: null,
+  discountBps: 9000,
+  minimumFen: null,
+  validTo: '2027-02-01T00:00:00+08:00',
+}
+const birthdayGift = {
+  ...tenthOff,
+  couponCode: 'C-GIFT',
+  name: '生日小方巾',
+  kind: 'gift' as const,
+  discountBps: null,
+  validTo: null,
+}
+
+const coupons: CustomerCard['coupons'] = [
+  { ...amountOff, count: 2, sharer: me },
+  { ...birthdayGift, count: 1, sharer: null },
+]
+
+/** What there is to hand out; the gift is used up on the second page. */
+export function ownCoupons(query: string, cursor: string | undefined): OwnCoupons {
+  const all = [
+    { ...amountOff, stock: 320, inHand: 2, sentBeforeAt: '2026-11-20T10:00:00+08:00', claimed: 12, redeemed: 5 },
+    { ...tenthOff, stock: null, inHand: 0, sentBeforeAt: null, claimed: 0, redeemed: 0 },
+    { ...birthdayGift, stock: 18, inHand: 1, sentBeforeAt: null, claimed: 1, redeemed: 0 },
+  ].filter(coupon => coupon.name.includes(query))
+  return cursor
+    ? { asOf, items: all.slice(2), nextCursor: null }
+    : { asOf, items: all.slice(0, 2), nextCursor: all.length > 2 ? 'more' : null }
+}
+
 const gold: CustomerCard = {
   asOf,
   externalUserid: 'wm-gold',
@@ -80,6 +128,7 @@ const gold: CustomerCard = {
     memberNo: 'VIP0001',
     name: '陈晓',
     phoneMasked: '138****5678',
+    mayShowPhone: true,
     level: '金卡',
     points: 12_860,
     balanceFen: 30_000,
@@ -104,6 +153,8 @@ const gold: CustomerCard = {
   },
   orders,
   ordersTotal: 7,
+  coupons,
+  couponsTotal: coupons.length,
   trail: { state: 'shown', views },
   planToday,
 }
@@ -119,6 +170,8 @@ const stranger: CustomerCard = {
   spend: null,
   orders: [],
   ordersTotal: 0,
+  coupons: [],
+  couponsTotal: 0,
   trail: { state: 'no_consent', views: [] },
 }
 
@@ -132,6 +185,7 @@ const colleague: CustomerCard = {
     memberNo: 'VIP0042',
     name: '周敏',
     phoneMasked: '139****0042',
+    mayShowPhone: false,
     level: '银卡',
     tags: [],
     miniProgramAuthorised: true,
@@ -197,6 +251,7 @@ export const group: GroupCard = {
   customerCount: 128,
   memberCount: 96,
   joinedLately: 7,
+  sales: { days: 30, netFen: 1_268_000, orderCount: 14, buyerCount: 9, isPart: true },
   leftLately: 1,
   members: [
     { name: '李华', kind: 'colleague', isMember: false, isMine: true, level: null, joinedAt: null },
@@ -219,6 +274,7 @@ export function unknownGroup(chatId: string): GroupCard {
     customerCount: null,
     memberCount: null,
     joinedLately: null,
+    sales: null,
     leftLately: null,
     members: [],
   }
@@ -516,6 +572,23 @@ export function earnings(span: EarningsSpan, cursor: string | undefined): Earnin
           pendingFen: 11_193,
           availableFen: 14_726,
           settledFen: 0,
+        },
+    days: isToday
+      ? []
+      : Array.from({ length: 30 }, (_, i) => ({
+          day: `2026-11-${String(i + 1).padStart(2, '0')}`,
+          commissionFen: { 1: 3596, 9: 6130, 14: 5000, 19: 11_193 }[i] ?? 0,
+        })),
+    rank: isToday
+      ? null
+      : {
+          place: 2,
+          of: 3,
+          team: [
+            { place: 1, name: '王芳', creditedFen: 512_000, isMe: false },
+            { place: 2, name: '李华', creditedFen: 349_850, isMe: true },
+            { place: 3, name: '张敏', creditedFen: 0, isMe: false },
+          ],
         },
     tier: isToday ? null : { basisFen: 349_850, bonusFen: 0, rateBps: 0, nextFromFen: 5_000_000, nextRateBps: 50 },
     orders,

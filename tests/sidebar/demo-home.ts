@@ -1,5 +1,6 @@
 /** Made-up customers and a team for looking at screens. The types are the service's contract: what drifts, fails. */
 import type { HomeCustomer, HomeCustomers, TeamDay } from '../../server/features/home/schema.ts'
+import type { ShownChoice } from '../../server/features/messages/schema.ts'
 import { asOf } from './demo-data.ts'
 
 const nobody: Omit<HomeCustomer, 'memberNo' | 'name'> = {
@@ -95,3 +96,26 @@ export const teamDay: TeamDay = {
     },
   ],
 }
+
+/** What the associate is told in WeCom; the brand tells of statements nobody. */
+export const messageChoice = (change: object | null): ShownChoice => ({
+  kinds: {
+    link_opened: true,
+    sold: true,
+    friend_lost: false,
+    task_new: true,
+    dispute_decided: true,
+    statement_ready: true,
+    ...change,
+  },
+  brandKinds: {
+    link_opened: true,
+    sold: true,
+    friend_lost: true,
+    task_new: true,
+    dispute_decided: true,
+    statement_ready: false,
+  },
+  quietFrom: '21:00',
+  quietTo: '09:00',
+})

@@ -11,7 +11,8 @@ import type { Session } from '../../server/features/session/schema.ts'
 import * as demo from './demo-data.ts'
 import { buildFriends } from './demo-friends.ts'
 import { demoProfile, writtenNote } from './demo-profile.ts'
-import { homeCustomers, teamDay } from './demo-home.ts'
+import { homeCustomers, messageChoice, teamDay } from './demo-home.ts'
+import { dayPosts, library, postTick, shelfOf } from './demo-library.ts'
 import { changedTask, isTask, tasks } from './demo-tasks.ts'
 
 /** How the next requests to a path are answered instead; `times` 1 unless told, then things go as usual again. */
@@ -55,6 +56,8 @@ const types: Record<string, string> = {
  */
 export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = false): Promise<MockServer> {
   let friends = buildFriends()
+  let shelf: string[] = []
+  let used: Record<string, string> = {}
   const mock: MockServer = {
     url: '',
     calls: [],
@@ -65,6 +68,8 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
     role: 'associate',
     reset() {
       friends = buildFriends()
+      shelf = []
+      used = {}
       Object.assign(mock, { calls: [], bodies: {}, faults: {}, delaysMs: {}, hasMiniProgram: true, role: 'associate' })
     },
     close: () =>
@@ -129,6 +134,23 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
         const id = parameter('chatId')
         return send(response, 200, id === demo.group.chatId ? demo.group : demo.unknownGroup(id))
       }
+      case 'GET /api/v1/me/coupons':
+        return send(response, 200, demo.ownCoupons(parameter('q'), cursor))
+      case 'GET /api/v1/me/materials':
+        return send(response, 200, library(url.searchParams))
+      case 'GET /api/v1/me/shelf':
+        return send(response, 200, shelfOf(shelf))
+      case 'PUT /api/v1/me/shelf':
+        shelf = (lastBody as { skus: string[] }).skus
+        return send(response, 200, shelfOf(shelf))
+      case 'GET /api/v1/me/posts':
+        return send(response, 200, dayPosts(used))
+      case 'POST /api/v1/me/posts/p1/used':
+        used = { ...used, p1: demo.asOf }
+        return send(response, 200, postTick('p1', true))
+      case 'POST /api/v1/me/posts/p1/undo':
+        used = {}
+        return send(response, 200, postTick('p1', false))
       case 'GET /api/v1/catalogue':
         return send(response, 200, demo.catalogue(parameter('query'), cursor))
       case 'GET /api/v1/earnings':
@@ -147,6 +169,8 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
       }
       case 'GET /api/v1/customers/profile':
         return send(response, 200, demoProfile)
+      case 'POST /api/v1/customers/phone':
+        return send(response, 200, { phone: '13812345678' })
       case 'POST /api/v1/customers/answers':
         return send(response, 200, { ...(lastBody as object), by: demo.session.name, at: demo.asOf })
       case 'POST /api/v1/customers/notes':
@@ -155,6 +179,9 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
         return send(response, 201, changedTask('/api/v1/tasks/018f0000-0000-7000-8000-0000000000a3/undo', null))
       case 'GET /api/v1/me/customers':
         return send(response, 200, homeCustomers(url.searchParams))
+      case 'GET /api/v1/me/messages':
+      case 'PUT /api/v1/me/messages':
+        return send(response, 200, messageChoice((lastBody as { kinds: object } | null)?.kinds ?? null))
       case 'GET /api/v1/me/team-day':
         return send(response, 200, teamDay)
       case 'GET /api/v1/tasks':

@@ -166,3 +166,19 @@ it('keeps the sidebar between 300 and 400 pixels', async () => {
   for (let i = 0; i < 15; i += 1) await page.keyboard.press('ArrowLeft')
   expect(await widthOf()).toBe(400)
 })
+
+it('shows what the app wrote to who sits there, as it comes', async () => {
+  await page.goto(`${service.url}/simulator/`)
+  await page.locator('.rail button').last().click()
+  const write = (userid: string, title: string) => {
+    const description = '<div class="gray">11月22日 10:32</div><div class="normal">李&lt;明&gt;打开了链接</div>'
+    const url = `${service.url}/sidebar/#/tasks?card=${title}`
+    world.appMessages.deliver({ userid, agentId: '1', at: Date.now(), title, description, url, btntxt: '查看' })
+    world.emit({ kind: 'app_message', userid })
+  }
+  write('demo-a01', '给别人的')
+  write('demo-a02', '你的链接有人打开了')
+  await page.getByText('你的链接有人打开了').waitFor()
+  await page.getByText('李<明>打开了链接').waitFor()
+  expect(await page.getByText('给别人的').count()).toBe(0)
+})

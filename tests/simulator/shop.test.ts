@@ -55,6 +55,14 @@ describe('a link', () => {
     ])
   })
 
+  it('that leads to a URL link opens the mini program, which tells of the visit by the share', async () => {
+    const made = { appId: 'wx', ticket: 'mini', path: 'pages/product/index', query: 'sku=SKU-12&dg=abc' }
+    world.wechat.links.set('mini', { ...made, expiresAt: world.now() + 60_000 })
+    const { page } = await shop.open('wmDemoGold', receive(link(`${service.url}/s/mini`)))
+    expect(page).toEqual({ kind: 'product', sku: 'SKU-12', shareCode: 'abc', sharedBy: 'demo-a02' })
+    expect(sent('touches')).toMatchObject([{ kind: 'visit', linkCode: 'abc', unionid: 'oDemoGold' }])
+  })
+
   it('that is gone says so', async () => {
     const { page, steps } = await shop.open('wmDemoGold', receive(link(`${service.url}/s/gone`)))
     expect(page).toEqual({ kind: 'gone', title: '这个链接已失效', detail: 'HTTP 410' })

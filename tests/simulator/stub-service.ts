@@ -87,6 +87,7 @@ export async function startStubService(
     visits.push({ code, cookie, userAgent })
     if (code === 'gone') return reply.code(410).type('text/html').send('<title>这个链接已失效</title>')
     if (!cookie) void reply.header('set-cookie', 'daogou_visitor=stub-visitor; Path=/; HttpOnly')
+    if (code === 'mini') return reply.redirect('http://127.0.0.1:1/wxaurl/mini')
     return reply.redirect(`https://mall.example/products/SKU-1?dg=${code}`)
   })
   app.post('/api/v1/:call', request => {

@@ -301,3 +301,27 @@ it('two worlds of one description are alike', () => {
   expect(ids(createWorld(smallCorp))).toEqual(ids(createWorld(smallCorp)))
   expect(ids(createWorld(smallCorp))).not.toEqual(ids(createWorld({ ...smallCorp, seed: 'other' })))
 })
+
+describe('limits', () => {
+  it('trip, and stay for the length of their window', async () => {
+    const { world, get, tokenOf } = build()
+    world.limits.own.set('user/get', { perMinute: 3 })
+    const ask = async () => (await get('user/get', { ...tokenOf(), userid: 'demo-a01' })).errcode
+    expect([await ask(), await ask(), await ask(), await ask(), await ask()]).toEqual([0, 0, 0, 45009, 45009])
+    expect((await get('externalcontact/get_follow_user_list', tokenOf())).errcode).toBe(0)
+    nowMs += 59_000
+    expect(await ask()).toBe(45009)
+    nowMs += 1000
+    expect(await ask()).toBe(0)
+    expect(world.limits.refused.get('user/get')).toBe(3)
+  })
+
+  it('hold for how many are asked at once', async () => {
+    const { world, post, tokenOf } = build()
+    world.faults.push({ path: '/cgi-bin/externalcontact/batch/get_by_user', latencyMs: 50 })
+    const ask = () => post('externalcontact/batch/get_by_user', tokenOf(), { userid_list: ['demo-a02'], limit: 10 })
+    const codes = (await Promise.all(Array.from({ length: 7 }, ask))).map(answer => answer.errcode)
+    expect(codes.filter(code => code === 45033)).toHaveLength(2)
+    expect((await ask()).errcode).toBe(0)
+  })
+})

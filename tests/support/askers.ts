@@ -6,7 +6,11 @@ export interface Asker {
   /** The body; throws where the answer is not 200. */
   get<T>(path: string): Promise<T>
   /** Any answer. */
-  ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>
+  ask(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: Record<string, unknown> }>
   post(path: string, body: unknown): Promise<{ status: number; body: Record<string, unknown> }>
 }
 

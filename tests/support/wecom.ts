@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { encrypt, getSignature } from '@wecom/crypto'
+import Fastify from 'fastify'
 import { buildWecomApi } from '../../simulator/wecom-api.ts'
 import { createWorld, type World, type WorldDescription } from '../../simulator/world.ts'
 import type { TestService } from './service.ts'
@@ -20,19 +21,23 @@ export interface TestWecom {
 /** A WeCom to run against, on a port of its own. */
 export async function startTestWecom({
   staff,
+  app = TEST_APP,
   now = Date.now,
   ...described
 }: {
   staff: readonly string[]
+  app?: typeof TEST_APP
   now?: () => number
-} & Partial<Pick<WorldDescription, 'customers' | 'departments' | 'groupChats' | 'tagGroups'>>): Promise<TestWecom> {
+} & Partial<
+  Pick<WorldDescription, 'customers' | 'departments' | 'groupChats' | 'tagGroups' | 'miniPrograms'>
+>): Promise<TestWecom> {
   const world = createWorld(
     {
-      corp: { corpId: TEST_APP.corpId, name: '测试企业' },
+      corp: { corpId: app.corpId, name: '测试企业' },
       agents: [
         {
-          agentId: TEST_APP.agentId,
-          secret: TEST_APP.secret,
+          agentId: app.agentId,
+          secret: app.secret,
           name: '导购助手',
           trustedDomains: [new URL(PUBLIC_URL).host],
         },
@@ -51,9 +56,9 @@ export async function startTestWecom({
     world,
     env: {
       PUBLIC_URL,
-      WECOM_CORP_ID: TEST_APP.corpId,
-      WECOM_AGENT_ID: TEST_APP.agentId,
-      WECOM_SECRET: TEST_APP.secret,
+      WECOM_CORP_ID: app.corpId,
+      WECOM_AGENT_ID: app.agentId,
+      WECOM_SECRET: app.secret,
       WECOM_CALLBACK_TOKEN: TEST_CALLBACK.token,
       WECOM_CALLBACK_AES_KEY: TEST_CALLBACK.aesKey,
       WECOM_API_URL: origin,
@@ -61,6 +66,54 @@ export async function startTestWecom({
       WECOM_SCAN_LOGIN_URL: `${origin}/wwlogin/sso/login`,
     },
     close: () => api.close(),
+  }
+}
+
+/**
+ * One WeCom for several corporations, as there is one: each simulated one has its own port. Calls go by the corporation
+ * that they name, or whose token they carry.
+ */
+export async function joinWecoms(
+  all: readonly TestWecom[],
+): Promise<{ env: Record<string, string>; close(): Promise<void> }> {
+  const originOf = new Map(all.map(({ env }) => [env['WECOM_CORP_ID']!, env['WECOM_API_URL']!]))
+  const originOfToken = new Map<string, string>()
+  const app = Fastify()
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body))
+  app.all('*', async (request, reply) => {
+    const query = request.query as Record<string, string>
+    const corpId = query['corpid'] ?? query['appid']
+    const origin = corpId === undefined ? originOfToken.get(query['access_token'] ?? '') : originOf.get(corpId)
+    if (origin === undefined) return await reply.send({ errcode: 40013, errmsg: 'invalid corpid' })
+    const type = request.headers['content-type']
+    const answer = await fetch(origin + request.url, {
+      method: request.method,
+      redirect: 'manual',
+      ...(type === undefined ? {} : { headers: { 'content-type': type }, body: request.body as Buffer<ArrayBuffer> }),
+    })
+    const text = await answer.text()
+    const location = answer.headers.get('location')
+    if (location !== null) return await reply.redirect(location, answer.status)
+    if (request.url.startsWith('/cgi-bin/gettoken')) {
+      const { access_token: token } = JSON.parse(text) as { access_token?: string }
+      if (token !== undefined) originOfToken.set(token, origin)
+    }
+    return await reply
+      .code(answer.status)
+      .type(answer.headers.get('content-type') ?? 'text/plain')
+      .send(text)
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
+  return {
+    env: {
+      ...all[0]!.env,
+      WECOM_API_URL: origin,
+      WECOM_AUTHORIZE_URL: `${origin}/connect/oauth2/authorize`,
+      WECOM_SCAN_LOGIN_URL: `${origin}/wwlogin/sso/login`,
+    },
+    close: () => app.close(),
   }
 }
 

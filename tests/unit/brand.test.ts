@@ -61,6 +61,7 @@ describe('the demo brand', () => {
     ['members', brand.members],
     ['products', brand.products],
     ['coupons', brand.coupons],
+    ['coupon-events', brand.couponEvents],
     ['targets', brand.targets],
     ['share-links', brand.shareLinks],
     ['identities', [...brand.identities, ...brand.lateIdentities]],
@@ -205,7 +206,7 @@ describe('sending the brand', () => {
     await sendBrand(small, { url, apiKey: 'key', batchSize: 20 })
     expect(calls.every(({ body }) => !Array.isArray(body) || (body.length >= 1 && body.length <= 20))).toBe(true)
     expect([...new Set(calls.map(call => call.path.replace('/api/v1/', '')))].slice(0, 12)).toEqual(
-      'stores associates members products coupons targets share-links plans identities member-assignments touches orders'.split(
+      'stores associates members products coupons targets share-links coupon-events plans identities member-assignments touches'.split(
         ' ',
       ),
     )

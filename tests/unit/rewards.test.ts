@@ -48,6 +48,10 @@ const ended = (associateId: string, externalUserid: string, at: Instant): Friend
   ...added(associateId, externalUserid, at),
   kind: 'ended',
 })
+const transferred = (associateId: string, externalUserid: string, at: Instant): Friendship => ({
+  ...ended(associateId, externalUserid, at),
+  endedBy: 'transfer',
+})
 const done = (taskId: string, at: Instant, over: Partial<Task> = {}): Task => ({
   taskId,
   kind: 'done',
@@ -247,6 +251,33 @@ describe('a new friend', () => {
     [
       'who was gone within the days leaves the next one to be the first',
       { friendships: [added('A1', 'x', AT), ended('A1', 'x', day(1)), added('A2', 'x', day(2))] },
+      ['A1 gone_within', 'A2 paid 300'],
+    ],
+    [
+      'whom WeCom gave to a colleague has not gone, and is no new friend there',
+      { friendships: [added('A1', 'x', AT), transferred('A1', 'x', day(1)), added('A2', 'x', day(1) + 2000)] },
+      ['A1 paid 300', 'A2 not_first'],
+    ],
+    [
+      'who went before WeCom gave him to a colleague has gone, and is no new friend there',
+      {
+        friendships: [
+          added('A1', 'x', AT),
+          ended('A1', 'x', day(1)),
+          transferred('A1', 'x', day(2)),
+          added('A2', 'x', day(2)),
+        ],
+      },
+      ['A1 gone_within', 'A2 not_first'],
+    ],
+    [
+      'whom a walk misses after WeCom gave him to a colleague has not gone',
+      { friendships: [added('A1', 'x', AT), ended('A1', 'x', day(2)), transferred('A1', 'x', day(1))] },
+      ['A1 paid 300'],
+    ],
+    [
+      'who comes to the colleague long after may be new',
+      { friendships: [added('A1', 'x', AT), ended('A1', 'x', day(1)), transferred('A1', 'x', day(2)), added('A2', 'x', day(3))] }, // prettier-ignore
       ['A1 gone_within', 'A2 paid 300'],
     ],
     [

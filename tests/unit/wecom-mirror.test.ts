@@ -26,9 +26,9 @@ const shown = (since: number): FriendSeen => ({
   tagIds: [],
 })
 
-/** What people do, in turn: they become friends, and one of them ends it. */
+/** What people do, in turn: they become friends, and one of them ends it, or WeCom gives the customer to a colleague. */
 const historyArb = fc
-  .array(fc.constantFrom('customer' as const, 'associate' as const), { maxLength: 4 })
+  .array(fc.constantFrom('customer' as const, 'associate' as const, 'transfer' as const), { maxLength: 4 })
   .chain(ends => fc.record({ ends: fc.constant(ends), isFriendAtLast: fc.boolean() }))
 
 describe('a friendship', () => {
@@ -39,7 +39,7 @@ describe('a friendship', () => {
         fc.infiniteStream(fc.nat()),
         fc.integer({ min: 1, max: 3 }),
         ({ ends, isFriendAtLast }, randoms, copies) => {
-          const events: { at: number; kind: 'added' | 'customer' | 'associate' }[] = []
+          const events: { at: number; kind: 'added' | 'customer' | 'associate' | 'transfer' }[] = []
           let at = START
           for (const end of ends)
             events.push({ at: (at += 120_000), kind: 'added' }, { at: (at += 120_000), kind: end })
@@ -47,7 +47,8 @@ describe('a friendship', () => {
           const last = events.at(-1)
           const lastAdded = events.filter(event => event.kind === 'added').at(-1)?.at
           // WeCom shows it while it is so, and goes on where the customer ended it.
-          const since = last && last.kind !== 'associate' ? lastAdded! : null
+          const isShown = last !== undefined && last.kind !== 'associate' && last.kind !== 'transfer'
+          const since = isShown ? lastAdded! : null
           const mixed = Array.from({ length: copies }, () => events)
             .flat()
             .map(event => ({ event, random: randoms.next().value }))

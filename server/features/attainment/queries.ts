@@ -1,6 +1,8 @@
 import type { Db } from '../../database.ts'
-import { formatInstant, type Instant } from '../../lib/time.ts'
+import type { Span } from '../../lib/calendar.ts'
+import type { Instant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
+import { isCounted, isPaidWithin, visibleOrders } from '../orders/sql.ts'
 
 type SubjectKind = 'store' | 'associate'
 
@@ -65,15 +67,8 @@ export async function selectSubjects(
     ORDER BY kind = 'associate', subject LIMIT ${limit}`
 }
 
-interface Span {
-  from: Instant
-  to: Instant
-}
-
-/** Orders that count in a span: uncancelled, with net above 0, by when they were paid. */
-const isCounted = (db: Db, brandId: number, { from, to }: Span) => db`
-  o.brand_id = ${brandId} AND o.revision IS NOT NULL AND NOT o.cancelled AND o.net_fen > 0
-  AND o.paid_at >= ${formatInstant(from)}::text::timestamptz AND o.paid_at < ${formatInstant(to)}::text::timestamptz`
+/** Orders that count in a span. */
+const isCountedIn = (db: Db, brandId: number, span: Span) => db`${isCounted(db, brandId)} AND ${isPaidWithin(db, span)}`
 
 /** What stores sold in a span. */
 export async function selectStoreSales(db: Db, options: Span & { brandId: number; storeCodes: readonly string[] }) {
@@ -82,17 +77,9 @@ export async function selectStoreSales(db: Db, options: Span & { brandId: number
   const rows = await db<{ storeCode: string; netSalesFen: number }[]>`
     SELECT o.selling_store AS "storeCode", sum(o.net_fen)::bigint AS "netSalesFen"
     FROM orders AS o
-    WHERE ${isCounted(db, brandId, options)} AND o.selling_store = ANY (${storeCodes as string[]}::text[])
+    WHERE ${isCountedIn(db, brandId, options)} AND o.selling_store = ANY (${storeCodes as string[]}::text[])
     GROUP BY 1`
   return new Map(rows.map(row => [row.storeCode, row.netSalesFen]))
-}
-
-/** The orders that the asker may see, as the list of orders has them. */
-function visibleOrders(db: Db, scope: Scope) {
-  if (scope.reach === 'brand') return db`true`
-  if (scope.reach === 'self') return db`o.associates @> ARRAY[${scope.associateId}]::text[]`
-  const storeCodes = scope.storeCodes as string[]
-  return db`(o.selling_store = ANY (${storeCodes}::text[]) OR o.roles ->> 'home_store' = ANY (${storeCodes}::text[]))`
 }
 
 /**
@@ -108,7 +95,7 @@ export async function selectCreditedSales(db: Db, options: Span & { scope: Scope
     WITH held AS MATERIALIZED (
       SELECT o.source, o.order_no, o.revision, o.net_fen, o.roles ->> 'sharer' AS sharer, o.roles -> 'closer' AS closers
       FROM orders AS o
-      WHERE ${isCounted(db, brandId, options)} AND o.associates && ${associateIds}::text[] AND ${visibleOrders(db, scope)}
+      WHERE ${isCountedIn(db, brandId, options)} AND o.associates && ${associateIds}::text[] AND ${visibleOrders(db, scope)}
     ), closed AS (
       SELECT held.source, held.order_no, held.revision, closer.associate_id
       FROM held CROSS JOIN LATERAL jsonb_array_elements_text(held.closers) AS closer (associate_id)

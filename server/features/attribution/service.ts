@@ -272,15 +272,15 @@ export interface KnownPerson {
   assignments: readonly (MemberAssignment & { reason: string | null })[]
 }
 
-/** The member behind the ids that somebody was seen under, by the rules that find an order's buyer. */
+/** The member behind the number or ids that somebody was seen under, by the rules that find an order's buyer. */
 export async function recognise(
   db: Db,
-  options: { brandId: number; visitorIds: VisitorIds },
+  options: { brandId: number; memberNo?: string; visitorIds: VisitorIds },
 ): Promise<KnownPerson | null> {
-  const { brandId, visitorIds } = options
+  const { brandId, ...seen } = options
   const people = new PeopleBook()
-  await people.learn(db, brandId, [{ visitorIds }])
-  const person = findPerson({ visitorIds }, people)
+  await people.learn(db, brandId, [seen])
+  const person = findPerson(seen, people)
   if (!person) return null
   const numbers = await selectPersons(db, { brandId, lastMemberNos: [person.memberNo] })
   const memberNos = numbers.map(row => row.memberNo)

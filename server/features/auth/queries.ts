@@ -127,9 +127,9 @@ export async function selectPerson(db: Db, options: { brandId: number; associate
 
 /** The person of a session that still stands. */
 export async function selectSessionPerson(db: Db, options: { brandId: number; sessionId: string; now: Instant }) {
-  const [row] = await db<(PersonRow & { timezone: string })[]>`
+  const [row] = await db<(PersonRow & { timezone: string; slug: string })[]>`
     SELECT a.associate_id AS "associateId", a.name, a.role, a.store_code AS "storeCode",
-      a.franchisee_id AS "franchiseeId", a.employments, b.timezone
+      a.franchisee_id AS "franchiseeId", a.employments, b.timezone, b.slug
     FROM sessions AS s
     JOIN associates AS a ON a.brand_id = s.brand_id AND a.associate_id = s.associate_id
     JOIN brands AS b ON b.brand_id = s.brand_id

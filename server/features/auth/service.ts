@@ -7,6 +7,7 @@ import { insertBrand, insertKey, selectBrand, selectKey, selectKeys, updateKeyRe
 
 /** The brand that is there without `brands create`. */
 export const DEFAULT_BRAND_ID = 1
+export const DEFAULT_BRAND_SLUG = 'default'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest()
 
@@ -20,7 +21,7 @@ export async function ensureDefaultBrand(
   options: { name: string; zone: string; mayChange?: boolean; now: Instant },
 ): Promise<void> {
   const { name, zone, now, mayChange = true } = options
-  await insertBrand(db, { brandId: DEFAULT_BRAND_ID, slug: 'default', name, zone, mayChange, now })
+  await insertBrand(db, { brandId: DEFAULT_BRAND_ID, slug: DEFAULT_BRAND_SLUG, name, zone, mayChange, now })
 }
 
 /**

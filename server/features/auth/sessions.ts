@@ -124,15 +124,22 @@ export async function endSession(pool: Pool, options: { refreshToken: string; no
  * Who is behind a session, as of now: somebody who left, or whose role changed a minute ago, is what he is now and not
  * what his token says.
  *
+ * @param brandSlug the brand that the page is of; a session of another one is none there
  * @returns null where there is no such session; `inactive` where the person may not come in any more
  */
 export async function callerOfSession(
   db: Db,
-  options: { brandId: number; sessionId: string; bootstrapHeadquarters: readonly string[]; now: Instant },
+  options: {
+    brandId: number
+    sessionId: string
+    bootstrapHeadquarters: readonly string[]
+    brandSlug?: string | null
+    now: Instant
+  },
 ): Promise<Caller | 'inactive' | null> {
   const { brandId, sessionId, now } = options
   const row = await selectSessionPerson(db, { brandId, sessionId, now })
-  if (!row) return null
+  if (!row || (options.brandSlug != null && options.brandSlug !== row.slug)) return null
   if (!isActiveAt(row, now)) return 'inactive'
   const role = options.bootstrapHeadquarters.includes(row.associateId) ? 'headquarters' : (row.role as PersonRole)
   return {

@@ -1,5 +1,8 @@
 import type { Db } from '../../database.ts'
+import type { Span } from '../../lib/calendar.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
+import type { Scope } from '../auth/domain.ts'
+import { isCounted, isPaidWithin, visibleOrders } from '../orders/sql.ts'
 
 interface Options {
   brandId: number
@@ -119,4 +122,16 @@ export async function selectGroup(db: Db, { brandId, chatId }: { brandId: number
     SELECT chat_id AS "chatId", name, store_code AS "storeCode", owner FROM group_chats
     WHERE brand_id = ${brandId} AND chat_id = ${chatId}`
   return row ?? null
+}
+
+/** What these persons bought in a span, of the orders that the asker may see. */
+export async function selectSalesTo(
+  db: Db,
+  { scope, buyers, span }: { scope: Scope; buyers: readonly string[]; span: Span },
+) {
+  const [row] = await db<{ netFen: number; orderCount: number; buyerCount: number }[]>`
+    SELECT COALESCE(sum(o.net_fen), 0)::bigint AS "netFen", count(*) AS "orderCount", count(DISTINCT o.buyer) AS "buyerCount"
+    FROM unnest(${buyers as string[]}::text[]) AS person (buyer) JOIN orders AS o ON o.buyer = person.buyer
+    WHERE ${isCounted(db, scope.brandId)} AND ${isPaidWithin(db, span)} AND ${visibleOrders(db, scope)}`
+  return row!
 }

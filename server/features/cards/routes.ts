@@ -9,9 +9,15 @@ import { customerCard, groupCard } from './service.ts'
 
 export function cardRoutes(
   app: FastifyInstance,
-  options: { pool: Pool; vault: Vault; access: Access; mirror: Mirror | null; now: () => Instant },
+  options: {
+    pool: Pool
+    vault: Vault
+    access: Access
+    mirrorOf: (brandId: number) => Mirror | null
+    now: () => Instant
+  },
 ): void {
-  const { pool, vault, access, mirror, now } = options
+  const { pool, vault, access, mirrorOf, now } = options
   app.get(
     '/cards/customer',
     {
@@ -26,7 +32,7 @@ export function cardRoutes(
     async request => {
       const { externalUserid } = request.query as CustomerCardQuery
       const { brandId, person } = request.caller
-      if (mirror?.brandId === brandId && person) await mirror.meet({ userid: person.associateId, externalUserid })
+      if (person) await mirrorOf(brandId)?.meet({ userid: person.associateId, externalUserid })
       return await customerCard(pool, request.caller, { externalUserid, now: now(), vault })
     },
   )

@@ -74,6 +74,9 @@ export const CardMember = Type.Object({
   ),
   name: nullable(Type.String()),
   phoneMasked: nullable(Type.String({ description: '138****5678' })),
+  mayShowPhone: Type.Boolean({
+    description: 'The asker has the right to the whole number, which is asked for by itself',
+  }),
   level: nullable(Type.String()),
   points: nullable(Type.Integer()),
   balanceFen: nullable(fen('Stored value')),
@@ -129,6 +132,21 @@ export const CardTrail = Type.Object({
 })
 export type CardTrail = Static<typeof CardTrail>
 
+/** A coupon that he can still use, that which ends first at the top. */
+export const CardCoupon = Type.Object({
+  couponCode: Type.String(),
+  name: Type.String({ description: 'Its code where nobody told of it yet' }),
+  kind: nullable(Type.Enum(['amount', 'discount', 'gift'])),
+  amountFen: nullable(fen('What it takes off')),
+  discountBps: nullable(Type.Integer({ description: 'What is paid: 9000 is 10 % off' })),
+  minimumFen: nullable(fen('From how much on')),
+  validFrom: nullable(instant()),
+  validTo: nullable(instant('First instant at which it is not taken any more')),
+  count: Type.Integer({ minimum: 1, description: 'How many of it he has' }),
+  sharer: nullable(CardPerson),
+})
+export type CardCoupon = Static<typeof CardCoupon>
+
 /** What today's plan pays a role, as a span over its rules: enough for a sentence, without an order to apply it to. */
 export const RolePay = Type.Object({
   pays: Type.Boolean({ description: 'Some rule of the plan pays this role' }),
@@ -160,6 +178,8 @@ export const CustomerCard = Type.Object({
   spend: nullable(CardSpend),
   orders: Type.Array(CardOrder, { maxItems: 5, description: 'By paidAt, the latest first; cancelled ones too' }),
   ordersTotal: Type.Integer({ description: 'How many there are in all' }),
+  coupons: Type.Array(CardCoupon, { maxItems: 10 }),
+  couponsTotal: Type.Integer({ description: 'How many kinds there are in all' }),
   trail: CardTrail,
   planToday: nullable(
     Type.Object(
@@ -199,6 +219,18 @@ export const GroupCard = Type.Object({
   memberCount: nullable(Type.Integer({ description: 'Customers in it who are members of the brand' })),
   joinedLately: nullable(Type.Integer({ description: 'Customers who joined in the last 7 days' })),
   leftLately: nullable(Type.Integer({ description: 'Customers who left in the last 7 days' })),
+  sales: nullable(
+    Type.Object(
+      {
+        days: Type.Integer(),
+        netFen: fen('Net sales to those who are in the group now, wherever they bought'),
+        orderCount: Type.Integer(),
+        buyerCount: Type.Integer(),
+        isPart: Type.Boolean({ description: 'Of the orders that the asker may see, which need not be all' }),
+      },
+      { description: 'Of the last days; null where WeCom’s mirror has no such group' },
+    ),
+  ),
   members: Type.Array(GroupMember, {
     maxItems: 50,
     description: 'Colleagues first, then by joinedAt, the latest first',

@@ -6,11 +6,14 @@ import type { Caller } from '../auth/domain.ts'
 import { standingsOf } from '../attribution/service.ts'
 import { planInForce } from '../commissions/domain.ts'
 import { plansOf } from '../commissions/service.ts'
+import { couponsInHand } from '../coupons/service.ts'
 import { byKey, findCustomer, personOf, standingOf, viewsOf, type Customer } from '../customers/service.ts'
 import { contactOf, groupOf } from '../mirror/service.ts'
 import { readHistory, selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
+import { maySeePhones } from '../visibility/domain.ts'
+import { readVisibility } from '../visibility/service.ts'
 import { averageFen, maskedPhone, reasonOf, rolePay, thingsSeen } from './domain.ts'
-import { selectCategories, selectGroup, selectRecentOrders, selectSpend } from './queries.ts'
+import { selectCategories, selectGroup, selectRecentOrders, selectSalesTo, selectSpend } from './queries.ts'
 import type {
   CardChannel,
   CardMember,
@@ -25,9 +28,11 @@ import type {
 const ORDERS_SHOWN = 5
 const VIEWS_SHOWN = 10
 const TAGS_SHOWN = 20
+const COUPONS_SHOWN = 10
 const CATEGORIES_SHOWN = 3
 const TRAIL_DAYS = 30
 const MEMBERS_SHOWN = 50
+const SALES_DAYS = 30
 
 type MirroredGroup = NonNullable<Awaited<ReturnType<typeof groupOf>>>
 
@@ -73,10 +78,11 @@ export async function customerCard(
   const { externalUserid, now, vault } = options
   const { brandId } = caller
   const meId = personOf(caller).associateId
-  const [customer, plans, contact] = await Promise.all([
+  const [customer, plans, contact, visibility] = await Promise.all([
     findCustomer(db, caller, options),
     plansOf(db, brandId),
     contactOf(db, { brandId, userid: meId, externalUserid }),
+    readVisibility(db, brandId),
   ])
   const plan = planInForce(plans, now)
   const nobody: CustomerCard = {
@@ -91,6 +97,8 @@ export async function customerCard(
     spend: null,
     orders: [],
     ordersTotal: 0,
+    coupons: [],
+    couponsTotal: 0,
     trail: { state: 'no_consent', views: [] },
     planToday: plan && {
       sharer: rolePay(plan, 'sharer'),
@@ -103,23 +111,34 @@ export async function customerCard(
     ...nobody,
     relation: !customer.attributed ? 'unattributed' : customer.attributed.associateId === meId ? 'mine' : 'colleague',
     name: nobody.name ?? customer.record.name,
-    member: cardMember(customer, { meId, now, vault, friendTags: contact?.tags ?? [] }),
+    member: cardMember(customer, {
+      meId,
+      now,
+      vault,
+      friendTags: contact?.tags ?? [],
+      maySeePhones: maySeePhones(visibility, personOf(caller).role),
+    }),
   }
   if (customer.sight === 'reduced') return shared
 
   const { memberNos } = customer.person
-  const [orders, spend, favouriteCategories, views] = await Promise.all([
+  const [orders, spend, favouriteCategories, views, coupons] = await Promise.all([
     selectRecentOrders(db, { brandId, memberNos, limit: ORDERS_SHOWN }),
     selectSpend(db, { brandId, memberNos, now, zone: caller.zone }),
     selectCategories(db, { brandId, memberNos, now, zone: caller.zone, limit: CATEGORIES_SHOWN }),
     viewsOf(db, { brandId, customer, from: now - TRAIL_DAYS * DAY_MS }),
+    couponsInHand(db, { brandId, memberNos, now }),
   ])
   const things = thingsSeen(views ?? []).slice(0, VIEWS_SHOWN)
   const names = await namesOf(db, {
     brandId,
     now,
     meId,
-    associateIds: [...orders.flatMap(order => [order.sharer, order.closer]), ...things.map(thing => thing.associateId)],
+    associateIds: [
+      ...orders.flatMap(order => [order.sharer, order.closer]),
+      ...things.map(thing => thing.associateId),
+      ...coupons.map(coupon => coupon.sharer),
+    ],
     storeCodes: orders.map(order => order.sellingStore),
   })
   return {
@@ -147,6 +166,10 @@ export async function customerCard(
       closer: cardPerson(order.closer, names),
     })),
     ordersTotal: spend.ordersTotal,
+    coupons: coupons
+      .slice(0, COUPONS_SHOWN)
+      .map(({ sharer, ...coupon }) => ({ ...coupon, sharer: cardPerson(sharer, names) })),
+    couponsTotal: coupons.length,
     trail: {
       state: views === null ? 'no_consent' : 'shown',
       views: things.map(thing => ({
@@ -166,7 +189,13 @@ const pictureOf = (url: string | null): string | null => (url !== null && /^http
 /** The member of a card; what is not the asker's to see is null or empty. */
 function cardMember(
   { record, sight, attributed, homeStore, isHomeStoreOpening, associates, stores }: Customer,
-  { meId, now, vault, friendTags }: { meId: string; now: Instant; vault: Vault; friendTags: readonly string[] },
+  {
+    meId,
+    now,
+    vault,
+    friendTags,
+    maySeePhones,
+  }: { meId: string; now: Instant; vault: Vault; friendTags: readonly string[]; maySeePhones: boolean },
 ): CardMember {
   const names: Names = { meId, now, associates, stores }
   const owner = attributed && cardPerson(attributed.associateId, names)
@@ -191,6 +220,7 @@ function cardMember(
     memberNo: isFull ? record.memberNo : null,
     name: record.name,
     phoneMasked: isFull && record.phoneEncrypted !== null ? maskedPhone(vault.decrypt(record.phoneEncrypted)) : null,
+    mayShowPhone: isFull && record.phoneEncrypted !== null && maySeePhones,
     level: valueInForce(readHistory(record.levels), now),
     points: isFull ? record.points : null,
     balanceFen: isFull ? record.balanceFen : null,
@@ -248,6 +278,7 @@ export async function groupCard(db: Db, caller: Caller, options: { chatId: strin
     memberCount: null,
     joinedLately: null,
     leftLately: null,
+    sales: null,
     members: [],
   }
   const [told, mirrored] = await Promise.all([
@@ -284,6 +315,15 @@ export async function groupCard(db: Db, caller: Caller, options: { chatId: strin
       memberCount: mirrored.counts.members,
       joinedLately: mirrored.counts.joined,
       leftLately: mirrored.counts.left,
+      sales: {
+        days: SALES_DAYS,
+        ...(await selectSalesTo(db, {
+          scope,
+          buyers: mirrored.buyers,
+          span: { from: now - SALES_DAYS * DAY_MS, to: now + 1 },
+        })),
+        isPart: scope.reach !== 'brand',
+      },
       members: await groupMembers(db, { brandId, now, meId: me.associateId, members: mirrored.members }),
     }),
   }

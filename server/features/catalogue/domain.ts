@@ -1,5 +1,6 @@
 import type { Instant } from '../../lib/time.ts'
 import { sumFen, type Fen } from '../../lib/money.ts'
+import { cutToBytes } from '../../lib/text.ts'
 import {
   isAssociateRole,
   type Associate,
@@ -142,20 +143,6 @@ function whyNothing(decision: Decision, plan: Plan | null, associateId: string):
 const CARD_TITLE_BYTES = 64
 const LINK_TITLE_BYTES = 128
 const LINK_TEXT_BYTES = 512
-
-/** A text cut to so many UTF-8 bytes, never inside a character; what was cut is marked. */
-export function cutToBytes(text: string, bytesMax: number): string {
-  if (Buffer.byteLength(text) <= bytesMax) return text
-  const mark = '…'
-  let cut = ''
-  let left = bytesMax - Buffer.byteLength(mark)
-  for (const character of text) {
-    left -= Buffer.byteLength(character)
-    if (left < 0) break
-    cut += character
-  }
-  return cut + mark
-}
 
 /** WeCom opens a page of a mini program by its path with `.html` after it, before the query. */
 export function miniProgramPage(path: string): string {

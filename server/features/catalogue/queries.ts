@@ -76,6 +76,50 @@ export async function selectSendings(
     GROUP BY link.sku`
 }
 
+/** The same of targets of any kind. */
+export async function selectSendingsOfKinds(
+  db: Db,
+  options: Options & {
+    associateId: string
+    sentTo: { externalUserid: string } | { chatId: string }
+    targets: readonly { kind: string; ref: string }[]
+  },
+) {
+  const { brandId, associateId, sentTo, targets } = options
+  const isSentTo =
+    'externalUserid' in sentTo
+      ? db`l.sent_to_external_userid = ${sentTo.externalUserid}`
+      : db`l.sent_to_chat_id = ${sentTo.chatId}`
+  return await db<{ kind: string; ref: string; at: Instant }[]>`
+    WITH link AS MATERIALIZED (
+      SELECT l.link_code, l.target ->> 'kind' AS kind, l.target ->> 'ref' AS ref FROM share_links AS l
+      WHERE l.brand_id = ${brandId} AND l.associate_id = ${associateId} AND ${isSentTo}
+        AND (l.target ->> 'kind', l.target ->> 'ref') IN (
+          SELECT kind, ref FROM jsonb_to_recordset(${JSON.stringify(targets)}::text::jsonb) AS row (kind text, ref text))
+    )
+    SELECT link.kind, link.ref, max(t.at) AS at FROM link
+    JOIN touches AS t ON t.brand_id = ${brandId} AND t.link_code = link.link_code AND t.kind = 'sent'
+    GROUP BY link.kind, link.ref`
+}
+
+/** The skus of somebody's shelf, in his order. */
+export async function selectShelf(db: Db, { brandId, associateId }: Options & { associateId: string }) {
+  const [row] = await db<{ skus: string[] }[]>`
+    SELECT skus FROM shelves WHERE brand_id = ${brandId} AND associate_id = ${associateId}`
+  return row?.skus ?? []
+}
+
+export async function upsertShelf(
+  db: Db,
+  options: Options & { associateId: string; skus: readonly string[]; now: Instant },
+) {
+  const { brandId, associateId, skus, now } = options
+  await db`
+    INSERT INTO shelves (brand_id, associate_id, skus, changed_at)
+    VALUES (${brandId}, ${associateId}, ${skus as string[]}::text[], ${now})
+    ON CONFLICT (brand_id, associate_id) DO UPDATE SET skus = EXCLUDED.skus, changed_at = EXCLUDED.changed_at`
+}
+
 export async function selectShare(db: Db, { brandId, shareId }: Options & { shareId: string }) {
   const [row] = await db<{ linkCode: string; contentHash: Buffer }[]>`
     SELECT link_code AS "linkCode", content_hash AS "contentHash" FROM shares

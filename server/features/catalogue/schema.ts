@@ -93,12 +93,13 @@ export const ShareRequest = Type.Object(
     shareId: Type.String({ format: 'uuid' }),
     target: Type.Object(
       {
-        kind: Type.Enum(['product', 'enrol']),
+        kind: Type.Enum(['product', 'material', 'coupon', 'enrol']),
         ref: nullable(
           Type.String({
             maxLength: 256,
             format: 'text',
-            description: "The sku; null for enrol, which is the asker's store and code",
+            description:
+              "The sku, the materialId or the couponCode; null for enrol, which is the asker's store and code",
           }),
         ),
       },
@@ -154,3 +155,83 @@ export type Share = Static<typeof Share>
  */
 export const ShareSent = Type.Object({ linkCode: Type.String(), sentAt: instant() })
 export type ShareSent = Static<typeof ShareSent>
+
+// -------------------------------------------------------------------------------------------- library and shelf
+
+const Beside = {
+  externalUserid: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 128, format: 'text', description: 'The customer of the chat; or' }),
+  ),
+  chatId: Type.Optional(Type.String({ minLength: 1, maxLength: 128, format: 'text', description: 'the group.' })),
+}
+const MaterialKind = Type.Enum(['product', 'page', 'live', 'coupon', 'activity', 'article'])
+export type MaterialKind = Static<typeof MaterialKind>
+
+/** A material as an associate sees it. It is shared as `{ kind: 'material', ref: materialId }`. */
+export const LibraryItem = Type.Object({
+  materialId: Type.String(),
+  kind: MaterialKind,
+  title: Type.String(),
+  text: Type.String({ description: 'Copy text; may be empty' }),
+  pictures: Type.Array(Type.String(), { description: 'Addresses; of a product without any, the product’s own' }),
+  campaign: nullable(Type.String()),
+  category: nullable(Type.String()),
+  validTo: nullable(instant('First instant at which it is not shared any more')),
+  product: nullable(
+    Type.Object({
+      sku: Type.String(),
+      priceFen: Type.Integer({ minimum: 0 }),
+      listFen: nullable(Type.Integer()),
+      stock: nullable(Type.Integer()),
+    }),
+  ),
+  earn: nullable(EarnEstimate),
+  sentBeforeAt: nullable(instant('When the asker last sent it into this chat; null: never')),
+})
+export type LibraryItem = Static<typeof LibraryItem>
+
+/** GET /api/v1/me/materials: what the asker may share now, newest first. */
+export const LibraryQuery = Type.Object(
+  {
+    ...Beside,
+    q: Type.Optional(
+      Type.String({ maxLength: 64, format: 'text', description: 'In title, text, ref, campaign or category' }),
+    ),
+    campaign: Type.Optional(Type.String({ minLength: 1, maxLength: 64, format: 'text' })),
+    category: Type.Optional(Type.String({ minLength: 1, maxLength: 64, format: 'text' })),
+    kind: Type.Optional(MaterialKind),
+    cursor: Type.Optional(Type.String({ maxLength: 4096 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 50, description: '20 where absent' })),
+  },
+  { additionalProperties: false },
+)
+export type LibraryQuery = Static<typeof LibraryQuery>
+
+export const Library = Type.Object({
+  asOf: instant(),
+  campaigns: Type.Array(Type.String(), { description: 'To choose among, of all that the asker may share' }),
+  categories: Type.Array(Type.String()),
+  items: Type.Array(LibraryItem, { maxItems: 50 }),
+  nextCursor: nullable(Type.String()),
+})
+export type Library = Static<typeof Library>
+
+const SHELF_MAX = 100
+
+export const ShelfQuery = Type.Object(Beside, { additionalProperties: false })
+export type ShelfQuery = Static<typeof ShelfQuery>
+
+/** PUT /api/v1/me/shelf: the whole shelf anew; the last to say so wins. */
+export const ShelfBody = Type.Object(
+  {
+    skus: Type.Array(Type.String({ minLength: 1, maxLength: 256, format: 'text' }), {
+      maxItems: SHELF_MAX,
+      description: 'In the order in which they are shown; one named twice is there once',
+    }),
+  },
+  { additionalProperties: false },
+)
+export type ShelfBody = Static<typeof ShelfBody>
+
+export const Shelf = Type.Object({ asOf: instant(), items: Type.Array(CatalogueItem, { maxItems: SHELF_MAX }) })
+export type Shelf = Static<typeof Shelf>

@@ -10,7 +10,10 @@ import { selectBrand } from '../auth/service.ts'
 import type { Caller, Person } from '../auth/domain.ts'
 import { planInForce } from '../commissions/domain.ts'
 import { plansOf, preparePartitions, reachOf } from '../commissions/service.ts'
+import { couponTarget } from '../coupons/service.ts'
 import { findCustomer, personOf, viewsOf, type View } from '../customers/service.ts'
+import { targetOfMaterial } from '../materials/domain.ts'
+import { usableMaterial } from '../materials/service.ts'
 import { linkAddresses } from '../share-links/domain.ts'
 import { createLink, selectLinks, type LinkRow } from '../share-links/service.ts'
 import { selectStores } from '../stores/service.ts'
@@ -26,7 +29,8 @@ import {
 } from './queries.ts'
 import type { Catalogue, CatalogueItem, CatalogueQuery, Share, ShareRequest, ShareSent } from './schema.ts'
 
-export { sharePicture } from './picture.ts'
+export { libraryItems } from './library.ts'
+export { selectProducts } from './queries.ts'
 
 // ---------------------------------------------------------------------------------------------- catalogue
 
@@ -192,7 +196,7 @@ export async function shareTarget(
       link: {
         associateId: asker.associateId,
         storeCode: asker.storeCode,
-        target: await targetOf(tx, brandId, asker, request.target),
+        target: await targetOf(tx, brandId, asker, request.target, now),
         channel: request.channel,
         sentToExternalUserid:
           request.sentTo && 'externalUserid' in request.sentTo ? request.sentTo.externalUserid : null,
@@ -236,16 +240,36 @@ function ownId(associateId: string, id: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
 /** What a link to this leads to, as it is now: a link stays as it was made. @throws AppError share.unknown_target */
 async function targetOf(
   db: Db,
   brandId: number,
   asker: Person,
   target: ShareRequest['target'],
+  now: Instant,
 ): Promise<LinkRow['target']> {
   if (target.kind === 'enrol') {
     const brand = await selectBrand(db, { brandId })
     return { kind: 'enrol', ref: asker.storeCode ?? asker.associateId, title: `加入${brand?.name ?? ''}会员` }
+  }
+  if (target.kind === 'coupon') {
+    const { storeCode } = asker
+    const coupon =
+      target.ref === null ? null : await couponTarget(db, { brandId, couponCode: target.ref, storeCode, now })
+    if (!coupon) throw new AppError('share.unknown_target', 'There is no such coupon, or it is over.')
+    return coupon
+  }
+  if (target.kind === 'material') {
+    const { storeCode } = asker
+    const material =
+      target.ref === null || !UUID.test(target.ref)
+        ? null
+        : await usableMaterial(db, { brandId, materialId: target.ref, storeCode, now })
+    if (!material) throw new AppError('share.unknown_target', 'There is no such material that you may share now.')
+    const [product] = material.kind === 'product' ? await selectProducts(db, { brandId, skus: [material.ref] }) : []
+    return targetOfMaterial(material, product ?? null)
   }
   const [product] = target.ref === null ? [] : await selectProducts(db, { brandId, skus: [target.ref] })
   if (!product) throw new AppError('share.unknown_target', 'There is no such product.')

@@ -1,6 +1,7 @@
 import { canonicalJson } from '../../lib/items.ts'
+import { cutToBytes } from '../../lib/text.ts'
 import type { Instant } from '../../lib/time.ts'
-import { cutToBytes, miniProgramPage } from '../catalogue/domain.ts'
+import { miniProgramPage } from '../catalogue/domain.ts'
 
 /** What a code is to be in WeCom, and what a welcome says. No clock, no database. */
 

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Access } from '../../plugins/access.ts'
+import type { Caller } from '../auth/domain.ts'
+import type { WecomOf } from '../wecom/service.ts'
 import {
   CamePage,
   CodeBody,
@@ -26,9 +28,15 @@ import {
 
 export function channelCodeRoutes(
   app: FastifyInstance,
-  options: CodeDependencies & { access: Access; publicUrl: string; allowedRedirects: readonly string[] },
+  options: Omit<CodeDependencies, 'wecom'> & {
+    wecomOf: WecomOf
+    access: Access
+    publicUrl: string
+    allowedRedirects: readonly string[]
+  },
 ): void {
-  const { pool, access, now } = options
+  const { pool, access, wecomOf, now } = options
+  const of = ({ brandId }: Caller): CodeDependencies => ({ pool, wecom: wecomOf(brandId), now })
   const tags = ['channel codes']
   app.get(
     '/channel-codes',
@@ -55,7 +63,7 @@ export function channelCodeRoutes(
       },
     },
     async (request, reply) => {
-      const { isNew, code } = await createCode(options, request.caller, request.body as CodeBody)
+      const { isNew, code } = await createCode(of(request.caller), request.caller, request.body as CodeBody)
       return await reply.code(isNew ? 201 : 200).send(code)
     },
   )
@@ -96,7 +104,7 @@ export function channelCodeRoutes(
     },
     request => {
       const { codeId } = request.params as CodeParams
-      return changeCode(options, request.caller, { codeId, body: request.body as CodeChangeBody })
+      return changeCode(of(request.caller), request.caller, { codeId, body: request.body as CodeChangeBody })
     },
   )
   app.delete(
@@ -106,7 +114,7 @@ export function channelCodeRoutes(
       schema: { tags, summary: 'Take a code away; who came by it stays known', params: CodeParams },
     },
     async (request, reply) => {
-      await deleteCode(options, request.caller, request.params as CodeParams)
+      await deleteCode(of(request.caller), request.caller, request.params as CodeParams)
       return await reply.code(204).send()
     },
   )

@@ -1,6 +1,7 @@
 /** The door of the feature. */
 export { changeCode, createCode, deleteCode, listCame, listCodes, readCode, type CodeDependencies } from './codes.ts'
 export { channelHandlers, channelHealth } from './events.ts'
+export { selectMedia, upsertMedia } from './queries.ts'
 export { planCodes, tellOne, type Telling } from './telling.ts'
 export {
   changeWelcome,

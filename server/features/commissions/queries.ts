@@ -4,6 +4,7 @@ import { uuidv7 } from '../../lib/ids.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { BookingReason, OrderKey } from '../evidence/service.ts'
 import type { Scope } from '../auth/domain.ts'
+import { visibleOrders } from '../orders/sql.ts'
 import type { Entitlement } from './domain.ts'
 
 interface Options {
@@ -206,6 +207,9 @@ export interface DecidedRow extends OrderKey {
   netFen: number
   commissionFen: number
   relation: string | null
+  sharerLink: string | null
+  sharerTouch: string | null
+  netQuantity: number
   isUnattributed: boolean
   isUnplanned: boolean
   roles: Record<string, string | string[]>
@@ -229,11 +233,13 @@ function decidedRows(db: Db, rows: readonly (DecidedRow & Partial<NewOrderRow>)[
         ${column(row => (row.closers ? arrayText(row.closers) : null))}::text::text[],
         ${column(row => row.buyer)}::text::text[], ${column(row => row.isFirstOrder)}::text::boolean[],
         ${column(row => row.netFen)}::text::bigint[], ${column(row => row.commissionFen)}::text::bigint[],
-        ${column(row => row.relation)}::text::text[], ${column(row => row.isUnattributed)}::text::boolean[],
+        ${column(row => row.relation)}::text::text[], ${column(row => row.sharerLink)}::text::text[],
+        ${column(row => row.sharerTouch)}::text::text[], ${column(row => row.netQuantity)}::text::int[],
+        ${column(row => row.isUnattributed)}::text::boolean[],
         ${column(row => row.isUnplanned)}::text::boolean[], ${column(row => arrayText(row.associates))}::text::text[]),
       json_array_elements(${JSON.stringify(rows.map(row => row.roles))}::text::json)
     ) AS row (source, order_no, revision, closers, buyer, is_first_order, net_fen, commission_fen, relation,
-      is_unattributed, is_unplanned, associates, roles)`
+      sharer_link, sharer_touch, net_quantity, is_unattributed, is_unplanned, associates, roles)`
 }
 
 /** What was decided about orders, for lists and figures. Rows that say so already are left alone. */
@@ -241,13 +247,15 @@ export async function updateDecided(db: Db, { brandId, rows }: Options & { rows:
   if (rows.length === 0) return
   await db`
     UPDATE orders AS o SET buyer = row.buyer, is_first_order = row.is_first_order, net_fen = row.net_fen,
-      commission_fen = row.commission_fen, relation = row.relation, is_unattributed = row.is_unattributed,
+      commission_fen = row.commission_fen, relation = row.relation, sharer_link = row.sharer_link,
+      sharer_touch = row.sharer_touch, net_quantity = row.net_quantity, is_unattributed = row.is_unattributed,
       is_unplanned = row.is_unplanned, roles = row.roles::jsonb, associates = row.associates::text[]
     FROM ${decidedRows(db, rows)}
     WHERE o.brand_id = ${brandId} AND o.source = row.source AND o.order_no = row.order_no
-      AND (o.buyer, o.is_first_order, o.net_fen, o.commission_fen, o.relation, o.is_unattributed, o.is_unplanned, o.roles,
-        o.associates) IS DISTINCT FROM (row.buyer, row.is_first_order, row.net_fen, row.commission_fen, row.relation,
-        row.is_unattributed, row.is_unplanned, row.roles::jsonb, row.associates::text[])`
+      AND (o.buyer, o.is_first_order, o.net_fen, o.commission_fen, o.relation, o.sharer_link, o.sharer_touch,
+        o.net_quantity, o.is_unattributed, o.is_unplanned, o.roles, o.associates) IS DISTINCT FROM (row.buyer,
+        row.is_first_order, row.net_fen, row.commission_fen, row.relation, row.sharer_link, row.sharer_touch,
+        row.net_quantity, row.is_unattributed, row.is_unplanned, row.roles::jsonb, row.associates::text[])`
 }
 
 /**
@@ -260,11 +268,11 @@ export async function insertDecided(db: Db, options: Options & { rows: readonly 
   await db`
     INSERT INTO orders (brand_id, source, order_no, revision, channel, paid_at, cancelled, selling_store, unionid, openid,
       external_userid, visitor_id, phone_hash, share_code, closers, buyer, is_first_order, net_fen, commission_fen,
-      relation, is_unattributed, is_unplanned, roles, associates, received_at)
+      relation, sharer_link, sharer_touch, net_quantity, is_unattributed, is_unplanned, roles, associates, received_at)
     SELECT r.brand_id, r.source, r.order_no, r.revision, r.channel, r.paid_at, r.cancelled, r.selling_store, r.unionid,
       r.openid, r.external_userid, r.visitor_id, r.phone_hash, r.share_code, row.closers::text[], row.buyer,
-      row.is_first_order, row.net_fen, row.commission_fen, row.relation, row.is_unattributed, row.is_unplanned,
-      row.roles::jsonb, row.associates::text[], ${now}
+      row.is_first_order, row.net_fen, row.commission_fen, row.relation, row.sharer_link, row.sharer_touch,
+      row.net_quantity, row.is_unattributed, row.is_unplanned, row.roles::jsonb, row.associates::text[], ${now}
     FROM ${decidedRows(db, rows)}
     JOIN order_revisions AS r ON r.brand_id = ${brandId} AND r.source = row.source AND r.order_no = row.order_no
       AND r.revision = row.revision`
@@ -553,14 +561,6 @@ export async function selectOrdersPaid(
 }
 
 // -------------------------------------------------------------------------------------------------- lists
-
-/** Which orders somebody may see: a part of every statement that lists them. */
-function visibleOrders(db: Db, scope: Scope) {
-  if (scope.reach === 'brand') return db`true`
-  if (scope.reach === 'self') return db`o.associates @> ARRAY[${scope.associateId}]`
-  const storeCodes = scope.storeCodes as string[]
-  return db`(o.selling_store = ANY (${storeCodes}::text[]) OR o.roles ->> 'home_store' = ANY (${storeCodes}::text[]))`
-}
 
 /** What of an order's commission somebody may see: others' pay is theirs. */
 function visibleCommission(db: Db, scope: Scope) {

@@ -8,6 +8,8 @@ import { insertActivity } from '../activity/service.ts'
 import { loadEvidence, orderKeyText, type LoadedOrder } from '../attribution/service.ts'
 import type { Scope } from '../auth/domain.ts'
 import type { OrderEvidence, Override } from '../attribution/domain.ts'
+import { isFresh } from '../messages/domain.ts'
+import { noteMessages, type Note } from '../messages/service.ts'
 import {
   insertBindingMarks,
   insertMarks,
@@ -247,9 +249,11 @@ export async function reconcile(
     told?: readonly ToldOrder[]
     reason: BookingReason
     now: Instant
+    /** They come by an import: nobody is told of them as of sales. */
+    isImported?: boolean
   },
 ): Promise<void> {
-  const { brandId, told = [], reason, now } = options
+  const { brandId, told = [], reason, now, isImported = false } = options
   const locked = await lockOrdersForBooking(tx, { brandId, orders: options.orders })
   if (locked.length + told.length === 0) return
   const orders = locked.map(({ source, orderNo }) => ({ source, orderNo }))
@@ -287,7 +291,26 @@ export async function reconcile(
       now,
     }),
     insertBindingMarks(tx, { brandId, marks: bindingMarksOf(locked, decided, reason), now }),
+    noteMessages(tx, { brandId, now, notes: salesOf(loaded.orders, decided, now), isImported }),
   ])
+}
+
+/** What those are told whose sale it is, where it is a new one. */
+function salesOf(orders: readonly LoadedOrder[], decided: readonly DecidedRow[], now: Instant): Note[] {
+  const sold = new Map<string, Instant>()
+  for (const { evidence } of orders) {
+    const { order } = evidence
+    if (isFresh({ at: order.paidAt }, now) && !order.cancelled) sold.set(orderKeyText(order), order.paidAt)
+  }
+  if (sold.size === 0) return []
+  return decided.flatMap(({ source, orderNo, associates }) => {
+    const at = sold.get(orderKeyText({ source, orderNo }))
+    if (at === undefined) return []
+    const occasion = JSON.stringify([source, orderNo])
+    return associates.map((associateId): Note => {
+      return { kind: 'sold', associateId, occasion, at, details: { source, orderNo } }
+    })
+  })
 }
 
 /** By order: what is booked for it, and, where it has no row yet, what was told. */
@@ -417,12 +440,18 @@ export function summaryOf(
   const associates = [holdings.sharer, holdings.attributed, holdings.opener, holdings.inviter]
     .map(holding => holding.holder)
     .filter(holder => holder !== null)
+  // Put there by hand he is the sharer, and no share won.
+  const hasWon = holdings.sharer.because === 'touch' || holdings.sharer.because === 'share_code'
+  const won = hasWon ? attribution.candidates.find(candidate => candidate.outcome === 'won') : undefined
   return {
     buyer: attribution.buyer?.memberNo ?? null,
     isFirstOrder: attribution.isFirstOrder === null ? null : attribution.isFirstOrder && !isCancelled,
     netFen: decision.netFen,
     commissionFen: decision.entitlements.reduce((sum, entry) => sum + entry.amountFen, 0),
     relation: decision.relation,
+    sharerLink: won?.linkCode ?? null,
+    sharerTouch: won?.touchId ?? null,
+    netQuantity: decision.lines.reduce((sum, line) => sum + line.netQuantity, 0),
     isUnattributed:
       (channel === 'in_store' && closers.length === 0) ||
       (attribution.buyer !== null && holdings.sharer.holder === null && holdings.attributed.holder === null),

@@ -1,5 +1,4 @@
 import type { Bps, Fen } from '../../lib/money.ts'
-import { dayOf, instantOfLocal, type Instant } from '../../lib/time.ts'
 
 /** What a store's community comes to: rules over plain values. */
 
@@ -118,39 +117,6 @@ export function medianOf(region: readonly Figures[], { isOpen }: { isOpen: boole
     ...(Object.fromEntries(FIGURES.map(name => [name, median(name)])) as Record<keyof Figures, number | null>),
   }
 }
-
-// ------------------------------------------------------------------------------------------- the calendar
-
-const DAY = /^(\d{4})-(\d\d)-(\d\d)$/
-
-/** The first instant of a day in a zone; null for what is no day. */
-export function startOfDay(day: string, zone: string): Instant | null {
-  const match = DAY.exec(day)
-  if (!match) return null
-  const [year, month, date] = match.slice(1).map(Number) as [number, number, number]
-  const local = new Date(Date.UTC(2000, month - 1, date))
-  local.setUTCFullYear(year, month - 1, date)
-  if (local.getUTCMonth() !== month - 1 || local.getUTCDate() !== date || year < 1) return null
-  return instantOfLocal(local.getTime(), zone)
-}
-
-/** The day that many days after it, or before. */
-export function addDays(day: string, days: number): string {
-  const [year, month, date] = day.split('-').map(Number) as [number, number, number]
-  return new Date(Date.UTC(year, month - 1, date + days)).toISOString().slice(0, 10)
-}
-
-/** Every day of the calendar that a span has a part of. */
-export function daysOf({ from, to }: { from: Instant; to: Instant }, zone: string): string[] {
-  const last = dayOf(to - 1, zone)
-  const days: string[] = []
-  for (let day = dayOf(from, zone); day <= last; day = addDays(day, 1)) days.push(day)
-  return days
-}
-
-/** Those of them that are in it as a whole. */
-export const wholeDaysOf = (span: { from: Instant; to: Instant }, zone: string): string[] =>
-  daysOf(span, zone).filter(day => startOfDay(day, zone)! >= span.from && startOfDay(addDays(day, 1), zone)! <= span.to)
 
 /** What WeCom counted on a day before the mirror began, or did not say. */
 export interface CountedDay {

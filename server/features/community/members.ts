@@ -1,4 +1,5 @@
 import type { Db } from '../../database.ts'
+import type { Span } from '../../lib/calendar.ts'
 import type { Scope } from '../auth/domain.ts'
 import {
   selectIdsOf,
@@ -6,7 +7,6 @@ import {
   selectOwnersOf,
   selectWhoBought,
   selectWhoTouched,
-  type Span,
   type StoreMember,
 } from './queries.ts'
 

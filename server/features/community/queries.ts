@@ -1,12 +1,9 @@
 import type { Db } from '../../database.ts'
+import type { Span } from '../../lib/calendar.ts'
 import { DAY_MS, formatInstant, type Instant } from '../../lib/time.ts'
 import type { DatedEntry } from '../../../drizzle/schema/stores.ts'
 import type { Scope } from '../auth/domain.ts'
-
-export interface Span {
-  from: Instant
-  to: Instant
-}
+import { isCounted, isPaidWithin, visibleOrders } from '../orders/sql.ts'
 
 /** Of these stores. */
 interface OfStores {
@@ -95,21 +92,6 @@ export async function selectStoreMembers(db: Db, { brandId, storeCodes, at }: Of
       ORDER BY candidate.buyer, a.from_at DESC NULLS LAST, a.member_no DESC NULLS LAST
     )
     SELECT buyer, "storeCode" FROM home WHERE "storeCode" = ANY (${list(db, storeCodes)})`
-}
-
-/** Orders that count: uncancelled, with net above 0. */
-const isCounted = (db: Db, brandId: number) =>
-  db`o.brand_id = ${brandId} AND o.revision IS NOT NULL AND NOT o.cancelled AND o.net_fen > 0`
-
-const isPaidWithin = (db: Db, { from, to }: Span) =>
-  db`o.paid_at >= ${instant(db, from)} AND o.paid_at < ${instant(db, to)}`
-
-/** The orders that the asker may see, as the list of orders has them. */
-function visibleOrders(db: Db, scope: Scope) {
-  if (scope.reach === 'brand') return db`true`
-  if (scope.reach === 'self') return db`false`
-  const own = list(db, scope.storeCodes)
-  return db`(o.selling_store = ANY (${own}) OR o.roles ->> 'home_store' = ANY (${own}))`
 }
 
 /** Those of these persons who bought something in a span. */

@@ -1,25 +1,15 @@
 import type { Db, Pool } from '../../database.ts'
 import { AppError } from '../../errors.ts'
+import { addDays, daysOf, readSpan, wholeDaysOf, type Span } from '../../lib/calendar.ts'
 import { valueInForce } from '../../lib/dated.ts'
 import { sumFen } from '../../lib/money.ts'
 import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
 import { inPages, type SheetFormat, type Table } from '../../lib/sheets.ts'
-import { boundInstant, DAY_MS, dayOf, formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import { boundInstant, DAY_MS, dayOf, formatInstant, type Instant } from '../../lib/time.ts'
 import { insertActivity } from '../activity/service.ts'
 import type { Caller, Scope } from '../auth/domain.ts'
 import { readHistory } from '../stores/service.ts'
-import {
-  ACTIVE_DAYS,
-  addDays,
-  daysOf,
-  groupLeftOf,
-  medianOf,
-  ratioBps,
-  startOfDay,
-  wholeDaysOf,
-  type DayFigures,
-  type Figures,
-} from './domain.ts'
+import { ACTIVE_DAYS, groupLeftOf, medianOf, ratioBps, type DayFigures, type Figures } from './domain.ts'
 import { countActive, countBy } from './members.ts'
 import {
   selectAllStores,
@@ -36,7 +26,6 @@ import {
   selectStoreMembers,
   selectStorePage,
   type CommunityStore,
-  type Span,
 } from './queries.ts'
 import type { Community, CommunityItem, CommunityListQuery, CommunityPage, CommunityQuery } from './schema.ts'
 
@@ -47,9 +36,6 @@ interface Asked {
   caller: Caller
   now: Instant
 }
-
-const SPAN_DAYS = 30
-const SPAN_DAYS_MAX = 366
 
 /** Stores' communities, by store code. @throws AppError not_found for whom there is none, invalid_query, malformed_cursor */
 export async function listCommunities(
@@ -188,22 +174,11 @@ function checkHasCommunity(scope: Scope): void {
 
 /** @throws AppError invalid_query */
 function spanOf(query: { from?: string; to?: string }, zone: string, now: Instant): Span {
-  const read = (path: 'from' | 'to'): Instant | null => {
-    const text = query[path]
-    if (text === undefined) return null
-    const at = parseInstant(text) ?? startOfDay(text, zone)
-    if (at === null) throw invalid(path, 'It must be RFC 3339 with offset, or YYYY-MM-DD.')
-    return at
-  }
-  const to = read('to') ?? startOfDay(addDays(dayOf(now, zone), 1), zone)!
-  const from = read('from') ?? startOfDay(addDays(dayOf(to - 1, zone), 1 - SPAN_DAYS), zone)!
-  if (from >= to) throw invalid('to', 'It must be after from.')
-  if (to - from > (SPAN_DAYS_MAX + 1) * DAY_MS) throw invalid('from', `At most ${SPAN_DAYS_MAX} days.`)
-  return { from, to }
+  const span = readSpan(query, zone, now)
+  if ('from' in span) return span
+  const { path, message } = span
+  throw new AppError('invalid_query', `${path}: ${message}`, [{ path, code: 'invalid_value', message }])
 }
-
-const invalid = (path: string, message: string) =>
-  new AppError('invalid_query', `${path}: ${message}`, [{ path, code: 'invalid_value', message }])
 
 const spanBefore = ({ from, to }: Span): Span => ({ from: boundInstant(from - (to - from)), to: from })
 

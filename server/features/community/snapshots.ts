@@ -1,6 +1,7 @@
 import type { Db, Pool } from '../../database.ts'
+import { addDays, daysOf, startOfDay } from '../../lib/calendar.ts'
 import { DAY_MS, dayOf, type Instant } from '../../lib/time.ts'
-import { ACTIVE_DAYS, addDays, daysOf, startOfDay } from './domain.ts'
+import { ACTIVE_DAYS } from './domain.ts'
 import { countActive, countBy } from './members.ts'
 import {
   insertDays,

@@ -1,7 +1,8 @@
 import { transact, type Pool } from '../../database.ts'
+import { addDays, daysOf, startOfDay } from '../../lib/calendar.ts'
 import { dayOf, MINUTE_MS, type Instant } from '../../lib/time.ts'
 import { isPassing, WecomError, type Answer, type Wecom } from '../wecom/service.ts'
-import { addDays, daysOf, startOfDay } from './domain.ts'
+
 import {
   insertFills,
   selectFollowersOf,

@@ -30,6 +30,8 @@ export interface Customer {
   homeStore: string | null
   /** No home store was assigned: the opening store stands in. */
   isHomeStoreOpening: boolean
+  /** From when he was assigned to it; null where he was not. */
+  homeStoreSince: Instant | null
   /** Everybody and every store named above, by key. */
   associates: ReadonlyMap<string, AssociateRow>
   stores: ReadonlyMap<string, StoreRow>
@@ -52,7 +54,7 @@ export async function findCustomer(
   caller: Caller,
   options: { externalUserid: string; now: Instant },
 ): Promise<Customer | null> {
-  const { brandId, scope } = caller
+  const { brandId } = caller
   const { externalUserid, now } = options
   const asker = personOf(caller)
   const [found, isContact, isOwnFriend] = await Promise.all([
@@ -62,8 +64,46 @@ export async function findCustomer(
   ])
   // A contact that was taken from whom it had been linked to stands for nobody.
   const person = found?.memberNo === contactOwnNumber(externalUserid) ? null : found
-  const record = person && (await selectCustomerRecord(db, { brandId, memberNo: person.memberNo }))
-  if (!person || !record) return null
+  return person && (await seenBy(db, caller, { person, isContact: isContact || isOwnFriend, now }))
+}
+
+/**
+ * The member of a number, also of one that was merged; for a person or for a key that reads.
+ *
+ * @returns null where there is none, and where he is hidden from the asker
+ */
+export async function findMember(
+  db: Db,
+  caller: Caller,
+  options: { memberNo: string; now: Instant },
+): Promise<Customer | null> {
+  const { brandId } = caller
+  const { memberNo, now } = options
+  const person = await recognise(db, { brandId, memberNo, visitorIds: {} })
+  if (!person) return null
+  const associateId = caller.person?.associateId
+  const contacts = person.ids.filter(id => id.kind === 'external_userid').map(id => id.value)
+  const isContact =
+    associateId !== undefined &&
+    (
+      await Promise.all(
+        contacts.flatMap(externalUserid => [
+          selectIsContact(db, { brandId, associateId, externalUserid }),
+          isFriend(db, { brandId, userid: associateId, externalUserid }),
+        ]),
+      )
+    ).includes(true)
+  return await seenBy(db, caller, { person, isContact, now })
+}
+
+/** Somebody known, as the asker may see him; null where he may not, or where no record of him is kept. */
+async function seenBy(
+  db: Db,
+  { brandId, scope, person: asker }: Caller,
+  { person, isContact, now }: { person: KnownPerson; isContact: boolean; now: Instant },
+): Promise<Customer | null> {
+  const record = await selectCustomerRecord(db, { brandId, memberNo: person.memberNo })
+  if (!record) return null
 
   const assigned = assignmentInForce(person.assignments, 'attributedAssociate', now)
   const assignedHome = assignmentInForce(person.assignments, 'homeStore', now)
@@ -71,7 +111,7 @@ export async function findCustomer(
   const associates = byKey(
     await selectAssociates(db, {
       brandId,
-      associateIds: [asker.associateId, assigned?.value, record.openingAssociate].filter(id => id != null),
+      associateIds: [asker?.associateId, assigned?.value, record.openingAssociate].filter(id => id != null),
     }),
     row => row.associateId,
   )
@@ -83,10 +123,10 @@ export async function findCustomer(
           [
             homeStore,
             record.openingStore,
-            asker.storeCode,
+            asker?.storeCode,
             ...(scope.reach === 'stores' ? scope.storeCodes : []),
             ...[...associates.values()].map(associate => associate.storeCode),
-          ].filter(code => code !== null),
+          ].filter(code => code != null),
         ),
       ],
     }),
@@ -100,15 +140,15 @@ export async function findCustomer(
   const sight = sightOf(
     {
       scope,
-      associateId: asker.associateId,
-      stores: [asker.storeCode, ...(scope.reach === 'stores' ? scope.storeCodes : [])]
+      associateId: asker?.associateId ?? '',
+      stores: [asker?.storeCode, ...(scope.reach === 'stores' ? scope.storeCodes : [])]
         .map(houseStore)
         .filter(store => store !== null),
     },
     {
       attributedAssociate: assigned?.value ?? null,
       openingAssociate: record.openingAssociate,
-      isContactOfAsker: isContact || isOwnFriend,
+      isContactOfAsker: isContact,
       attributedStore: houseStore(attributedRow?.storeCode),
       homeStore: houseStore(homeStore),
       openingStore: houseStore(record.openingStore),
@@ -125,6 +165,7 @@ export async function findCustomer(
         : null,
     homeStore,
     isHomeStoreOpening: homeStore !== null && assignedHome?.value == null,
+    homeStoreSince: assignedHome?.value == null ? null : assignedHome.from,
     associates,
     stores,
   }

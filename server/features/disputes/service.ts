@@ -9,6 +9,7 @@ import type { Caller } from '../auth/domain.ts'
 import { changesBy, overrideRoles, transactBooking, type Part } from '../commissions/by-hand/service.ts'
 import { areVisible, decideOrder, isOrderVisible, visiblePayees, type DecidedOrder } from '../commissions/service.ts'
 import type { OrderKey } from '../evidence/service.ts'
+import { noteMessages } from '../messages/service.ts'
 import { insertNotices } from '../notices/service.ts'
 import { lockKnownOrder } from '../orders/service.ts'
 import { selectAssociates, type AssociateRow } from '../stores/service.ts'
@@ -335,6 +336,18 @@ async function tellBothSides(
       }),
     ],
   })
+  const note = (to: string, changeFen: number) => ({
+    kind: 'dispute_decided' as const,
+    associateId: to,
+    occasion: disputeId,
+    at: now,
+    details: { outcome, orderNo, isFiler: to === associateId, changeFen },
+  })
+  const notes = [
+    note(associateId, own?.amountFen ?? 0),
+    ...others.map(other => note(other.associateId, other.amountFen)),
+  ]
+  await noteMessages(tx, { brandId, now, notes })
 }
 
 /**

@@ -1,4 +1,6 @@
+import { daysOf, type Span } from '../../lib/calendar.ts'
 import { sumFen, type Fen } from '../../lib/money.ts'
+import { compareBytes } from '../../lib/text.ts'
 import {
   DAY_MS,
   dayOf,
@@ -7,6 +9,7 @@ import {
   monthOf,
   monthStart,
   nextMonth,
+  parseInstant,
   type Instant,
 } from '../../lib/time.ts'
 import {
@@ -46,6 +49,20 @@ export function monthsEnded(from: Instant, to: Instant, now: Instant, zone: stri
     if (end - 1 >= from && end - 1 < to && end <= now) months.push({ month, at: end - 1 })
   }
   return months
+}
+
+/** Every day of a span with what was earned on it: of the orders paid then, and of what is dated then. */
+export function earnedByDay(
+  span: Span,
+  zone: string,
+  orders: readonly { day: string; amountFen: Fen }[],
+  extras: readonly { at: string; amountFen: Fen }[],
+): { day: string; commissionFen: Fen }[] {
+  const earned = new Map(daysOf(span, zone).map(day => [day, 0]))
+  const add = (day: string, fen: Fen) => earned.set(day, (earned.get(day) ?? 0) + fen)
+  for (const { day, amountFen } of orders) add(day, amountFen)
+  for (const { at, amountFen } of extras) add(dayOf(parseInstant(at)!, zone), amountFen)
+  return [...earned].map(([day, commissionFen]) => ({ day, commissionFen }))
 }
 
 // -------------------------------------------------------------------------------------------------- states
@@ -185,4 +202,9 @@ export function refundsOf({ order, refunds }: OrderEvidence): { refundedAt: Inst
     }))
     .filter(refund => refund.refundFen > 0)
     .sort((a, b) => a.refundedAt - b.refundedAt)
+}
+
+/** By credited sales, the greatest first; then by associateId, by its bytes. */
+export function rankBySales<Row extends { associateId: string; creditedFen: Fen }>(rows: readonly Row[]): Row[] {
+  return [...rows].sort((a, b) => b.creditedFen - a.creditedFen || compareBytes(a.associateId, b.associateId))
 }

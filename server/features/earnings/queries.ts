@@ -100,6 +100,18 @@ export async function selectBookedSums(db: Db, span: Span & { now: Instant }): P
   return row!
 }
 
+/** The same by the day on which the orders were paid. */
+export async function selectBookedDays(db: Db, span: Span & { zone: string }) {
+  const { brandId, associateId, from, to, zone } = span
+  return await db<{ day: string; amountFen: number }[]>`
+    SELECT to_char(o.paid_at AT TIME ZONE ${zone}::text, 'YYYY-MM-DD') AS day, sum(l.amount_fen)::bigint AS "amountFen"
+    FROM ledger_rows AS l
+    JOIN orders AS o ON o.brand_id = ${brandId} AND o.source = l.source AND o.order_no = l.order_no
+    WHERE l.brand_id = ${brandId} AND l.payee_kind = 'associate' AND l.payee = ${associateId}
+      AND l.subject = 'order_line' AND o.paid_at >= ${from} AND o.paid_at < ${to}
+    GROUP BY 1`
+}
+
 export interface ExtraRow {
   subject: 'bonus' | 'event' | 'adjustment'
   month: string | null
@@ -111,19 +123,28 @@ export interface ExtraRow {
   amountFen: number
 }
 
-/** What is booked beside orders: bonuses of these months, events and adjustments by when they were booked. */
+/**
+ * What is booked beside orders: bonuses of these months, events by when they were, adjustments by when they were booked. An
+ * event of which nothing is owed any more has its rows where they were booked: what was settled of it is still to come back.
+ */
 export async function selectExtras(db: Db, options: Span & { months: readonly string[] }) {
   const { brandId, associateId, from, to, months } = options
   return await db<ExtraRow[]>`
     SELECT subject, month, subject_key AS "subjectKey", at, available_at AS "availableAt", settled AS "isSettled",
       sum(amount_fen)::bigint AS "amountFen"
     FROM (
-      SELECT l.subject, l.month, l.subject_key, CASE WHEN l.subject <> 'bonus' THEN l.booked_at END AS at, l.available_at,
+      SELECT l.subject, l.month, l.subject_key, CASE WHEN l.subject <> 'bonus' THEN own.at END AS at, l.available_at,
         l.amount_fen, ${isSettled(db, brandId)} AS settled
       FROM ledger_rows AS l
+      CROSS JOIN LATERAL (
+        SELECT COALESCE((
+          SELECT min(e.at) FROM reward_entitlements AS e
+          WHERE l.subject = 'event' AND e.brand_id = ${brandId} AND e.subject_key = l.subject_key
+            AND e.payee_kind = l.payee_kind AND e.payee = l.payee), l.booked_at) AS at
+      ) AS own
       WHERE l.brand_id = ${brandId} AND l.payee_kind = 'associate' AND l.payee = ${associateId} AND (
         (l.subject = 'bonus' AND l.month = ANY (${months as string[]}::text[]))
-        OR (l.subject IN ('event', 'adjustment') AND l.booked_at >= ${from} AND l.booked_at < ${to}))
+        OR (l.subject IN ('event', 'adjustment') AND own.at >= ${from} AND own.at < ${to}))
     ) AS row
     GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY at DESC NULLS FIRST, subject, month DESC, subject_key`
 }
@@ -214,4 +235,14 @@ export async function selectMemberNames(
   return await db<{ memberNo: string; name: string | null }[]>`
     SELECT member_no AS "memberNo", name FROM members
     WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos as string[]}::text[])`
+}
+
+/** Who sells in a store. */
+export async function selectStoreTeam(db: Db, { brandId, storeCode }: { brandId: number; storeCode: string }) {
+  return await db<
+    { associateId: string; name: string; employments: { activeFrom: string; activeTo: string | null }[] }[]
+  >`
+    SELECT associate_id AS "associateId", name, employments FROM associates
+    WHERE brand_id = ${brandId} AND store_code = ${storeCode} AND role IN ('associate', 'manager')
+    ORDER BY associate_id`
 }

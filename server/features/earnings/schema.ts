@@ -223,13 +223,37 @@ export const EarningsTier = Type.Object({
 })
 export type EarningsTier = Static<typeof EarningsTier>
 
+/** Places in the asker's store by credited sales of the span, then by associateId. */
+export const EarningsRank = Type.Object({
+  place: Type.Integer({ minimum: 1 }),
+  of: Type.Integer({ minimum: 1 }),
+  team: Type.Array(
+    Type.Object({
+      place: Type.Integer({ minimum: 1 }),
+      name: Type.String(),
+      creditedFen: Type.Integer(),
+      isMe: Type.Boolean(),
+    }),
+    { maxItems: 50, description: 'The first of them; empty where the brand shows each his own place alone' },
+  ),
+})
+export type EarningsRank = Static<typeof EarningsRank>
+
 export const Earnings = Type.Object({
   asOf: instant(),
   span: EarningsSpan,
   from: instant('Inclusive'),
   to: instant('Exclusive: the end of the day, week or month'),
   figures: EarningsFigures,
+  days: Type.Array(
+    Type.Object({
+      day: Type.String({ description: 'YYYY-MM-DD' }),
+      commissionFen: Type.Integer({ description: 'Of orders paid on it, and of extras dated on it' }),
+    }),
+    { maxItems: 31, description: 'Every day of a week or month; empty for today. Their sum is commissionFen' },
+  ),
   tier: nullable(EarningsTier),
+  rank: nullable(EarningsRank),
   orders: Type.Array(EarnedOrder, { maxItems: 50, description: 'By (paidAt, source, orderNo), the latest first' }),
   ordersTotal: Type.Integer(),
   extras: Type.Array(EarnedExtra, { maxItems: 50 }),

@@ -5,21 +5,26 @@ import { decodeCursor, pageOf } from '../../lib/paging.ts'
 import { DAY_MS, formatInstant, monthOf, monthStart, nextMonth, type Instant } from '../../lib/time.ts'
 import type { AssociateRole, Candidate, TouchKind } from '../attribution/domain.ts'
 import { loadEvidence, orderKeyText } from '../attribution/service.ts'
+import { creditedSalesOf } from '../attainment/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { decideMonths } from '../commissions/bonuses/service.ts'
 import { decide, owedTo, planInForce, type Decision, type Plan } from '../commissions/domain.ts'
 import { plansOf, reachOf } from '../commissions/service.ts'
 import { byKey, personOf } from '../customers/service.ts'
+import { worksAt } from '../handovers/domain.ts'
 import type { OrderKey } from '../evidence/service.ts'
 import { selectLinks, type LinkRow } from '../share-links/service.ts'
 import { selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
+import { readVisibility } from '../visibility/service.ts'
 import type { OrderEvidence } from '../attribution/domain.ts'
 import {
+  earnedByDay,
   leastFar,
   linesOf,
   losersOf,
   monthsEnded,
   othersHolding,
+  rankBySales,
   refundsOf,
   rolesHeldBy,
   spanAround,
@@ -32,6 +37,7 @@ import {
 import {
   countEarnedOrders,
   selectAssignmentReasons,
+  selectBookedDays,
   selectBookedOf,
   selectBookedSums,
   selectCredited,
@@ -39,6 +45,7 @@ import {
   selectExtras,
   selectMemberNames,
   selectOverrideReasons,
+  selectStoreTeam,
   type ExtraRow,
 } from './queries.ts'
 import type {
@@ -47,6 +54,7 @@ import type {
   Earnings,
   EarningsFigures,
   EarningsQuery,
+  EarningsRank,
   EarningsTier,
   HeldRole,
   RoleGround,
@@ -81,13 +89,15 @@ export async function readEarnings(
   const span = { brandId, associateId, from, to }
   const ended = monthsEnded(from, to, now, zone)
   const plans = await plansOf(db, brandId)
-  const [credited, sums, extraRows, ordersTotal, orders, tier] = await Promise.all([
+  const [credited, sums, dayRows, extraRows, ordersTotal, orders, tier, rank] = await Promise.all([
     selectCredited(db, span),
     selectBookedSums(db, { ...span, now }),
+    query.span === 'today' ? [] : selectBookedDays(db, { ...span, zone }),
     selectExtras(db, { ...span, months: ended.map(({ month }) => month) }),
     countEarnedOrders(db, span),
     selectEarnedOrders(db, { ...span, after, limit: limit + 1 }),
     query.span === 'month' ? tierOf(db, { brandId, zone, associateId, plans, month: monthOf(now, zone) }) : null,
+    rankOf(db, { caller, from, to, now }),
   ])
   const page = pageOf(
     orders,
@@ -95,17 +105,56 @@ export async function readEarnings(
     order => [formatInstant(order.paidAt), order.source, order.orderNo],
     ({ source, orderNo }) => ({ source, orderNo }),
   )
+  const extras = extrasOf(extraRows, ended, now)
   return {
     asOf: formatInstant(now),
     span: query.span,
     from: formatInstant(from),
     to: formatInstant(to),
     figures: figuresOf(credited, sums, extraRows, now),
+    days: query.span === 'today' ? [] : earnedByDay({ from, to }, zone, dayRows, extras),
     tier,
+    rank,
     orders: await explainOrders(db, { brandId, associateId, plans, orders: page.items, now }),
     ordersTotal,
-    extras: extrasOf(extraRows, ended, now).slice(0, EXTRAS_SHOWN),
+    extras: extras.slice(0, EXTRAS_SHOWN),
     nextCursor: page.nextCursor,
+  }
+}
+
+const TEAM_SHOWN = 50
+
+/** The asker's place among those who work in his store, where the brand shows it. */
+async function rankOf(
+  db: Db,
+  { caller, from, to, now }: { caller: Caller; from: Instant; to: Instant; now: Instant },
+): Promise<EarningsRank | null> {
+  const { brandId } = caller
+  const { associateId, storeCode } = personOf(caller)
+  const { ranks } = await readVisibility(db, brandId)
+  if (ranks === 'hidden' || storeCode === null) return null
+  const team = (await selectStoreTeam(db, { brandId, storeCode })).filter(one => worksAt(one.employments, now))
+  if (!team.some(one => one.associateId === associateId)) return null
+  const credited = await creditedSalesOf(db, {
+    // Of all that they sold, whoever asks: a place among them is no figure of theirs.
+    scope: { brandId, reach: 'brand' },
+    associateIds: team.map(one => one.associateId),
+    from,
+    to,
+  })
+  const ranked = rankBySales(team.map(one => ({ ...one, creditedFen: credited.get(one.associateId) ?? 0 })))
+  return {
+    place: ranked.findIndex(one => one.associateId === associateId) + 1,
+    of: ranked.length,
+    team:
+      ranks === 'own'
+        ? []
+        : ranked.slice(0, TEAM_SHOWN).map(({ name, creditedFen, ...one }, i) => ({
+            place: i + 1,
+            name,
+            creditedFen,
+            isMe: one.associateId === associateId,
+          })),
   }
 }
 

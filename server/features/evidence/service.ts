@@ -14,6 +14,9 @@ export {
   type Mark,
 } from './queries.ts'
 
+/** The actor of what is imported: of it nobody is told as of news. */
+export const IMPORTER = 'import'
+
 /** What a batch of items is taken with: one transaction, one instant. */
 export interface TakeContext {
   tx: Tx

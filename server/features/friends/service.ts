@@ -1,6 +1,7 @@
 import { conflict, created, rejected, unchanged, unknownAssociate } from '../../lib/items.ts'
 import { formatInstant, parseInstant } from '../../lib/time.ts'
-import type { Take } from '../evidence/service.ts'
+import { IMPORTER, type Take } from '../evidence/service.ts'
+import { noteMessages, type Note } from '../messages/service.ts'
 import { existingAssociates } from '../stores/service.ts'
 import { insertFriendEvents, selectFriendEvents, type FriendEvent, type FriendEventKey } from './queries.ts'
 import type { FriendEventItem } from './schema.ts'
@@ -28,6 +29,12 @@ export const takeFriendEvents: Take<FriendEventItem> = async (context, items) =>
   for (const [i, row] of rows.entries()) if (!faults[i] && !first.has(keyOf(row))) first.set(keyOf(row), row)
   const inserted = await insertFriendEvents(tx, { brandId, now, rows: [...first.values()] })
   const isNew = new Set(inserted.map(keyOf))
+  await noteMessages(tx, {
+    brandId,
+    now,
+    notes: [...first.values()].filter(row => isNew.has(keyOf(row)) && row.endedBy === 'customer').map(lossOf),
+    isImported: context.actor === IMPORTER,
+  })
   const told = await selectFriendEvents(tx, {
     brandId,
     keys: [...first.values()].filter(row => !isNew.has(keyOf(row))),
@@ -47,6 +54,15 @@ export const takeFriendEvents: Take<FriendEventItem> = async (context, items) =>
       : conflict(key, 'This was told before with other content.', endedBy === row.endedBy ? 'state' : 'endedBy')
   })
 }
+
+/** What the associate is told. */
+const lossOf = ({ associateId, externalUserid, at }: FriendEvent): Note => ({
+  kind: 'friend_lost',
+  associateId,
+  occasion: JSON.stringify([externalUserid, at]),
+  at,
+  details: { externalUserid },
+})
 
 const keyOf = ({ associateId, externalUserid, kind, at }: FriendEventKey) =>
   JSON.stringify([associateId, externalUserid, kind, at])

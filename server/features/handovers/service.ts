@@ -29,7 +29,7 @@ import {
 import { MEMBERS_MAX, type CandidateQuery, type Handover, type HandoverBody, type ListOnlyQuery } from './schema.ts'
 import type { UndoneHandover } from './schema.ts'
 
-export { selectMembersOf as membersOfAssociate } from './queries.ts'
+export { selectAttributed as attributedOf, selectMembersOf as membersOfAssociate } from './queries.ts'
 
 /** What a handover is written with: the assignments are evidence like any other. */
 export interface HandoverDependencies {
@@ -46,12 +46,15 @@ interface Asked {
 // --------------------------------------------------------------------------------------------------- reads
 
 /** Whose leavers somebody sees: a store's; an associate has no such page. null: all. @throws AppError not_found */
-function storesSeen(scope: Scope): readonly string[] | null {
+export function storesSeen(scope: Scope): readonly string[] | null {
   if (scope.reach === 'self') throw new AppError('not_found', 'There is nothing here.')
   return scope.reach === 'brand' ? null : scope.storeCodes
 }
 
-const isSeen = (associate: AssociateRow | undefined, stores: readonly string[] | null): associate is AssociateRow =>
+export const isSeen = (
+  associate: AssociateRow | undefined,
+  stores: readonly string[] | null,
+): associate is AssociateRow =>
   associate !== undefined && (stores === null || (associate.storeCode !== null && stores.includes(associate.storeCode)))
 
 /** Who left, or leaves soon, and still has members. @throws AppError not_found, malformed_cursor */
@@ -168,8 +171,8 @@ export function checkMayHandOver(caller: Caller): void {
   }
 }
 
-/** @throws AppError forbidden */
-function storesOf(caller: Caller): readonly string[] | null {
+/** Between whose people somebody may move members; null: all. @throws AppError forbidden */
+export function storesOf(caller: Caller): readonly string[] | null {
   checkMayHandOver(caller)
   return storesToHandOver(caller) as readonly string[] | null
 }
@@ -354,10 +357,17 @@ async function saysTheSame(tx: Tx, brandId: number, before: HandoverRow, wanted:
 }
 
 /** Tells of assignments as the ingest does, with all that follows from them. */
-async function assign(
+export async function assign(
   tx: Tx,
-  { vault, publicUrl }: HandoverDependencies,
-  options: Asked & { from: Instant; reason: string; moves: readonly Move[] },
+  { vault, publicUrl }: Omit<HandoverDependencies, 'pool'>,
+  options: {
+    caller: Pick<Caller, 'brandId' | 'actor' | 'id'>
+    now: Instant
+    from: Instant
+    reason: string
+    /** Whose each of them becomes; null: nobody’s. */
+    moves: readonly { memberNo: string; toAssociate: string | null }[]
+  },
 ): Promise<ItemResult[]> {
   const { caller, now, from, reason, moves } = options
   return await takeItems(tx, {

@@ -24,6 +24,7 @@ import {
 import {
   insertBindingMarks,
   insertMarks,
+  IMPORTER,
   type BindingMark,
   type BookingReason,
   type Mark,
@@ -79,7 +80,7 @@ export const INGEST_KINDS = {
   'member-merges': kind(MemberMergeItem, takeMemberMerges, ['memberNo', 'at']),
   products: kind(ProductItem, takeProducts, ['sku']),
   coupons: kind(CouponItem, takeCoupons, ['couponCode']),
-  'coupon-events': kind(CouponEventItem, takeCouponEvents, ['eventId']),
+  'coupon-events': kind(CouponEventItem, takeCouponEvents, ['eventId'], true),
   targets: kind(TargetItem, takeTargets, ['month', 'storeCode']),
   groups: kind(GroupItem, takeGroups, ['chatId']),
   identities: kind(IdentityItem, takeIdentities, ['kind', 'value', 'at'], true),
@@ -203,7 +204,14 @@ export async function takeItems(
     bookNew: order => told.push(order),
   }
   const taken = await definition.take(context, options.items as never[])
-  await reconcile(tx, { brandId, orders: [...toReconcile.values()], told, reason: definition.reason, now })
+  await reconcile(tx, {
+    brandId,
+    orders: [...toReconcile.values()],
+    told,
+    reason: definition.reason,
+    now,
+    isImported: actor === IMPORTER,
+  })
   await insertMarks(tx, { brandId, marks, reason: definition.reason, now })
   await insertBindingMarks(tx, { brandId, marks: bindings, now })
   await markMonths(tx, { brandId, months, now })

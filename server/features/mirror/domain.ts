@@ -13,7 +13,8 @@ export interface FriendRow extends FriendSeen {
   seenAt: Instant
 }
 
-export type EndedBy = 'customer' | 'associate'
+/** `transfer`: WeCom gave the customer to a colleague. */
+export type EndedBy = 'customer' | 'associate' | 'transfer'
 
 /** What is told as evidence of a friendship. */
 export interface FriendTold {

@@ -18,6 +18,8 @@ const ASKED = { patience: 'job', deadlineMs: 12_000 } as const
 /** WeCom's own list of a group may be this much behind its events. */
 const LAG_MS = 15_000
 const LOOK_AGAIN_MS = 2500
+/** `Source` of an end: the customer was given to a colleague. */
+const BY_TRANSFER = 'DELETE_BY_TRANSFER'
 
 const field = ({ fields }: CallbackMessage, name: string): string | null => {
   const value = fields[name]
@@ -146,7 +148,8 @@ export function mirrorHandlers(dependencies: MirrorDependencies): CallbackHandle
     'change_external_contact/add_external_contact': message => added(message, true),
     'change_external_contact/add_half_external_contact': message => added(message, false),
     'change_external_contact/edit_external_contact': message => added(message, false),
-    'change_external_contact/del_external_contact': message => ended(message, 'associate'),
+    'change_external_contact/del_external_contact': message =>
+      ended(message, field(message, 'Source') === BY_TRANSFER ? 'transfer' : 'associate'),
     'change_external_contact/del_follow_user': message => ended(message, 'customer'),
     'change_external_chat/create': groupChanged,
     'change_external_chat/update': groupChanged,

@@ -1,6 +1,7 @@
 import type { Db } from '../../database.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import { channelHealth } from '../channel-codes/service.ts'
+import { messageHealth } from '../messages/service.ts'
 import { adviceOf, inboxState } from '../wecom/service.ts'
 import { selectMirrorCounts, selectSyncs, type SyncRow } from './queries.ts'
 import type { WecomHealth } from './schema.ts'
@@ -11,11 +12,12 @@ export async function wecomHealth(
   options: { brandId: number; now: Instant; configured: boolean; callbacks: boolean },
 ): Promise<WecomHealth> {
   const { brandId, now, configured, callbacks } = options
-  const [syncs, counts, inbox, channels] = await Promise.all([
+  const [syncs, counts, inbox, channels, messages] = await Promise.all([
     selectSyncs(db, { brandId, limit: 10 }),
     selectMirrorCounts(db, { brandId }),
     inboxState(db, { brandId, now }),
     channelHealth(db, { brandId, now }),
+    messageHealth(db, { brandId, now }),
   ])
   const [latest] = syncs
   // A walk that has only begun has not seen what the one before could not.
@@ -34,6 +36,7 @@ export async function wecomHealth(
     })),
     inbox,
     channels,
+    messages,
   }
 }
 

@@ -243,6 +243,16 @@ export async function updateGroupVersion(
   await db`UPDATE wecom_groups SET version = ${version} WHERE brand_id = ${brandId} AND chat_id = ${chatId}`
 }
 
+/** Groups that are somebody else's now; what WeCom said before does not change it back. */
+export async function updateGroupsOwner(
+  db: Db,
+  { brandId, chatIds, owner, at }: Options & { chatIds: readonly string[]; owner: string; at: Instant },
+) {
+  await db`
+    UPDATE wecom_groups SET owner = ${owner}, seen_at = GREATEST(seen_at, ${at})
+    WHERE brand_id = ${brandId} AND chat_id = ANY (${chatIds as string[]}::text[])`
+}
+
 /** The group is over, and nobody is in it any more. */
 export async function updateGroupsDissolved(
   db: Db,
@@ -299,6 +309,16 @@ export async function selectPresent(db: Db, { brandId, chatId, limit }: Options 
     LEFT JOIN wecom_staff AS s ON s.brand_id = ${brandId} AND s.userid = m.member_id
     WHERE m.brand_id = ${brandId} AND m.chat_id = ${chatId} AND m.left_at IS NULL
     ORDER BY m.is_staff DESC, m.joined_at DESC, m.member_id LIMIT ${limit}`
+}
+
+/** The members, by their last numbers, who are in a group now. */
+export async function selectGroupBuyers(db: Db, { brandId, chatId }: Options & { chatId: string }) {
+  const rows = await db<{ memberNo: string }[]>`
+    SELECT DISTINCT "memberNo" FROM (
+      SELECT ${linkedMember(db, brandId)} AS "memberNo" FROM wecom_group_members AS m
+      WHERE m.brand_id = ${brandId} AND m.chat_id = ${chatId} AND NOT m.is_staff AND m.left_at IS NULL
+    ) AS customer WHERE "memberNo" IS NOT NULL`
+  return rows.map(row => row.memberNo)
 }
 
 /** How many customers are in a group, how many of them are members, and who came and left lately. */

@@ -9,9 +9,14 @@ import type { Taking } from './service.ts'
 
 export function mirrorRoutes(
   app: FastifyInstance,
-  options: Omit<Taking, 'brandId'> & { pool: Pool; access: Access; configured: boolean; callbacks: boolean },
+  options: Omit<Taking, 'brandId'> & {
+    pool: Pool
+    access: Access
+    /** Whether WeCom and its callbacks are set up. */
+    setupOf: (brandId: number) => { configured: boolean; callbacks: boolean }
+  },
 ): void {
-  const { pool, access, configured, callbacks, ...taking } = options
+  const { pool, access, setupOf, ...taking } = options
   app.get(
     '/wecom/health',
     {
@@ -22,7 +27,10 @@ export function mirrorRoutes(
         response: { 200: WecomHealth },
       },
     },
-    request => wecomHealth(pool, { brandId: request.caller.brandId, now: taking.now(), configured, callbacks }),
+    request => {
+      const { brandId } = request.caller
+      return wecomHealth(pool, { brandId, now: taking.now(), ...setupOf(brandId) })
+    },
   )
   app.post(
     '/customers/link',

@@ -80,5 +80,16 @@ export const WecomHealth = Type.Object({
       }),
     ),
   }),
+  messages: Type.Object(
+    {
+      waiting: Type.Integer(),
+      sent: Type.Integer(),
+      dropped: Type.Integer({ description: 'Over by then, too old, turned off, or of somebody who left' }),
+      refused: Type.Integer(),
+      unsure: Type.Integer({ description: 'WeCom did not answer; not sent again' }),
+      fault: nullable(Type.Object({ errcode: Type.Integer(), advice: Advice })),
+    },
+    { description: 'To associates, of the last 24 hours; `fault` is WeCom’s last refusal' },
+  ),
 })
 export type WecomHealth = Static<typeof WecomHealth>

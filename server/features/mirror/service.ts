@@ -6,6 +6,7 @@ import { takeItems } from '../ingest/service.ts'
 import { WecomError, type Answer, type Wecom } from '../wecom/service.ts'
 import { readContact, type ContactSeen, type FriendSeen, type GroupSeen } from './answers.ts'
 import {
+  friendEnded,
   friendSeen,
   friendTold,
   membersChanged,
@@ -22,6 +23,7 @@ import {
   selectContactView,
   selectDepartments,
   selectGroup,
+  selectGroupBuyers,
   selectGroupCounts,
   selectIsFriend,
   selectMemberships,
@@ -37,8 +39,9 @@ import {
   type ContactView,
 } from './queries.ts'
 
+export { wecomHealth } from './health.ts'
 export { contactOwnNumber } from './domain.ts'
-export type { ContactView } from './queries.ts'
+export { updateGroupsOwner, type ContactView } from './queries.ts'
 
 /** What evidence that follows from the mirror is taken with. */
 export interface Taking {
@@ -125,6 +128,14 @@ export async function changeFriends<Key extends { userid: string; externalUserid
   })
   await writeFriendChanges(tx, taking, changes, repairs)
 }
+
+/** WeCom gave customers to a colleague: friendships that are over without anybody having ended them. */
+export const endTransferred = (
+  tx: Tx,
+  taking: Taking,
+  ends: readonly { userid: string; externalUserid: string; at: Instant }[],
+): Promise<void> =>
+  changeFriends(tx, taking, ends, (before, end) => friendEnded(before, { ...end, endedBy: 'transfer' }))
 
 /**
  * Contacts and friendships as WeCom showed them.
@@ -326,12 +337,13 @@ export async function groupOf(db: Db, options: { brandId: number; chatId: string
   const { brandId, chatId, now, membersMax } = options
   const group = await selectGroup(db, { brandId, chatId })
   if (!group || group.seenAt === 0 || group.dissolvedAt !== null) return null
-  const [counts, members, storeCode] = await Promise.all([
+  const [counts, members, buyers, storeCode] = await Promise.all([
     selectGroupCounts(db, { brandId, chatId, since: now - LATELY_DAYS * DAY_MS }),
     selectPresent(db, { brandId, chatId, limit: membersMax }),
+    selectGroupBuyers(db, { brandId, chatId }),
     group.owner === null ? null : storeOfStaff(db, { brandId, userid: group.owner }),
   ])
-  return { ...group, counts, members, storeCode }
+  return { ...group, counts, members, buyers, storeCode }
 }
 
 /** The store that a WeCom user's departments belong to. */

@@ -1,7 +1,7 @@
 import type { PlainPage } from '../pages/service.ts'
 import type { SignInRefusal } from './schema.ts'
 
-export type Refusal = SignInRefusal | 'wecom_not_configured'
+export type Refusal = SignInRefusal | 'wecom_not_configured' | 'unknown_brand'
 
 type Words = Pick<PlainPage, 'titleZh' | 'titleEn' | 'textZh' | 'textEn'> & { status: number; mayTryAgain: boolean }
 
@@ -61,6 +61,14 @@ const REFUSALS: Record<Refusal, Words> = {
     textZh: '请稍后再试。如果一直如此，请把下面的代码告诉管理员。',
     textEn: 'Please try again in a moment. If it stays so, tell the administrator this code.',
     mayTryAgain: true,
+  },
+  unknown_brand: {
+    status: 404,
+    titleZh: '没有这个品牌',
+    titleEn: 'There is no such brand.',
+    textZh: '地址中的 brand 参数不对。请联系总部的系统管理员，检查企业微信工具栏里配置的页面地址。',
+    textEn: 'The address names a brand that is not here. Ask the administrator to check the page set up in WeCom.',
+    mayTryAgain: false,
   },
   wecom_not_configured: {
     status: 503,

@@ -6,28 +6,33 @@ import { AppError } from '../../errors.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Access, SessionCookies } from '../../plugins/access.ts'
 import type { Settings } from '../../settings.ts'
-import { csrfTokenOf, DEFAULT_BRAND_ID, endSession, refreshSession, signIn } from '../auth/service.ts'
+import { csrfTokenOf, DEFAULT_BRAND_SLUG, endSession, refreshSession, signIn } from '../auth/service.ts'
+import type { Brands } from '../brands/service.ts'
 import { renderPage } from '../pages/service.ts'
 import { signableUrl, WecomError, type Wecom } from '../wecom/service.ts'
 import { refusalPage, type Refusal } from './refusals.ts'
 import { Session, Signature, SignatureRequest } from './schema.ts'
-import { authorizeUrl, describeSession, localRedirect } from './service.ts'
+import { authorizeUrl, brandIn, describeSession, localRedirect, withBrand } from './service.ts'
 
 interface Options {
   pool: Pool
   settings: Settings
-  wecom: Wecom | null
+  brands: Brands
   access: Access
   cookies: SessionCookies
   now: () => Instant
 }
 
-const LoginQuery = Type.Object({ redirect: Type.Optional(Type.String()), scan: Type.Optional(Type.String()) })
+const LoginQuery = Type.Object({
+  redirect: Type.Optional(Type.String()),
+  brand: Type.Optional(Type.String()),
+  scan: Type.Optional(Type.String()),
+})
 const CallbackQuery = Type.Object({ code: Type.Optional(Type.String()), state: Type.Optional(Type.String()) })
 
 /** Sign-in through WeCom: at the root, outside the API. */
 export function signInRoutes(app: FastifyInstance, options: Options): void {
-  const { pool, settings, wecom, cookies, now } = options
+  const { pool, settings, brands, cookies, now } = options
 
   const refuse = (reply: FastifyReply, refusal: Refusal, redirect = '/sidebar/') => {
     const { status, page } = refusalPage(refusal, `/auth/wecom/login?redirect=${encodeURIComponent(redirect)}`)
@@ -39,12 +44,16 @@ export function signInRoutes(app: FastifyInstance, options: Options): void {
   }
 
   app.get('/auth/wecom/login', { schema: { hide: true, querystring: LoginQuery } }, async (request, reply) => {
-    if (!wecom) return await refuse(reply, 'wecom_not_configured')
     const query = request.query as Static<typeof LoginQuery>
+    const slug = query.brand || brandIn(localRedirect(query.redirect)) || DEFAULT_BRAND_SLUG
+    const redirect = withBrand(localRedirect(query.redirect), slug)
+    const brand = await brands.bySlug(slug)
+    if (!brand) return await refuse(reply, 'unknown_brand', redirect)
+    if (!brand.wecom) return await refuse(reply, 'wecom_not_configured', redirect)
     const state = randomBytes(16).toString('hex')
-    cookies.setState(reply, { state, redirect: localRedirect(query.redirect) })
+    cookies.setState(reply, { state, redirect, brand: slug })
     const url = authorizeUrl({
-      app: wecom.app,
+      app: brand.wecom.app,
       authorizeUrl: settings.wecom.authorizeUrl,
       scanLoginUrl: settings.wecom.scanLoginUrl,
       publicUrl: settings.publicUrl,
@@ -55,10 +64,12 @@ export function signInRoutes(app: FastifyInstance, options: Options): void {
   })
 
   app.get('/auth/wecom/callback', { schema: { hide: true, querystring: CallbackQuery } }, async (request, reply) => {
-    if (!wecom) return await refuse(reply, 'wecom_not_configured')
     const query = request.query as Static<typeof CallbackQuery>
     const kept = cookies.takeState(request, reply)
     if (!kept || query.state === undefined || kept.state !== query.state) return await refuse(reply, 'state_mismatch')
+    const brand = await brands.bySlug(kept.brand)
+    if (!brand?.wecom) return await refuse(reply, 'wecom_not_configured', kept.redirect)
+    const { brandId, wecom } = brand
     if (query.code === undefined || query.code === '' || query.code.length > 512) {
       return await refuse(reply, 'code_invalid', kept.redirect)
     }
@@ -73,15 +84,15 @@ export function signInRoutes(app: FastifyInstance, options: Options): void {
     }
     if (!('userid' in who)) return await refuse(reply, 'not_a_member', kept.redirect)
     const result = await signIn(pool, {
-      brandId: DEFAULT_BRAND_ID,
+      brandId,
       userid: who.userid,
-      bootstrapHeadquarters: settings.bootstrapHeadquarters,
+      bootstrapHeadquarters: brand.headquarters,
       now: now(),
     })
     if (result.status !== 'signed_in') {
       return await refuse(reply, result.status === 'unknown' ? 'unknown_userid' : 'associate_inactive', kept.redirect)
     }
-    cookies.set(reply, { ...result.tokens, brandId: DEFAULT_BRAND_ID })
+    cookies.set(reply, { ...result.tokens, brandId })
     return await reply.header('cache-control', 'no-store').redirect(kept.redirect, 302)
   })
 
@@ -108,7 +119,7 @@ export function signInRoutes(app: FastifyInstance, options: Options): void {
 
 /** Who is signed in, and what the SDK needs. */
 export function sessionRoutes(app: FastifyInstance, options: Options): void {
-  const { pool, settings, wecom, access } = options
+  const { pool, settings, brands, access } = options
   app.get(
     '/session',
     {
@@ -118,7 +129,7 @@ export function sessionRoutes(app: FastifyInstance, options: Options): void {
     request =>
       describeSession(pool, {
         caller: request.caller,
-        app: wecom?.app ?? null,
+        app: brands.find(request.caller.brandId)?.wecom?.app ?? null,
         csrfToken: csrfTokenOf(settings.sessionSecret, request.sessionId!),
       }),
   )
@@ -134,7 +145,8 @@ export function sessionRoutes(app: FastifyInstance, options: Options): void {
       },
     },
     async request => {
-      if (!wecom) throw new AppError('wecom.not_configured', 'WeCom is not set up for this service.')
+      const wecom = brands.find(request.caller.brandId)?.wecom
+      if (!wecom) throw new AppError('wecom.not_configured', 'WeCom is not set up for this brand.')
       const body = request.body as Static<typeof SignatureRequest>
       try {
         return await wecom.sign(signableUrl(body.url, settings.publicUrl), body.kind)

@@ -22,6 +22,7 @@ export const Session = Type.Object(
     role: SessionRole,
     storeCode: nullable(Type.String({ description: 'null for office staff and headquarters' })),
     storeName: nullable(Type.String()),
+    brand: Type.String({ description: 'Its slug, as in /sidebar/?brand=slug' }),
     brandName: Type.String(),
     timeZone: Type.String({ description: "IANA name of the brand's time zone: every day and month is one in it" }),
     corpId: Type.String({ description: 'For ww.register' }),

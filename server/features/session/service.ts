@@ -1,7 +1,7 @@
 import type { Db } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import type { Caller } from '../auth/domain.ts'
-import { selectBrand } from '../auth/service.ts'
+import { DEFAULT_BRAND_SLUG, selectBrand } from '../auth/service.ts'
 import { selectStores } from '../stores/service.ts'
 import type { WecomApp } from '../wecom/service.ts'
 import type { Session } from './schema.ts'
@@ -13,6 +13,18 @@ export function localRedirect(asked: string | undefined): string {
   if (asked === undefined || !/^\/(?![/\\])[\x21-\x7e]*$/.test(asked) || asked.includes('\\')) return fallback
   const path = new URL(asked, 'http://local.invalid').pathname
   return path.startsWith('/sidebar/') || path.startsWith('/console/') ? asked : fallback
+}
+
+/** The brand that a page's address names. */
+export const brandIn = (page: string): string | null => new URL(page, 'http://local.invalid').searchParams.get('brand')
+
+/** The page's address, naming the brand; that of the default brand need not. */
+export function withBrand(page: string, slug: string): string {
+  const named = brandIn(page)
+  if (named === slug || (named === null && slug === DEFAULT_BRAND_SLUG)) return page
+  const url = new URL(page, 'http://local.invalid')
+  url.searchParams.set('brand', slug)
+  return url.pathname + url.search + url.hash
 }
 
 /** The address where WeCom asks who somebody is. */
@@ -59,6 +71,7 @@ export async function describeSession(
     role: person.role,
     storeCode: person.storeCode,
     storeName: store?.name ?? null,
+    brand: brand.slug,
     brandName: brand.name,
     timeZone: brand.timezone,
     corpId: app?.corpId ?? '',

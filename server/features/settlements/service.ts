@@ -5,6 +5,7 @@ import { decodeCursor, PAGE_DEFAULT, pageOf, type CursorPart } from '../../lib/p
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
+import { noteStatements } from '../messages/service.ts'
 import {
   decidePayments,
   isSettlementId,
@@ -103,6 +104,7 @@ export async function approveSettlement(pool: Pool, { caller, settlementId, now 
   await transact(pool, async tx => {
     if ((await lockSettlement(tx, { brandId, settlementId })) !== 'draft') return
     await updateApproved(tx, { brandId, settlementId, now, actor })
+    await noteStatements(tx, { brandId, settlementId, now })
     await insertActivity(tx, { ...deedOf(settlementId, 'approved'), brandId, actor, now })
   })
   return await getSettlement(pool, caller, settlementId)

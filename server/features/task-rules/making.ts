@@ -7,6 +7,7 @@ import { standingsOf } from '../attribution/service.ts'
 import { zoneOf } from '../commissions/service.ts'
 import { takeTurns } from '../evidence/service.ts'
 import { worksAt } from '../handovers/domain.ts'
+import { noteMessages, type Note } from '../messages/service.ts'
 import { readHistory, selectAssociates } from '../stores/service.ts'
 import { changesFor, type CustomerFacts, type NewTask, type TaskChanges } from './domain.ts'
 import {
@@ -122,9 +123,14 @@ async function tendPage(
       ),
     })
     const made = isMaking ? changes.flatMap(({ make }) => make ?? []) : []
-    await insertTasks(tx, { brandId, now, rows: made.map(task => rowOf(task, { today, now })) })
+    const tasks = await insertTasks(tx, { brandId, now, rows: made.map(task => rowOf(task, { today, now })) })
+    await noteMessages(tx, { brandId, now, notes: tasks.flatMap(task => noteOf(task, now)) })
   })
 }
+
+/** What its associate is told. */
+const noteOf = ({ taskId, associateId }: { taskId: string; associateId: string | null }, now: Instant): Note[] =>
+  associateId === null ? [] : [{ kind: 'task_new', associateId, occasion: taskId, at: now, details: { taskId } }]
 
 const isChange = ({ close, move, make }: TaskChanges, isMaking: boolean) =>
   close.length > 0 || move.length > 0 || (isMaking && make !== null)

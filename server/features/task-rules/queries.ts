@@ -287,13 +287,13 @@ export interface NewTaskRow {
   dueDay: string
 }
 
-/** One that another process made at the same moment, or that fits no more, is left out. @returns how many are new */
+/** One that another process made at the same moment, or that fits no more, is left out. @returns those that are new */
 export async function insertTasks(
   db: Db,
   { brandId, now, rows }: Options & { now: Instant; rows: readonly NewTaskRow[] },
-): Promise<number> {
-  if (rows.length === 0) return 0
-  const inserted = await db`
+) {
+  if (rows.length === 0) return []
+  return await db<{ taskId: string; associateId: string | null }[]>`
     INSERT INTO tasks (brand_id, task_id, kind, rule_id, member_no, occasion, title, text, target, priority, associate_id,
       store_code, made_day, due_day, created_at, state, state_at)
     SELECT ${brandId}, "taskId", kind, "ruleId", "memberNo", occasion, title, text, NULLIF(target, 'null'::jsonb), priority,
@@ -302,8 +302,7 @@ export async function insertTasks(
       occasion text, title text, text text, target jsonb, priority int, "associateId" text, "storeCode" text,
       "madeDay" text, "dueDay" text)
     ORDER BY "memberNo" COLLATE "C"
-    ON CONFLICT DO NOTHING RETURNING task_id`
-  return inserted.length
+    ON CONFLICT DO NOTHING RETURNING task_id AS "taskId", associate_id AS "associateId"`
 }
 
 export async function closeTasks(

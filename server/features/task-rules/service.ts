@@ -473,11 +473,12 @@ export async function createFollowUp(
         },
       ],
     })
-    if (made === 1) await record(tx, { caller, now, taskId, deed: 'task.created', details: { dueDay: body.dueDay } })
+    if (made.length > 0)
+      await record(tx, { caller, now, taskId, deed: 'task.created', details: { dueDay: body.dueDay } })
     const row = await selectTask(tx, { scope: { brandId, reach: 'self', associateId: asker.associateId }, taskId })
     if (row?.text !== body.text || row.dueDay !== body.dueDay) {
       throw new AppError('conflict', 'This taskId was used for another task.')
     }
-    return { task: await readTask(tx, { caller, now, taskId }), isNew: made === 1 }
+    return { task: await readTask(tx, { caller, now, taskId }), isNew: made.length > 0 }
   })
 }

@@ -4,6 +4,7 @@ import type { Instant } from '../../lib/time.ts'
 import type { SessionCookies } from '../../plugins/access.ts'
 import type { Settings } from '../../settings.ts'
 import { renderPage } from '../pages/service.ts'
+import type { PublicLink } from '../share-links/service.ts'
 import type { ClickBuffer, PublicLinks } from './clicks.ts'
 import { allowedRedirect } from '../share-links/domain.ts'
 import { isVisit } from './domain.ts'
@@ -20,10 +21,12 @@ export function shortLinkRoutes(
     links: PublicLinks
     clicks: ClickBuffer
     cookies: SessionCookies
+    /** The address that opens the mini program at what was shared, where one can be had at once. */
+    miniProgramUrl: (link: PublicLink, options: { mayAsk: boolean }) => Promise<string | null>
     now: () => Instant
   },
 ): void {
-  const { settings, links, clicks, cookies, now } = options
+  const { settings, links, clicks, cookies, miniProgramUrl, now } = options
   const isSecure = settings.publicUrl.startsWith('https:')
 
   const visitorOf = (request: FastifyRequest, reply: FastifyReply) => {
@@ -79,7 +82,7 @@ export function shortLinkRoutes(
         const byAssociate = cookies.associateOf(request) === `${link.brandId}/${link.associateId}`
         await clicks.record({ brandId: link.brandId, linkCode: link.linkCode, at, byAssociate, ...visitor })
       }
-      const url = allowedRedirect(link.target.url, settings)
+      const url = allowedRedirect(link.target.url, settings) ?? (await miniProgramUrl(link, { mayAsk: isCounted }))
       if (url !== null) return await reply.redirect(url, 302)
       const { title, imageUrl } = link.target
       const picture = imageUrl?.startsWith('/') ? new URL(imageUrl, settings.publicUrl).href : imageUrl

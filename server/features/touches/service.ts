@@ -1,7 +1,8 @@
 import { conflict, contentHash, created, unchanged } from '../../lib/items.ts'
 import type { Tx } from '../../database.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
-import { createBareMembers, insertMarks, type Mark, type Take } from '../evidence/service.ts'
+import { createBareMembers, IMPORTER, insertMarks, type Mark, type Take } from '../evidence/service.ts'
+import { noteOpenings, type Opening } from '../messages/service.ts'
 import { insertOpengids, insertTouches, selectTouchAt, selectTouchHashes, type TouchRow } from './queries.ts'
 import type { TouchItem } from './schema.ts'
 
@@ -19,6 +20,12 @@ export const takeTouches: Take<TouchItem> = async (context, items) => {
   // Which chat that is, is asked for by the worker: nobody waits for WeCom here.
   const opengids = rows.flatMap(row => (isNew.has(row.touchId) && row.chatId === null ? (row.opengid ?? []) : []))
   await insertOpengids(tx, { brandId, now, opengids: [...new Set(opengids)] })
+  await noteOpenings(tx, {
+    brandId,
+    now,
+    openings: [...first.values()].filter(row => isNew.has(row.touchId)).flatMap(openingOf),
+    isImported: context.actor === IMPORTER,
+  })
   const known = await selectTouchHashes(tx, {
     brandId,
     touchIds: rows.map(row => row.touchId).filter(touchId => !isNew.has(touchId)),
@@ -56,6 +63,12 @@ function rowOf(item: TouchItem): TouchRow {
   }
 }
 
+/** What the associate is told, whose link it was. */
+function openingOf(row: TouchRow): Opening[] {
+  if (row.linkCode === null || row.byAssociate || row.kind === 'sent') return []
+  return [{ ...row, linkCode: row.linkCode, at: parseInstant(row.at)! }]
+}
+
 /** Under which ids the orders are found that a touch could win: only those paid at it or after. */
 function marksOf(row: TouchRow): Mark[] {
   if (row.linkCode === null || row.byAssociate) return []
@@ -85,14 +98,13 @@ export async function recordClicks(
   tx: Tx,
   options: { brandId: number; now: Instant; clicks: readonly Click[] },
 ): Promise<void> {
-  await insertTouches(tx, {
-    brandId: options.brandId,
-    now: options.now,
-    rows: options.clicks.map(({ touchId, linkCode, visitorId, at, byAssociate }) => {
-      const row = rowOf({ touchId, linkCode, visitorId, at: formatInstant(at), kind: 'click' })
-      return { ...row, byAssociate }
-    }),
+  const { brandId, now } = options
+  const rows = options.clicks.map(({ touchId, linkCode, visitorId, at, byAssociate }) => {
+    const row = rowOf({ touchId, linkCode, visitorId, at: formatInstant(at), kind: 'click' })
+    return { ...row, byAssociate }
   })
+  await insertTouches(tx, { brandId, now, rows })
+  await noteOpenings(tx, { brandId, now, openings: rows.flatMap(openingOf) })
 }
 
 /**
@@ -105,14 +117,16 @@ export async function recordSending(
   options: {
     brandId: number
     now: Instant
+    /** When it was sent; now where absent. */
+    at?: Instant
     link: { linkCode: string; channel: string; sentToExternalUserid: string | null; sentToChatId: string | null }
   },
 ): Promise<Instant> {
-  const { brandId, now, link } = options
+  const { brandId, now, at = now, link } = options
   const row = rowOf({
     touchId: `sent-${link.linkCode}`,
     linkCode: link.linkCode,
-    at: formatInstant(now),
+    at: formatInstant(at),
     kind: 'sent',
     channel: link.channel,
     ...(link.sentToExternalUserid === null ? {} : { externalUserid: link.sentToExternalUserid }),
@@ -121,5 +135,5 @@ export async function recordSending(
   const isNew = await insertTouches(tx, { brandId, now, rows: [row] })
   if (!isNew.has(row.touchId)) return (await selectTouchAt(tx, { brandId, touchId: row.touchId }))!
   await insertMarks(tx, { brandId, marks: marksOf(row), reason: 'evidence', now })
-  return now
+  return at
 }

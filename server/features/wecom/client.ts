@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Instant } from '../../lib/time.ts'
 import type { Buckets, Patience } from './buckets.ts'
 import { BAD_TOKEN_CODES, backOffMs, mayRepeat, OUT_OF_LIMIT } from './domain.ts'
-import { addressIn, WecomError } from './errors.ts'
+import { addressIn, WecomError, type ApiOwner } from './errors.ts'
 import type { WecomMeter } from './metrics.ts'
 
 /** What an app of WeCom is known by. */
@@ -11,6 +11,15 @@ export interface WecomApp {
   agentId: string
   secret: string
   apiUrl: string
+}
+
+/** A server API of these manners: WeCom's own, and WeChat's for mini programs. */
+export interface ApiHost {
+  owner: ApiOwner
+  /** An origin alone. */
+  apiUrl: string
+  /** What comes before an API's name in its path: `/cgi-bin/`, or `/` where the names are whole paths. */
+  folder: string
 }
 
 export type Answer = Record<string, unknown>
@@ -24,6 +33,8 @@ export interface WecomCall {
   file?: { name: string; type: string; bytes: Uint8Array<ArrayBuffer> }
   /** Carrying it out twice is as good as once. Reads are; what sends something, or makes something new, is not. */
   isHarmless?: boolean
+  /** The answer is a picture (`picture`, as bytes), unless it is refused. */
+  isPicture?: boolean
   /** Somebody waits for it (the default), or a job that can wait. */
   patience?: Patience
   /** How long it may take in all; 4 seconds where somebody waits, 10 minutes for a job. */
@@ -40,7 +51,7 @@ export const BLOCK_MS = 60_000
 const WAIT_MS = 5000
 
 export interface ClientOptions {
-  app: WecomApp
+  host: ApiHost
   buckets: Buckets
   meter: WecomMeter
   now: () => Instant
@@ -53,10 +64,10 @@ export interface ClientOptions {
  * harmless and may help. Neither the token nor the secret, which WeCom wants in the query, ever comes into an error,
  * a metric or a log.
  */
-export function buildClient({ app, buckets, meter, now, token }: ClientOptions) {
+export function buildClient({ host, buckets, meter, now, token }: ClientOptions) {
   /** One try. HTTP is 200 for errors too; only `errcode` tells. */
   const send = async (api: string, query: Record<string, string>, call: WecomCall, timeoutMs: number) => {
-    const url = new URL(`/cgi-bin/${api}`, app.apiUrl)
+    const url = new URL(`${host.folder}${api}`, host.apiUrl)
     url.search = new URLSearchParams(query).toString()
     const begunMs = performance.now()
     const done = (outcome: string) => meter.called(api, outcome, performance.now() - begunMs)
@@ -68,18 +79,23 @@ export function buildClient({ app, buckets, meter, now, token }: ClientOptions) 
         redirect: 'error',
         ...posted(call),
       })
-      answer = (await response.json()) as Answer
+      answer = await (call.isPicture ? pictureIn(response) : (response.json() as Promise<Answer>))
       if (typeof answer !== 'object' || answer === null) throw new SyntaxError('no JSON object')
       if (!response.ok && typeof answer['errcode'] !== 'number') throw new Error(`HTTP ${response.status}`)
     } catch (error) {
       call.signal?.throwIfAborted()
       done('no_answer')
-      throw new WecomError(api, { outcome: outcomeOf(error), why: nameOf(error) })
+      throw new WecomError(api, { owner: host.owner, outcome: outcomeOf(error), why: nameOf(error) })
     }
     const errcode = Number(answer['errcode'] ?? 0)
     done(errcode === 0 ? 'ok' : String(errcode))
     if (errcode !== 0) {
-      throw new WecomError(api, { errcode, outcome: 'refused', address: addressIn(answer['errmsg']) })
+      throw new WecomError(api, {
+        owner: host.owner,
+        errcode,
+        outcome: 'refused',
+        address: addressIn(answer['errmsg']),
+      })
     }
     return answer
   }
@@ -90,7 +106,9 @@ export function buildClient({ app, buckets, meter, now, token }: ClientOptions) 
     for (;;) {
       const waitMs = await buckets.take(api, patience)
       if (waitMs === 0) break
-      if (waitMs > leftMs()) throw new WecomError(api, { errcode: OUT_OF_LIMIT, outcome: 'not_sent' })
+      if (waitMs > leftMs()) {
+        throw new WecomError(api, { owner: host.owner, errcode: OUT_OF_LIMIT, outcome: 'not_sent' })
+      }
       await sleep(Math.min(waitMs, WAIT_MS), undefined, { ...(signal ? { signal } : {}) })
     }
     const waitedMs = performance.now() - begunMs
@@ -139,6 +157,17 @@ export function buildClient({ app, buckets, meter, now, token }: ClientOptions) 
   }
   return request
 }
+
+/** A picture, or the refusal that comes in its place as JSON: what content type it has is not relied on. */
+async function pictureIn(response: Response): Promise<Answer> {
+  const bytes = Buffer.from(await response.arrayBuffer())
+  if (isPicture(bytes)) return { picture: bytes }
+  return JSON.parse(bytes.toString('utf8')) as Answer
+}
+
+/** PNG or JPEG, by how it begins. */
+const isPicture = (bytes: Buffer) =>
+  ['89504e47', 'ffd8ff'].some(magic => bytes.subarray(0, magic.length / 2).toString('hex') === magic)
 
 /** What a call carries; nothing where it is a GET. */
 function posted({ body, file }: WecomCall): RequestInit {

@@ -17,6 +17,10 @@ const LIMITS: Readonly<Record<string, CallLimit>> = {
   gettoken: { burst: 60, perHour: 300, block: 1 },
   get_jsapi_ticket: { burst: 60, perHour: 300, block: 1 },
   'ticket/get': { burst: 30, perHour: 60, block: 1 },
+  // WeChat's, for mini programs: 500,000 tokens and as many URL links a day, 5000 codes a minute.
+  'cgi-bin/stable_token': { burst: 60, perHour: 300, block: 1 },
+  'wxa/getwxacodeunlimit': { burst: 2000, perHour: 200_000, block: 5 },
+  'wxa/generate_urllink': { burst: 1000, perHour: 15_000, block: 5 },
 }
 
 export const limitOf = (api: string): CallLimit => LIMITS[api] ?? CALLS

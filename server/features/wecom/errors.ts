@@ -9,6 +9,9 @@ export interface Advice {
 /** `refused`: WeCom answered; `not_sent`: it cannot have heard of the call; `unknown`: it may have carried it out. */
 export type CallOutcome = 'refused' | 'not_sent' | 'unknown'
 
+/** Whose API it is. */
+export type ApiOwner = 'WeCom' | 'WeChat'
+
 /** WeCom answered with an error, or did not answer (`errcode` null). */
 export class WecomError extends Error {
   readonly errcode: number | null
@@ -17,8 +20,8 @@ export class WecomError extends Error {
   readonly outcome: CallOutcome
   /** The address that WeCom saw the call come from. */
   readonly address: string | null
-  constructor(api: string, { errcode = null, outcome, why, address = null }: WecomErrorOptions) {
-    super(errcode === null ? `WeCom did not answer ${api} (${why})` : `WeCom answered ${api} with ${errcode}`)
+  constructor(api: string, { errcode = null, outcome, why, address = null, owner = 'WeCom' }: WecomErrorOptions) {
+    super(errcode === null ? `${owner} did not answer ${api} (${why})` : `${owner} answered ${api} with ${errcode}`)
     this.name = 'WecomError'
     this.errcode = errcode
     this.api = api
@@ -33,11 +36,12 @@ interface WecomErrorOptions {
   /** Of a call that was not answered: what sort of fault. */
   why?: string
   address?: string | null
+  owner?: ApiOwner
 }
 
-/** The caller's address as WeCom's errmsg ends with it; nothing else of that text is relied on. */
+/** The caller's address as errmsg has it (WeChat: `invalid ip 1.2.3.4 …`); nothing else of that text is relied on. */
 export function addressIn(errmsg: unknown): string | null {
-  const match = typeof errmsg === 'string' ? /from ip:\s*([0-9a-fA-F.:]+)/.exec(errmsg) : null
+  const match = typeof errmsg === 'string' ? /(?:from ip:|invalid ip)\s*([0-9a-fA-F.:]+)/.exec(errmsg) : null
   return match ? match[1]!.replace(/[.:]$/, '') : null
 }
 

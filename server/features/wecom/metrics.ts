@@ -10,6 +10,8 @@ export interface WecomMeter {
   calledBack(outcome: string): void
   /** @param outcome `sent`, `late`, `needless`, `refused`, `unsure` */
   welcomed(outcome: string): void
+  /** @param outcome `sent`, `refused`, `unsure`, `put_off` */
+  messaged(outcome: string): void
 }
 
 export function buildWecomMeter(registry: Registry): WecomMeter {
@@ -51,6 +53,12 @@ export function buildWecomMeter(registry: Registry): WecomMeter {
     labelNames: ['outcome'],
     registers: [registry],
   })
+  const messages = new Counter({
+    name: 'wecom_messages_total',
+    help: 'Text cards to associates: sent, refused, unsure, or put off until WeCom takes them.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  })
   return {
     called(api, outcome, ms) {
       calls.inc({ api, outcome })
@@ -60,5 +68,6 @@ export function buildWecomMeter(registry: Registry): WecomMeter {
     waited: (api, ms) => waits.observe({ api }, ms / 1000),
     calledBack: outcome => callbacks.inc({ outcome }),
     welcomed: outcome => welcomes.inc({ outcome }),
+    messaged: outcome => messages.inc({ outcome }),
   }
 }

@@ -1,7 +1,7 @@
 import type { Db } from '../../database.ts'
 import type { Instant } from '../../lib/time.ts'
 
-export type TokenKind = 'access_token' | 'jsapi_ticket' | 'agent_ticket'
+export type TokenKind = 'access_token' | 'jsapi_ticket' | 'agent_ticket' | 'mini_program_token'
 
 export async function selectToken(db: Db, options: { brandId: number; kind: TokenKind }) {
   const [row] = await db<{ valueEncrypted: Buffer; expiresAt: Instant; fetchedAt: Instant }[]>`

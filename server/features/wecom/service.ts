@@ -1,16 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { getJsApiSignature } from '@wecom/crypto'
-import type { Db, Pool } from '../../database.ts'
+import type { Pool } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Vault } from '../../lib/vault.ts'
 import { buildBuckets } from './buckets.ts'
 import { buildClient, fetchedOf, type Answer, type Fetched, type WecomApp, type WecomCall } from './client.ts'
 import type { WecomMeter } from './metrics.ts'
-import { lockToken, selectToken, upsertToken, type TokenKind } from './queries.ts'
+import type { TokenKind } from './queries.ts'
+import { buildTokens } from './tokens.ts'
 
-export type { Answer, WecomApp, WecomCall } from './client.ts'
+export { buildBuckets } from './buckets.ts'
+export { buildClient, fetchedOf, type Answer, type WecomApp, type WecomCall } from './client.ts'
 export { adviceOf, WecomError, type Advice } from './errors.ts'
+export { buildTokens } from './tokens.ts'
 export { buildWecomMeter, type WecomMeter } from './metrics.ts'
 export { isForbidden, isPassing } from './domain.ts'
 export {
@@ -57,6 +60,9 @@ export interface Wecom {
   sign(url: string, kind: 'config' | 'agent_config'): Promise<SdkSignature>
 }
 
+/** WeCom as a brand has it; null where it is not set up. */
+export type WecomOf = (brandId: number) => Wecom | null
+
 export interface SdkSignature {
   corpId: string
   agentId: string
@@ -65,9 +71,7 @@ export interface SdkSignature {
   signature: string
 }
 
-/**
- * Tokens and tickets are kept, encrypted, in the database: fetched once for all processes, since WeCom counts.
- */
+/** WeCom's API for one app. */
 export function buildWecom(options: {
   pool: Pool
   vault: Vault
@@ -76,47 +80,7 @@ export function buildWecom(options: {
   meter: WecomMeter
   now: () => Instant
 }): Wecom {
-  const { pool, vault, brandId, app, meter, now } = options
-  const underWay = new Map<string, Promise<string>>()
-
-  /** @param refused a value that WeCom did not take, or null */
-  const token = (kind: TokenKind, refused: string | null = null): Promise<string> => {
-    const key = `${kind} ${refused ?? ''}`
-    const running = underWay.get(key)
-    if (running) return running
-    const asked = obtain(kind, refused).finally(() => underWay.delete(key))
-    underWay.set(key, asked)
-    return asked
-  }
-
-  const kept = async (db: Db, kind: TokenKind, refused: string | null): Promise<string | null> => {
-    const row = await selectToken(db, { brandId, kind })
-    if (!row || row.expiresAt <= now()) return null
-    const value = vault.decrypt(row.valueEncrypted)
-    return value === refused ? null : value
-  }
-
-  const obtain = async (kind: TokenKind, refused: string | null): Promise<string> => {
-    const before = await kept(pool, kind, refused)
-    if (before !== null) return before
-    // A ticket needs an access token: got before the lock, so that no lock is held while waiting for another.
-    if (kind !== 'access_token') await token('access_token')
-    const value = await pool.begin(async tx => {
-      await lockToken(tx, { brandId, kind })
-      const meanwhile = await kept(tx, kind, refused)
-      if (meanwhile !== null) return meanwhile
-      const fetched = await fetchAnew(kind)
-      await upsertToken(tx, {
-        brandId,
-        kind,
-        valueEncrypted: vault.encrypt(fetched.value),
-        expiresAt: fetched.expiresAt,
-        now: now(),
-      })
-      return fetched.value
-    })
-    return value as string
-  }
+  const { pool, brandId, app, meter, now } = options
 
   /** The corporation's ticket signs `config`, the app's `agentConfig`; WeCom tells them apart (42012). */
   const fetchAnew = async (kind: TokenKind): Promise<Fetched> => {
@@ -133,8 +97,16 @@ export function buildWecom(options: {
     return fetchedOf(api, answer['ticket'], answer['expires_in'], now())
   }
 
+  const token = buildTokens({
+    ...options,
+    fetchAnew,
+    // A ticket needs an access token: got before the lock, so that no lock is held while waiting for another.
+    prepare: async kind => {
+      if (kind !== 'access_token') await token('access_token')
+    },
+  })
   const request = buildClient({
-    app,
+    host: { owner: 'WeCom', apiUrl: app.apiUrl, folder: '/cgi-bin/' },
     buckets: buildBuckets({ db: pool, brandId, now }),
     meter,
     now,

@@ -29,6 +29,8 @@ export interface Friendship {
   externalUserid: string
   kind: 'added' | 'ended'
   at: Instant
+  /** Of an end, where it was told. */
+  endedBy?: string | null
 }
 
 /** A task that was done, or was not after all. */
@@ -98,7 +100,7 @@ export interface DecidedEvent {
   memberNo: string | null
   /** Of a friend added. */
   externalUserid: string | null
-  /** When the friendship ended; null while it lasts, and of other events. */
+  /** When the friendship ended; null while it lasts, also with a colleague to whom WeCom gave him, and of other events. */
   endedAt: Instant | null
   /** What kind of task. */
   task: string | null
@@ -113,7 +115,11 @@ export interface DecidedEvent {
 export const enrolmentKey = (memberNo: string) => `member_enrolled/${memberNo}`
 export const taskKey = (taskId: string) => `task_done/${taskId}`
 /** The associate's id cannot run into the customer's; the instant at the end is of one length. */
-export const friendKey = ({ associateId, externalUserid, at }: Omit<Friendship, 'kind'>) =>
+export const friendKey = ({
+  associateId,
+  externalUserid,
+  at,
+}: Pick<Friendship, 'associateId' | 'externalUserid' | 'at'>) =>
   `friend_added/${associateId.replace(/[%/]/g, encodeURIComponent)}/${externalUserid}/${formatInstant(at)}`
 
 /** Whose event a key names; null where it is no such key. */
@@ -175,6 +181,11 @@ function joinedByPerson({ enrolments, people }: RewardEvidence): Map<string, Ins
   return joined
 }
 
+/** WeCom gave the customer to a colleague: nobody ended the friendship. */
+const BY_TRANSFER = 'transfer'
+/** WeCom's end of one friendship and its beginning of the other are not the same second. */
+const HANDED_OVER_MS = 10 * 60_000
+
 /** Why a friendship is none that counts, so that a later one may be the person's first. */
 const NO_FRIENDSHIP: readonly RewardReason[] = ['no_associate', 'self', 'inactive', 'was_member', 'gone_within']
 
@@ -185,10 +196,17 @@ const NO_FRIENDSHIP: readonly RewardReason[] = ['no_associate', 'self', 'inactiv
 function decideFriends(evidence: RewardEvidence, plans: readonly Plan[]): DecidedEvent[] {
   const people: People = { ...evidence.people, phones: new Map() }
   const joined = joinedByPerson(evidence)
-  const ends = new Map<string, Instant[]>()
+  const ends = new Map<string, Friendship[]>()
+  const transfers = new Map<string, Friendship[]>()
   for (const ended of evidence.friendships.filter(({ kind }) => kind === 'ended')) {
-    ends.set(pairOf(ended), [...(ends.get(pairOf(ended)) ?? []), ended.at])
+    ends.set(pairOf(ended), [...(ends.get(pairOf(ended)) ?? []), ended])
+    if (ended.endedBy !== BY_TRANSFER) continue
+    transfers.set(ended.externalUserid, [...(transfers.get(ended.externalUserid) ?? []), ended])
   }
+  const isHandedOver = ({ associateId, externalUserid, at }: Friendship) =>
+    (transfers.get(externalUserid) ?? []).some(
+      end => end.associateId !== associateId && Math.abs(end.at - at) <= HANDED_OVER_MS,
+    )
   const befriended = new Set<string>()
   return evidence.friendships
     .filter(({ kind }) => kind === 'added')
@@ -196,11 +214,12 @@ function decideFriends(evidence: RewardEvidence, plans: readonly Plan[]): Decide
       (a, b) =>
         a.at - b.at || compareBytes(a.associateId, b.associateId) || compareBytes(a.externalUserid, b.externalUserid),
     )
-    .map(({ associateId, externalUserid, at }): DecidedEvent => {
+    .map((friendship): DecidedEvent => {
+      const { associateId, externalUserid, at } = friendship
       const found = findPerson({ visitorIds: { external_userid: externalUserid } }, people)
       const person = found ? `member ${found.memberNo}` : `contact ${externalUserid}`
       const memberNo = found?.memberNo ?? null
-      const end = Math.min(...(ends.get(pairOf({ associateId, externalUserid })) ?? []).filter(ended => ended >= at))
+      const end = (ends.get(pairOf(friendship)) ?? []).filter(ended => ended.at >= at).sort((a, b) => a.at - b.at)[0]
       const occurrence: Occurrence = {
         event: 'friend_added',
         subjectKey: friendKey({ associateId, externalUserid, at }),
@@ -208,13 +227,13 @@ function decideFriends(evidence: RewardEvidence, plans: readonly Plan[]): Decide
         associateId,
         memberNo,
         externalUserid,
-        endedAt: end === Infinity ? null : end,
+        endedAt: end === undefined || end.endedBy === BY_TRANSFER ? null : end.at,
         task: null,
       }
       const wasMember = memberNo !== null && (joined.get(memberNo) ?? Infinity) < at
       const decided = judge(occurrence, evidence, plans, wasMember)
       if (NO_FRIENDSHIP.includes(decided.reason)) return decided
-      if (befriended.has(person)) return { ...decided, reason: 'not_first', owed: null }
+      if (befriended.has(person) || isHandedOver(friendship)) return { ...decided, reason: 'not_first', owed: null }
       befriended.add(person)
       return decided
     })

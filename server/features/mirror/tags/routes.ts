@@ -1,10 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import type { Access } from '../../../plugins/access.ts'
+import type { Caller } from '../../auth/domain.ts'
+import type { WecomOf } from '../../wecom/service.ts'
 import { FriendDetails, FriendParams, RemarkChange, RemarkChanged, TagChange, TagsChanged } from './schema.ts'
 import { markFriend, readFriend, remarkFriend, type FriendDependencies } from './service.ts'
 
-export function friendRoutes(app: FastifyInstance, options: FriendDependencies & { access: Access }): void {
-  const { access, ...dependencies } = options
+export function friendRoutes(
+  app: FastifyInstance,
+  options: Omit<FriendDependencies, 'wecom'> & { wecomOf: WecomOf; access: Access },
+): void {
+  const { access, wecomOf, ...rest } = options
+  const of = ({ brandId }: Caller): FriendDependencies => ({ ...rest, wecom: wecomOf(brandId) })
   const tags = ['sidebar']
   app.get(
     '/customers/:externalUserid/wecom',
@@ -17,7 +23,7 @@ export function friendRoutes(app: FastifyInstance, options: FriendDependencies &
         response: { 200: FriendDetails },
       },
     },
-    request => readFriend(dependencies, request.caller, request.params as FriendParams),
+    request => readFriend(of(request.caller), request.caller, request.params as FriendParams),
   )
   app.put(
     '/customers/:externalUserid/tags',
@@ -33,7 +39,7 @@ export function friendRoutes(app: FastifyInstance, options: FriendDependencies &
     },
     request => {
       const { externalUserid } = request.params as FriendParams
-      return markFriend(dependencies, request.caller, { externalUserid, change: request.body as TagChange })
+      return markFriend(of(request.caller), request.caller, { externalUserid, change: request.body as TagChange })
     },
   )
   app.put(
@@ -50,7 +56,7 @@ export function friendRoutes(app: FastifyInstance, options: FriendDependencies &
     },
     request => {
       const { externalUserid } = request.params as FriendParams
-      return remarkFriend(dependencies, request.caller, { externalUserid, change: request.body as RemarkChange })
+      return remarkFriend(of(request.caller), request.caller, { externalUserid, change: request.body as RemarkChange })
     },
   )
 }

@@ -1,0 +1,147 @@
+import type { Db } from '../../database.ts'
+import type { Instant } from '../../lib/time.ts'
+import type { Material, MaterialKind, Place } from './domain.ts'
+
+interface Options {
+  brandId: number
+}
+
+export interface MaterialRow extends Material {
+  pictures: string[]
+  storeCodes: string[] | null
+  regions: string[] | null
+  createdAt: Instant
+  changedAt: Instant
+  changedBy: string
+  deletedAt: Instant | null
+}
+
+const COLUMNS = `material_id AS "materialId", kind, ref, title, text, pictures, campaign, category, path, url,
+  valid_from AS "validFrom", valid_to AS "validTo", store_codes AS "storeCodes", regions, created_at AS "createdAt",
+  changed_at AS "changedAt", changed_by AS "changedBy", deleted_at AS "deletedAt"`
+
+export async function writeMaterial(db: Db, { brandId, material }: Options & { material: MaterialRow }) {
+  const row = material
+  await db`
+    INSERT INTO materials (brand_id, material_id, kind, ref, title, text, pictures, campaign, category, path, url,
+      valid_from, valid_to, store_codes, regions, created_at, changed_at, changed_by, deleted_at)
+    VALUES (${brandId}, ${row.materialId}, ${row.kind}, ${row.ref}, ${row.title}, ${row.text},
+      ${row.pictures}::text[], ${row.campaign}, ${row.category}, ${row.path}, ${row.url}, ${row.validFrom},
+      ${row.validTo}, ${row.storeCodes}::text[], ${row.regions}::text[], ${row.createdAt}, ${row.changedAt},
+      ${row.changedBy}, ${row.deletedAt})
+    ON CONFLICT (brand_id, material_id) DO UPDATE SET kind = EXCLUDED.kind, ref = EXCLUDED.ref,
+      title = EXCLUDED.title, text = EXCLUDED.text, pictures = EXCLUDED.pictures, campaign = EXCLUDED.campaign,
+      category = EXCLUDED.category, path = EXCLUDED.path, url = EXCLUDED.url, valid_from = EXCLUDED.valid_from,
+      valid_to = EXCLUDED.valid_to, store_codes = EXCLUDED.store_codes, regions = EXCLUDED.regions,
+      changed_at = EXCLUDED.changed_at, changed_by = EXCLUDED.changed_by, deleted_at = EXCLUDED.deleted_at`
+}
+
+/** Locked, deleted ones too. */
+export async function lockMaterial(db: Db, { brandId, materialId }: Options & { materialId: string }) {
+  const [row] = await db<MaterialRow[]>`
+    SELECT ${db.unsafe(COLUMNS)} FROM materials
+    WHERE brand_id = ${brandId} AND material_id = ${materialId}::text::uuid FOR UPDATE`
+  return row ?? null
+}
+
+/** Those that there are, of these. */
+export async function selectMaterialsById(
+  db: Db,
+  { brandId, materialIds }: Options & { materialIds: readonly string[] },
+) {
+  if (materialIds.length === 0) return []
+  return await db<MaterialRow[]>`
+    SELECT ${db.unsafe(COLUMNS)} FROM materials
+    WHERE brand_id = ${brandId} AND material_id = ANY (${materialIds as string[]}::text[]::uuid[]) AND deleted_at IS NULL`
+}
+
+export interface MaterialFilter {
+  /** Blank: all. */
+  query: string
+  campaign: string | null
+  category: string | null
+  kind: MaterialKind | null
+}
+
+/** Newest first. `usable`: only what somebody of that place may share at that time. */
+export async function selectMaterials(
+  db: Db,
+  options: Options & {
+    filter: MaterialFilter
+    usable: { place: Place; now: Instant } | null
+    after: string | null
+    limit: number
+  },
+) {
+  const { brandId, filter, usable, after, limit } = options
+  const { query, campaign, category, kind } = filter
+  const found = (column: string) => db`strpos(lower(${db(column)}), lower(${query})) > 0`
+  return await db<MaterialRow[]>`
+    SELECT ${db.unsafe(COLUMNS)} FROM materials
+    WHERE brand_id = ${brandId} AND deleted_at IS NULL
+      ${usable === null ? db`` : db`AND ${isUsable(db, usable)}`}
+      ${campaign === null ? db`` : db`AND campaign = ${campaign}`}
+      ${category === null ? db`` : db`AND category = ${category}`}
+      ${kind === null ? db`` : db`AND kind = ${kind}`}
+      ${
+        query === ''
+          ? db``
+          : db`AND (${found('title')} OR ${found('text')} OR ${found('ref')} OR ${found('campaign')} OR ${found('category')})`
+      }
+      ${after === null ? db`` : db`AND material_id < ${after}::text::uuid`}
+    ORDER BY material_id DESC LIMIT ${limit}`
+}
+
+/** As `isUsable` of the rules says. */
+const isUsable = (db: Db, { place, now }: { place: Place; now: Instant }) => db`
+  (valid_from IS NULL OR valid_from <= ${now}) AND (valid_to IS NULL OR valid_to > ${now})
+  AND (store_codes IS NULL AND regions IS NULL OR ${place.storeCode}::text = ANY (store_codes)
+    OR ${place.region}::text = ANY (regions))`
+
+const FACETS_MAX = 100
+
+/** Campaigns and categories that somebody may choose among. */
+export async function selectFacets(db: Db, { brandId, usable }: Options & { usable: { place: Place; now: Instant } }) {
+  const distinct = (column: string) => db<{ value: string }[]>`
+    SELECT DISTINCT ${db(column)} AS value FROM materials
+    WHERE brand_id = ${brandId} AND deleted_at IS NULL AND ${db(column)} IS NOT NULL AND ${isUsable(db, usable)}
+    ORDER BY 1 LIMIT ${FACETS_MAX}`
+  const [campaigns, categories] = await Promise.all([distinct('campaign'), distinct('category')])
+  return { campaigns: campaigns.map(row => row.value), categories: categories.map(row => row.value) }
+}
+
+// ------------------------------------------------------------------------------------------------- pictures
+
+export interface PictureRow {
+  type: string
+  width: number
+  height: number
+  bytes: Buffer
+}
+
+export async function insertPicture(
+  db: Db,
+  options: Options & { pictureId: string; picture: PictureRow; uploadedBy: string; now: Instant },
+) {
+  const { brandId, pictureId, picture, uploadedBy, now } = options
+  await db`
+    INSERT INTO pictures (brand_id, picture_id, type, width, height, bytes, uploaded_by, uploaded_at)
+    VALUES (${brandId}, ${pictureId}, ${picture.type}, ${picture.width}, ${picture.height}, ${picture.bytes},
+      ${uploadedBy}, ${now})
+    ON CONFLICT DO NOTHING`
+}
+
+export async function selectPicture(db: Db, { brandId, pictureId }: Options & { pictureId: string }) {
+  const [row] = await db<PictureRow[]>`
+    SELECT type, width, height, bytes FROM pictures WHERE brand_id = ${brandId} AND picture_id = ${pictureId}`
+  return row ?? null
+}
+
+/** How large these pictures are. */
+export async function selectPictureSizes(db: Db, { brandId, pictureIds }: Options & { pictureIds: readonly string[] }) {
+  if (pictureIds.length === 0) return new Map<string, number>()
+  const rows = await db<{ pictureId: string; pixels: number }[]>`
+    SELECT picture_id AS "pictureId", width::bigint * height AS pixels FROM pictures
+    WHERE brand_id = ${brandId} AND picture_id = ANY (${pictureIds as string[]}::text[])`
+  return new Map(rows.map(row => [row.pictureId, row.pixels]))
+}
