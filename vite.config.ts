@@ -1,14 +1,15 @@
 import vue from '@vitejs/plugin-vue'
-import { defineConfig } from 'vite'
+import { build, type Plugin, type UserConfig } from 'vite'
 
 /**
- * One build for all screens that run in a browser. Each screen is a page of its own (`/sidebar/`, …) and its files lie
- * under `/assets/`; add a page by adding its index.html to `input`.
+ * One command for all screens that run in a browser. Each screen is a page of its own (`/sidebar/`, `/console/`) and its
+ * files lie under `/assets/`. They are built one after the other: built together they would share one copy of Vue, and
+ * the sidebar's first load would carry the parts that the console alone uses.
  *
  * Nothing is inlined: the service's content security policy allows neither inline scripts nor styles.
  */
-export default defineConfig({
-  plugins: [vue()],
+const config = {
+  plugins: [vue(), thenTheConsole()],
   base: '/',
   publicDir: false,
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false' },
@@ -22,4 +23,27 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: { input: { sidebar: 'sidebar/index.html' } },
   },
-})
+} satisfies UserConfig
+
+export default config
+
+function thenTheConsole(): Plugin {
+  let outDir = ''
+  return {
+    name: 'then-the-console',
+    apply: 'build',
+    configResolved: resolved => void (outDir = resolved.build.outDir),
+    closeBundle: {
+      sequential: true,
+      async handler() {
+        const input = { console: 'console/index.html' }
+        await build({
+          ...config,
+          configFile: false,
+          plugins: [vue()],
+          build: { ...config.build, outDir, emptyOutDir: false, rolldownOptions: { input } },
+        })
+      },
+    },
+  }
+}

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** Server tests share one PostgreSQL; the sidebar's need the Vue compiler and, some of them, a browser. */
+/** Server tests share one PostgreSQL; the sidebar's and the console's need the Vue compiler and, some of them, a browser. */
 export default defineConfig({
   test: {
     projects: [
@@ -17,7 +17,17 @@ export default defineConfig({
         extends: './vite.config.ts',
         test: {
           name: 'sidebar',
+          globalSetup: ['tests/sidebar/global-setup.ts'],
           include: ['tests/sidebar/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: './vite.config.ts',
+        test: {
+          name: 'console',
+          include: ['tests/console/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -9,7 +9,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 export const shellDir = join(root, 'dist', 'simulator')
 
 const builds = [
-  { built: 'dist/web/sidebar/index.html', sources: ['sidebar', 'vite.config.ts'], config: 'vite.config.ts' },
+  { built: 'dist/web/sidebar/index.html', sources: ['sidebar', 'console', 'vite.config.ts'], config: 'vite.config.ts' },
   { built: 'dist/simulator/index.html', sources: ['simulator/shell'], config: 'simulator/shell/vite.config.ts' },
 ]
 

@@ -36,7 +36,8 @@ async function runAll() {
   await Promise.all([runScript('lint'), runScript('typecheck').then(() => runScript('build'))])
   const env = await chromiumEnvironment()
   await runVitest('unit, integration, scenarios, simulator', ['--project', 'server'], env)
-  await runVitest('sidebar and browser', ['--project', 'sidebar', '--project', 'browser'], env)
+  const projects = ['sidebar', 'console', 'browser'].flatMap(name => ['--project', name])
+  await runVitest('sidebar, console and browser', projects, env)
 }
 
 async function runLong() {

@@ -212,7 +212,7 @@ export class Rows {
       .text(order.shareCode)
       .texts([...closers])
     to.text(summary.buyer).boolean(summary.isFirstOrder).int8(summary.netFen).int8(summary.commissionFen)
-    to.text(summary.relation).text(summary.sharerLink).text(summary.sharerTouch).int4(summary.netQuantity)
+    to.text(summary.relation).text(summary.sharerLink).text(summary.sharerTouch).int8(summary.netQuantity)
     to.boolean(summary.isUnattributed).boolean(summary.isUnplanned)
     to.jsonbOf(this.#writeRoles(summary.roles)).texts(summary.associates).instant(receivedAt)
   }

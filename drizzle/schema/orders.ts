@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { boolean, index, integer, jsonb, pgTable, primaryKey } from 'drizzle-orm/pg-core'
+import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey } from 'drizzle-orm/pg-core'
 import {
   brandIdColumn,
   bytesColumn,
@@ -91,7 +91,7 @@ export const orders = pgTable(
     sharerLink: textColumn('sharer_link'),
     sharerTouch: textColumn('sharer_touch'),
     /** Units left after refunds. */
-    netQuantity: integer('net_quantity').notNull().default(0),
+    netQuantity: bigint('net_quantity', { mode: 'number' }).notNull().default(0),
     isUnattributed: boolean('is_unattributed').notNull(),
     isUnplanned: boolean('is_unplanned').notNull(),
     /** Role → holder; the closers are those of the lines. */

@@ -99,8 +99,16 @@ export const wecomStaff = pgTable(
     /** Since when he is out of sight: he left, or the app's visible range changed. */
     goneAt: instantColumn('gone_at'),
     seenAt: instantColumn('seen_at').notNull(),
+    /** WeCom calls him so since then. */
+    renamedTo: textColumn('renamed_to'),
+    renamedAt: instantColumn('renamed_at'),
   },
-  person => [primaryKey({ columns: [person.brandId, person.userid] })],
+  person => [
+    primaryKey({ columns: [person.brandId, person.userid] }),
+    index('wecom_staff_renamed')
+      .on(person.brandId, person.renamedTo)
+      .where(sql`renamed_to IS NOT NULL`),
+  ],
 )
 
 /** One row is one external contact, as WeCom last said. */

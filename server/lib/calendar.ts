@@ -37,6 +37,8 @@ export function daysOf({ from, to }: Span, zone: string): string[] {
 export const wholeDaysOf = (span: Span, zone: string): string[] =>
   daysOf(span, zone).filter(day => startOfDay(day, zone)! >= span.from && startOfDay(addDays(day, 1), zone)! <= span.to)
 
+/** Before it there is nothing to sum, and calendars do not agree. */
+const EARLIEST: Instant = Date.UTC(1900, 0, 1)
 const SPAN_DAYS = 30
 export const SPAN_DAYS_MAX = 366
 
@@ -59,6 +61,7 @@ export function readSpan(
     query.from === undefined ? startOfDay(addDays(dayOf(to - 1, zone), 1 - SPAN_DAYS), zone)! : read(query.from)
   if (from === null) return { path: 'from', message }
   if (from >= to) return { path: 'to', message: 'It must be after from.' }
+  if (from < EARLIEST) return { path: 'from', message: 'It must be 1900 or later.' }
   if (to - from > (SPAN_DAYS_MAX + 1) * DAY_MS) return { path: 'from', message: `At most ${SPAN_DAYS_MAX} days.` }
   return { from, to }
 }

@@ -72,9 +72,9 @@ export function startSyncWorker(options: MirrorDependencies & { onError: (error:
   }
 }
 
-/** What is done about events: by the mirror first, then by what is built on it. */
+/** What is done about events: by the mirror first, then by what is built on it. Transfers know who is not to be welcomed. */
 const handlersOf = (dependencies: MirrorDependencies) =>
-  channelHandlers(dependencies, transferHandlers(dependencies, mirrorHandlers(dependencies)))
+  transferHandlers(dependencies, channelHandlers(dependencies, mirrorHandlers(dependencies)))
 
 /** Both, where WeCom is set up. */
 export function startWecomWorkers(

@@ -1,7 +1,8 @@
-import { shallowRef, type Component } from 'vue'
+import { shallowRef } from 'vue'
+import type BaseFailureDetails from './BaseFailureDetails.vue'
 
 /** The words of every failure, once they are there. */
-export const details = shallowRef<Component | null>(null)
+export const details = shallowRef<typeof BaseFailureDetails | null>(null)
 export const hasNoDetails = shallowRef(false)
 
 /** Fetches them: beside the first failure, and ahead of it once the page has nothing else to do. */

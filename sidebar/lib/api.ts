@@ -11,6 +11,8 @@ export interface ApiOptions {
   brand: string
   /** Called once a request is refused for want of a session, after a silent refresh has been refused as well. */
   onSignedOut: () => void
+  /** Told after each request whether the service answered, whatever it said. */
+  onReached?: (isReached: boolean) => void
   fetch?: typeof fetch
 }
 
@@ -22,6 +24,15 @@ export interface Api {
   getQuietly<T>(path: string): Promise<T>
   post<T>(path: string, body: object): Promise<T>
   put<T>(path: string, body: object): Promise<T>
+  /** What is no JSON, for who asks for it to read. */
+  take(path: string, query: Record<string, QueryValue>, taking: Taking): Promise<Response>
+}
+
+export interface Taking {
+  /** The media type to ask for. */
+  accept: string
+  /** Reads the answer, and says with each part of it that more may come: the time-out begins anew. */
+  read: (response: Response, comesOn: () => void) => Promise<Response>
 }
 
 interface Send {
@@ -29,6 +40,7 @@ interface Send {
   url: string
   body?: object
   signal?: AbortSignal | undefined
+  taking?: Taking
 }
 
 /**
@@ -41,17 +53,19 @@ export function createApi(options: ApiOptions): Api {
   const doFetch = options.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init))
   let refreshing: Promise<boolean> | null = null
 
-  async function transmit({ method, url, body, signal }: Send): Promise<Response> {
+  async function transmit({ method, url, body, signal, taking }: Send): Promise<Response> {
     const controller = new AbortController()
     const giveUp = () => controller.abort()
     let isTimedOut = false
-    const timer = setTimeout(() => {
-      isTimedOut = true
-      giveUp()
-    }, options.timeoutMs)
+    const wait = () =>
+      setTimeout(() => {
+        isTimedOut = true
+        giveUp()
+      }, options.timeoutMs)
+    let timer = wait()
     signal?.addEventListener('abort', giveUp)
     const headers: Record<string, string> = {
-      accept: 'application/json',
+      accept: taking ? taking.accept : 'application/json',
       'x-daogou-brand': encodeURIComponent(options.brand),
     }
     const csrfToken = options.csrfToken()
@@ -66,11 +80,19 @@ export function createApi(options: ApiOptions): Api {
         signal: controller.signal,
         ...(body ? { body: JSON.stringify(body) } : {}),
       })
+      options.onReached?.(true)
+      if (taking && response.ok) {
+        return await taking.read(response, () => {
+          clearTimeout(timer)
+          timer = wait()
+        })
+      }
       // Headers may come and the body hang: the time-out holds until the last byte.
       const text = await response.text()
       return new Response(response.status === 204 ? null : text, { status: response.status, headers: response.headers })
     } catch (error) {
       if (signal?.aborted) throw error
+      options.onReached?.(false)
       if (isTimedOut) throw new Failure('service_timeout', `TIMEOUT ${pathOf(url)}`)
       throw new Failure('network_down', 'NETWORK', error instanceof Error ? error.message : null)
     } finally {
@@ -92,13 +114,18 @@ export function createApi(options: ApiOptions): Api {
     return refreshing
   }
 
-  async function request<T>(send: Send, isQuiet = false): Promise<T> {
+  async function fetchAnswer(send: Send, isQuiet = false): Promise<Response> {
     let response = await transmit(send)
     if (response.status === 401 && (await refresh())) response = await transmit(send)
     if (!response.ok) {
       if (response.status === 401 && !isQuiet) options.onSignedOut()
       throw await toFailure(response)
     }
+    return response
+  }
+
+  async function request<T>(send: Send, isQuiet = false): Promise<T> {
+    const response = await fetchAnswer(send, isQuiet)
     if (response.status === 204) return undefined as T
     try {
       return (await response.json()) as T
@@ -113,6 +140,7 @@ export function createApi(options: ApiOptions): Api {
     getQuietly: path => request({ method: 'GET', url: options.baseUrl + path }, true),
     post: (path, body) => request({ method: 'POST', url: options.baseUrl + path, body }),
     put: (path, body) => request({ method: 'PUT', url: options.baseUrl + path, body }),
+    take: (path, query, taking) => fetchAnswer({ method: 'GET', url: options.baseUrl + path + toQuery(query), taking }),
   }
 }
 

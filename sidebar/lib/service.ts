@@ -23,58 +23,15 @@ import type {
 } from '../../server/features/mirror/tags/schema.ts'
 import type { DayPosts, PostTick } from '../../server/features/posts/schema.ts'
 import type { AnswerBody, Note, NoteBody, Profile, ProfileAnswer } from '../../server/features/profiles/schema.ts'
-import type { Session, Signature, SignatureKind } from '../../server/features/session/schema.ts'
+import type { Signature, SignatureKind } from '../../server/features/session/schema.ts'
 import type { DoneBody, FollowUpBody, Task, TaskPage } from '../../server/features/task-rules/schema.ts'
 import type { Phone } from '../../server/features/visibility/schema.ts'
-import { createApi } from './api.ts'
-
-let csrfToken: string | null = null
-/** Without a name it is the page of the default brand. WeCom signs the address with it, so it stays there. */
-const brand = new URLSearchParams(location.search).get('brand') || 'default'
-const loginMarkKey = 'daogou.login'
-/** Sent to sign in twice within this time without a session in between: cookies are blocked, stop going round. */
-const loginAgainMs = 30_000
-
-const api = createApi({
-  baseUrl: '/api/v1',
-  timeoutMs: 12_000,
-  csrfToken: () => csrfToken,
-  brand,
-  onSignedOut: () => void goToLogin(),
-})
-
-/**
- * Leaves for WeCom's sign-in, which comes back to where we are.
- *
- * @returns false where we came from there a moment ago: a session that never sticks must end on a page that says so,
- *   not in a circle of redirects
- */
-export function goToLogin(): boolean {
-  let lastMs = 0
-  try {
-    lastMs = Number(sessionStorage.getItem(loginMarkKey) ?? 0)
-    sessionStorage.setItem(loginMarkKey, String(Date.now()))
-  } catch {
-    // Storage is off: without a mark we cannot tell a circle, so go.
-  }
-  if (Date.now() - lastMs < loginAgainMs) return false
-  const here = location.pathname + location.search + location.hash
-  location.assign(`/auth/wecom/login?redirect=${encodeURIComponent(here)}`)
-  return true
-}
+import type { AttainmentItem, DisputeBody, DisputeItem, Settlement, Statement } from './pay.ts'
+import { api, readSession } from './session.ts'
 
 /** Every call of the sidebar, by name. Types are the service's own schemas. */
 export const service = {
-  async readSession(): Promise<Session> {
-    const session = await api.getQuietly<Session>('/session')
-    csrfToken = session.csrfToken
-    try {
-      sessionStorage.removeItem(loginMarkKey)
-    } catch {
-      // Storage is off: then nothing was kept.
-    }
-    return session
-  },
+  readSession,
   sign: (url: string, kind: SignatureKind) => api.post<Signature>('/wecom/signature', { url, kind }),
   readCustomerCard: (externalUserid: string, signal: AbortSignal) =>
     api.get<CustomerCard>('/cards/customer', { externalUserid }, signal),
@@ -100,9 +57,37 @@ export const service = {
   readDayPosts: (signal?: AbortSignal) => api.get<DayPosts>('/me/posts', {}, signal),
   tickPost: (postId: string, deed: 'used' | 'undo') => api.post<PostTick>(`/me/posts/${postId}/${deed}`, {}),
   share: (request: ShareRequest) => api.post<Share>('/share', request),
+  /** A picture, as WeChat drew it. */
+  readMiniProgramCode: async (linkCode: string) => {
+    const path = `/share-links/${encodeURIComponent(linkCode)}/mini-program-code`
+    const read = async (response: Response) => new Response(await response.blob())
+    return await (await api.take(path, {}, { accept: 'image/*', read })).blob()
+  },
   recordSent: (linkCode: string) => api.post<ShareSent>(`/share/${encodeURIComponent(linkCode)}/sent`, {}),
   readEarnings: (span: EarningsSpan, cursor: string | undefined, signal?: AbortSignal) =>
     api.get<Earnings>('/earnings', { span, cursor }, signal),
+  /** The month's target of somebody; null: none. */
+  readTarget: async (associate: string, signal?: AbortSignal) =>
+    (await api.get<{ items: AttainmentItem[] }>('/attainment', { associate }, signal)).items.find(
+      item => item.associateId === associate,
+    ) ?? null,
+  readOwnDisputes: async (associate: string, signal?: AbortSignal) =>
+    (await api.get<{ items: DisputeItem[] }>('/disputes', { associate, limit: 100 }, signal)).items,
+  openDispute: (body: DisputeBody) => api.post<DisputeItem>('/disputes', body),
+  withdrawDispute: (disputeId: string) => api.post<DisputeItem>(`/disputes/${disputeId}/withdraw`, {}),
+  /** Of the last settlements, those in which he is owed something. */
+  readOwnStatements: async (payee: string, signal?: AbortSignal) => {
+    const { items } = await api.get<{ items: Settlement[] }>('/settlements', { limit: 6 }, signal)
+    const found = await Promise.all(
+      items.map(async settlement => {
+        const path = `/settlements/${settlement.settlementId}/statements`
+        const { items } = await api.get<{ items: Statement[] }>(path, { limit: 500 }, signal)
+        const statement = items.find(one => one.payeeKind === 'associate' && one.payee === payee)
+        return statement ? [{ settlement, statement }] : []
+      }),
+    )
+    return found.flat()
+  },
   readProfile: (externalUserid: string, signal?: AbortSignal) =>
     api.get<Profile>('/customers/profile', { externalUserid }, signal),
   answer: (body: AnswerBody) => api.post<ProfileAnswer>('/customers/answers', body),

@@ -2,6 +2,7 @@
 import * as ww from '@wecom/jssdk'
 import type { Share } from '../../server/features/catalogue/schema.ts'
 import type { Signature, SignatureKind } from '../../server/features/session/schema.ts'
+import { nameLibrary } from './client.ts'
 import { Failure, toDiagnosis, type Diagnosis, type DiagnosisKind } from './diagnosis.ts'
 
 /** Beside what the sidebar was opened. `none`: a place of WeCom that hands over neither a customer nor a group. */
@@ -21,11 +22,7 @@ const jsApiList = ['getContext', 'getCurExternalContact', 'getCurExternalChat', 
 
 export const isInWecom: boolean = ww.env.isWeCom
 
-/** What a maintainer needs to know of the client; no ids of anybody. */
-export function describeClient(): string {
-  const version = navigator.userAgent.match(/wxwork\/([\d.]+)/i)?.[1]
-  return `${version ? `WeCom ${version}` : 'no WeCom'} · SDK ${ww.SDK_VERSION} · ${location.host}`
-}
+nameLibrary(`SDK ${ww.SDK_VERSION}`)
 
 /** The SDK leaves its own promise of registration unhandled; the failure is told on screen, so not in the console too. */
 export function silenceSdkRejections(): void {
@@ -67,8 +64,13 @@ export async function connect(
   } catch (error) {
     throw signFailure ?? toSdkFailure('agentConfig', error)
   }
+  return await findEntry()
+}
+
+/** Beside what we stand now. @throws Failure */
+export async function findEntry(): Promise<Entry> {
   const { entry } = await call('getContext', timeoutsMs.context, () => ww.getContext())
-  return findSubject(entry)
+  return await findSubject(entry)
 }
 
 /** Whom the entry is about. A customer that this entry does not hand over is an answer, not a failure of the start. */

@@ -2,8 +2,10 @@ import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import type { Session } from '../../server/features/session/schema.ts'
 import { Failure, toDiagnosis, toRefusal, type Diagnosis } from '../lib/diagnosis.ts'
-import { goToLogin, service } from '../lib/service.ts'
-import { connect, isInWecom, type Entry } from '../lib/wecom.ts'
+import { service } from '../lib/service.ts'
+import { forgetAll } from '../lib/resource.ts'
+import { goToLogin } from '../lib/session.ts'
+import { connect, findEntry, isInWecom, type Entry } from '../lib/wecom.ts'
 
 type Start =
   | { status: 'starting' }
@@ -24,6 +26,7 @@ export const useStartStore = defineStore('start', () => {
   /** From nothing to the chat's subject, or to the diagnosis of the first step that failed. */
   async function begin(): Promise<void> {
     start.value = { status: 'starting' }
+    forgetAll()
     try {
       const refusal = new URLSearchParams(location.search).get('refused')
       if (refusal) throw toRefusal(refusal)
@@ -38,9 +41,29 @@ export const useStartStore = defineStore('start', () => {
     }
   }
 
+  let isLooking = false
+  /**
+   * Looks again beside what we stand: WeCom may keep the page while another chat is opened. Where it does not say, what
+   * is shown stays.
+   */
+  async function look(): Promise<void> {
+    if (start.value.status !== 'started' || isLooking) return
+    isLooking = true
+    try {
+      const entry = await findEntry()
+      if (start.value.status === 'started' && JSON.stringify(entry) !== JSON.stringify(start.value.entry)) {
+        start.value = { ...start.value, entry }
+      }
+    } catch {
+      // It is asked again when somebody comes back to the page.
+    } finally {
+      isLooking = false
+    }
+  }
+
   function fail(diagnosis: Diagnosis): void {
     start.value = { status: 'failed', diagnosis }
   }
 
-  return { start, session, entry, begin, fail }
+  return { start, session, entry, begin, look, fail }
 })

@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { chromium, type Browser, type FrameLocator, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { generateBrand } from '../../simulator/brand/generate.ts'
+import { openPool } from '../../server/database.ts'
 import { buildPages } from '../../simulator/build.ts'
 import { DEMO_KEY, setStage, settled, type Stage } from '../../simulator/stage.ts'
 import { findChromium } from '../support/chromium.ts'
@@ -134,6 +135,65 @@ describe('an associate shares, the customer buys, the commission appears with it
     await expect.poll(() => sidebar.locator('body').innerText(), { timeout: 20_000 }).toMatch(text)
     await page.screenshot({ path: `${ARTIFACTS}/chat-${name}.png` })
     await page.close()
+  })
+
+  describe('whatever is wrong with WeCom', () => {
+    const breakIt = async (...names: string[]) => {
+      const answer = await fetch(`${stage.url}/simulator/api/faults`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ names }),
+      })
+      expect(((await answer.json()) as { faults: string[] }).faults).toEqual(names)
+    }
+    const others = () =>
+      [...stage.world.customers.values()]
+        .map(customer => customer.name)
+        .filter(name => name !== stage.cast.goldMember.name)
+
+    test.each([
+      'untrusted_domain',
+      'bad_signature',
+      'wrong_ticket',
+      'slow',
+      'wecom_down',
+      'wecom_slow',
+      'untrusted_ip',
+      'no_permission',
+      'out_of_limit',
+    ])('%s: the right customer or what is wrong, and all is well when it is over', async name => {
+      stage.world.open('main', { externalUserid: stage.cast.goldMember.externalUserid })
+      await breakIt(name)
+      const { page, sidebar } = await open(1280, 800)
+      // The card, or what is wrong with its code: in the page, or where WeCom cannot say who it is before there is one.
+      const end = sidebar.getByText('归属导购').or(sidebar.getByRole('alert')).or(sidebar.locator('p.code'))
+      await end.first().waitFor({ timeout: 25_000 })
+      const said = await sidebar.locator('body').innerText()
+      expect(others().filter(other => said.includes(other))).toEqual([])
+      await page.screenshot({ path: `${ARTIFACTS}/fault-${name}.png` })
+      await breakIt()
+      await page.reload()
+      await sidebar.getByText('归属导购').waitFor({ timeout: 25_000 })
+      await page.close()
+    })
+
+    test.each(['events_doubled', 'events_unheard'])('%s: each event counts once', async name => {
+      await breakIt(name)
+      const stranger = [...stage.world.customers.values()].find(customer => customer.follows.length === 0)
+      const { externalUserid } = stranger ?? { externalUserid: stage.cast.goldMember.externalUserid }
+      const pool = openPool(database.url, { max: 1 })
+      const eventsOf = async () => (await pool`
+        SELECT FROM friend_events WHERE external_userid = ${externalUserid} AND associate_id = ${stage.cast.associate}`).length // prettier-ignore
+      const before = await eventsOf()
+      stage.world.unfriend(stage.cast.associate, externalUserid, 'customer')
+      stage.world.befriend(stage.cast.associate, externalUserid)
+      await expect.poll(eventsOf, { timeout: 30_000 }).toBe(before + 2)
+      // What came twice would be there by now.
+      await new Promise(wake => setTimeout(wake, 1500))
+      expect(await eventsOf()).toBe(before + 2)
+      await breakIt()
+      await pool.end()
+    })
   })
 
   test('on a phone-wide screen one pane shows at a time, and nothing is cut off', async () => {

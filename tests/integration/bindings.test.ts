@@ -373,6 +373,22 @@ describe('who takes over', () => {
     expect(await bound(brand)).toEqual([`M1 A2 from ${march(9)} by friend_added A2/wm1`])
   })
 
+  test('who was given over by a transfer goes from the giver alone, in whatever sequence that is told', async () => {
+    const brand = await open(latest(0))
+    const givenAt = { kind: 'ended', endedBy: 'transfer', at: new Date(Date.parse(march(8)) - 60_000).toISOString() }
+    await brand.tell('members', [enrolled(5, 'A1'), enrolled(5, 'A3', { memberNo: 'M2' })])
+    await brand.tell('identities', [contact(), contact({ value: 'wm2', memberNo: 'M2' })])
+    await brand.tell('friend-events', [friend(8, 'A2'), friend(8, 'A2', { externalUserid: 'wm2' })])
+    const before = [`M1 A1 from ${march(5)} by enrol M1`, `M1 A2 from ${march(8)} by friend_added A2/wm1`]
+    const third = `M2 A3 from ${march(5)} by enrol M2`
+    expect(await bound(brand)).toEqual([...before, third, `M2 A2 from ${march(8)} by friend_added A2/wm2`])
+    await brand.tell('friend-events', [
+      friend(8, 'A1', givenAt),
+      friend(8, 'A1', { ...givenAt, externalUserid: 'wm2' }),
+    ])
+    expect(await bound(brand)).toEqual([...before, third])
+  })
+
   test('at one instant what was told, also under a number that was merged', async () => {
     const brand = await open(latest(0))
     await brand.tell('identities', [contact({ memberNo: 'M2' })])

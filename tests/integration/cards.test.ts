@@ -171,6 +171,7 @@ describe('the card of my own customer', () => {
       memberNo: 'GOLD',
       name: '陈晓',
       phoneMasked: '138****5678',
+      mayShowPhone: false,
       level: '金卡',
       points: 12_860,
       balanceFen: 30_000,
@@ -311,6 +312,7 @@ describe('who sees how much', () => {
     expect(card.member).toMatchObject({
       memberNo: null,
       phoneMasked: null,
+      mayShowPhone: false,
       level: '金卡',
       points: null,
       balanceFen: null,

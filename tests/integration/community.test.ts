@@ -334,6 +334,14 @@ beforeAll(async () => {
   await tell('orders', orders)
   await tell('refunds', refunds)
   await tell('friend-events', friendEvents)
+  // WeCom gave a customer from one to the other: neither has a new friend or a lost one by it.
+  const [giver, taker] = [associates[0]!.associateId, associates[1]!.associateId]
+  const given = { externalUserid: 'wmGiven', at: iso(FROM + DAY_MS) }
+  await tell('friend-events', [
+    { ...given, associateId: giver, kind: 'ended', endedBy: 'transfer' },
+    { ...given, associateId: taker, kind: 'added' },
+    { ...given, associateId: taker, kind: 'ended', endedBy: 'associate', at: iso(FROM + 2 * DAY_MS) },
+  ])
   await service.settled()
   await owner`ANALYZE`
   owed = await all<Owed>(service, '/entitlements')

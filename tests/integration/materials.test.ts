@@ -139,6 +139,26 @@ describe('the library', () => {
     expect((await a1.post('/share', share({ kind: 'material', ref: 'no uuid' }))).status).toBe(404)
   })
 
+  test('what fits the customer of the chat comes first, then the rest, page by page', async () => {
+    const before = await titles(a1)
+    const beside = '/me/materials?externalUserid=wmA'
+    expect(await titles(a1, '?externalUserid=wmA')).toEqual(before)
+    await service.ingest('members', [{ memberNo: 'MA', consents: { tracking: true } }])
+    await service.ingest('member-assignments', [{ memberNo: 'MA', from: SINCE, attributedAssociate: 'a1' }])
+    await service.ingest('identities', [{ kind: 'external_userid', value: 'wmA', memberNo: 'MA', at: SINCE }])
+    const oldest = before.at(-1)!
+    const at = new Date(Date.now() - 60_000).toISOString()
+    await service.ingest('touches', [{ touchId: 'look', at, kind: 'visit', memberNo: 'MA', page: { kind: 'product', ref: 'coat' } }]) // prettier-ignore
+    expect(await titles(a1, '?externalUserid=wmA')).toEqual([oldest, ...before.slice(0, -1)])
+    const paged: string[] = []
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page: Library = await a1.get<Library>(`${beside}&limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`)
+      paged.push(...page.items.map(item => item.title))
+      cursor = page.nextCursor
+    }
+    expect(paged).toEqual([oldest, ...before.slice(0, -1)])
+  })
+
   test('headquarters changes it as a whole and takes it away; a retry makes no second one', async () => {
     const materialId = randomUUID()
     const body = { materialId, kind: 'activity', title: '会员日', text: '来吧' }

@@ -235,6 +235,8 @@ describe('what associates are told', () => {
     await tell(service, { orders: [sold] })
     const rule = { kind: 'campaign', title: '邀请体验', text: '您好', firstDay: ago(DAY).slice(0, 10), lastDay: ago(-DAY).slice(0, 10), segment: { neverBought: true } } // prettier-ignore
     expect((await service.post('/task-rules', rule)).status).toBe(201)
+    // One whom nobody has: the store's manager hears of his task.
+    await tell(service, { members: [{ memberNo: 'nobodys', openingStore: 'S1' }] })
     await tendTasks(service.pool, { clock: now, isStopped: () => false })
     const filed = await (
       await person('a1')
@@ -253,6 +255,7 @@ describe('what associates are told', () => {
       ['你的申诉有结果了', `订单 ${sold.orderNo}：申诉成立`, '你的提成 +¥3.00（税前）'],
       ['你的结算单出来了', '应发 ¥3.00（税前）'],
     ])
+    expect(got('manager1')).toEqual([['门店有一个新任务待分配', '邀请体验']])
     expect(got('a2')).toEqual([['一笔提成因申诉有变动', `订单 ${sold.orderNo}：申诉成立`, '你的提成 -¥3.00（税前）']])
   })
 

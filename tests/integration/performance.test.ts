@@ -125,6 +125,16 @@ const friendEvents = Array.from({ length: 60 }, (_, i) => {
     ...(some(0.4) ? [{ ...event, kind: 'ended', at: iso(at + DAY_MS), endedBy: pick(['customer', 'associate']) }] : []),
   ]
 }).flat() as { associateId: string; kind: string; at: string; endedBy?: string }[]
+/** WeCom gave customers from one to the other: neither has a new friend or a lost one by it. */
+const givenOver = Array.from({ length: 5 }, (_, i) => {
+  const at = between(FROM, TO)
+  const externalUserid = `wmGiven${i}`
+  const [from, to] = [associates[i]!, associates[i + 1]!]
+  return [
+    { associateId: from.associateId, externalUserid, kind: 'ended', at: iso(at), endedBy: 'transfer' },
+    { associateId: to.associateId, externalUserid, kind: 'added', at: iso(at + i * 1000) },
+  ]
+}).flat()
 
 const plan = {
   code: 'p',
@@ -190,7 +200,7 @@ beforeAll(async () => {
   await tell('identities', identities)
   await tell('share-links', links)
   await tell('touches', touches)
-  await tell('friend-events', friendEvents)
+  await tell('friend-events', [...friendEvents, ...givenOver])
   await tell('orders', orders)
   await tell('refunds', refunds)
   await service.settled()
@@ -554,6 +564,7 @@ describe('who sees what', () => {
     }
     expect(await status('summary?from=yesterday')).toBe('400 invalid_query')
     expect(await status('summary?from=2026-06-02&to=2026-06-01')).toBe('400 invalid_query')
+    expect(await status('summary?from=0001-01-05&to=0001-01-06&before=year')).toBe('400 invalid_query')
     expect(await status('stores?sort=beauty')).toMatch(/^400/)
     expect(await status('stores?cursor=nonsense')).toBe('400 malformed_cursor')
   })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openPool, type Pool } from '../../server/database.ts'
+import { channelHandlers } from '../../server/features/channel-codes/service.ts'
 import { mirrorHandlers } from '../../server/features/mirror/handlers.ts'
 import type { MirrorDependencies } from '../../server/features/mirror/service.ts'
 import { planSync, syncStep } from '../../server/features/mirror/sync.ts'
@@ -13,7 +14,7 @@ import { toXml } from '../../simulator/callbacks.ts'
 import type { CallbackFields, World } from '../../simulator/world.ts'
 import { associateItem, storeItem } from '../builders/items.ts'
 import { askerOf } from '../support/askers.ts'
-import { all, startTestService, type TestService } from '../support/service.ts'
+import { all, startTestService, TEST_KEY, type TestService } from '../support/service.ts'
 import { sealed, startTestWecom, type TestWecom } from '../support/wecom.ts'
 
 const MINUTE_MS = 60_000
@@ -32,6 +33,7 @@ const PAIRS = {
   groups: 1,
   bad: 2,
   boss: 1,
+  bound: 1,
 }
 type Pair = keyof typeof PAIRS
 const customerOf = (pair: Pair, i: number) => `wm-${pair}-${String(i).padStart(3, '0')}`
@@ -124,7 +126,8 @@ const callBack = async () => {
     const headers = { 'content-type': 'text/xml' }
     expect((await service.app.inject({ method: 'POST', url, headers, payload: body })).statusCode).toBe(200)
   }
-  const work = { ...dependencies, handlers: transferHandlers(dependencies, mirrorHandlers(dependencies)) }
+  const below = channelHandlers(dependencies, mirrorHandlers(dependencies))
+  const work = { ...dependencies, handlers: transferHandlers(dependencies, below) }
   for (let taken; (taken = await takeMessages(work, 10)).length > 0;) await Promise.all(taken.map(one => one.done))
 }
 /** A WeCom whose answers a test may change or lose on their way. */
@@ -329,9 +332,14 @@ describe('a transfer', () => {
     aheadMs += DAY_MS - 11 * MINUTE_MS + 1000
     world.transfers.settle()
     events.splice(0).forEach(({ Source: _, ...fields }) => events.push(fields))
+    events.splice(0).forEach(fields => events.push({ ...fields, WelcomeCode: 'CODE' }))
+    world.befriend(taker('refused'), customerOf('bad', 0))
     await callBack()
     await later(10_000)
     expect(await customersNow(transferId)).toEqual({ done: 2, refused: 2 })
+    // They know us: whoever came by himself alone is welcomed.
+    const welcomes = await service.pool`SELECT external_userid AS id FROM channel_welcomes WHERE brand_id = 1`
+    expect(welcomes.map(row => row['id'] as string)).toEqual([customerOf('bad', 0)])
     const [end] = await service.pool<{ endedBy: string }[]>`
       SELECT DISTINCT ended_by AS "endedBy" FROM friend_events
       WHERE brand_id = 1 AND external_userid = ANY (${[three, four]}) AND kind = 'ended'`
@@ -539,6 +547,30 @@ describe('what cannot be', () => {
       { state: 'failed', advice: { en: expect.stringContaining('week') as string } },
     ])
   })
+})
+
+test('under a binding policy that moved him first he is the transfer’s all the same, and goes back with it', async () => {
+  const [one] = customersOf('bound') as [string]
+  const at = '2025-01-01T00:00:00+08:00'
+  await service.ingest('identities', [{ kind: 'external_userid', value: one, memberNo: 'mBound', at }])
+  await service.ingest('member-assignments', [{ memberNo: 'mBound', from: at, attributedAssociate: giver('bound') }])
+  const policy = { on: ['friend_added'], mode: 'latest', effectiveFrom: new Date(now()).toISOString() }
+  const headers = { authorization: `Bearer ${TEST_KEY}` }
+  const told = await service.app.inject({ method: 'PUT', url: '/api/v1/settings/binding', headers, payload: policy })
+  expect(told.statusCode).toBe(200)
+  const { transferId } = await made('bound')
+  await carryOn()
+  aheadMs += DAY_MS + 1000
+  await callBack()
+  await service.settled()
+  expect(await service.pool`SELECT associate_id FROM derived_assignments WHERE brand_id = 1`).toMatchObject([
+    { associate_id: taker('bound') },
+  ])
+  await later(10_000)
+  expect(await items(transferId)).toMatchObject([{ state: 'done', memberNo: 'mBound' }])
+  const undone = await service.post(`/transfers/${transferId}/undo`, { reason: '弄错了' })
+  expect(undone.body).toMatchObject({ returnedCount: 1, left: [] })
+  expect((await holders()).get('mBound')).toBe(`${giver('bound')} 弄错了`)
 })
 
 test('a manager transfers his own store’s people; others’ are not there for him', async () => {

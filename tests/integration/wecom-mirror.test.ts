@@ -439,3 +439,53 @@ describe('a friend linked by hand', () => {
     expect(await post('a1', 'unlink', { externalUserid })).toMatchObject([409, { code: 'wecom.linked' }])
   })
 })
+
+describe('a userid that is changed', () => {
+  /** WeCom calls a2 otherwise, wherever he is. */
+  const rename = () => {
+    const { world } = wecom
+    const { a2, ...rest } = { a2: world.staff.get('a2')!, userid: 'a2-new' }
+    world.staff.delete('a2')
+    world.staff.set('a2-new', { ...a2, ...rest })
+    for (const customer of world.customers.values()) {
+      for (const follow of customer.follows) if (follow.userid === 'a2') follow.userid = 'a2-new'
+    }
+    const fields = { Event: 'change_contact', ChangeType: 'update_user', UserID: 'a2', NewUserID: 'a2-new' }
+    world.callBack(fields)
+    world.callBack(fields)
+    world.callBack({ Event: 'change_contact', ChangeType: 'update_tag', TagId: '1', AddUserItems: 'a1' })
+  }
+  const openFriends = async (userid: string) =>
+    (await owner`SELECT FROM wecom_friends WHERE userid = ${userid} AND ended_at IS NULL`).length
+
+  test('is said until the associate is told anew; he takes his friends over and nobody lost one', async () => {
+    const before = await openFriends('a2')
+    expect(before).toBeGreaterThan(100)
+    rename()
+    await callBack()
+    const fault = { stage: 'staff', errcode: null, subject: 'a2 → a2-new' }
+    expect((await health()).faults).toMatchObject([fault])
+    expect((await health()).inbox).toMatchObject({ setAside: 0, unhandled: 0 })
+    expect((await service.get<{ items: object[] }>('/activity?action=wecom.userid_changed')).items).toMatchObject([
+      { subject: 'associates/a2', details: { userid: 'a2-new' } },
+    ])
+    await beginAgain()
+    await walk()
+    // Nobody knows the new one yet, and nothing is told of the old one's friends.
+    expect(await openFriends('a2')).toBe(before)
+    expect(await told('wmMany0')).toMatchObject([{ userid: 'a2', kind: 'added' }])
+
+    await service.ingest('associates', [{ associateId: 'a2-new', name: '导购二', storeCode: 'S2', activeFrom: SINCE }])
+    await beginAgain()
+    await walk()
+    expect((await health()).faults).toEqual([])
+    const [first, ...since] = await told('wmMany0')
+    expect(first).toMatchObject({ userid: 'a2', kind: 'added', at: BEGAN })
+    expect(since.sort((a, b) => (a.kind < b.kind ? -1 : 1))).toMatchObject([
+      { userid: 'a2-new', kind: 'added' },
+      { userid: 'a2', kind: 'ended', endedBy: 'transfer' },
+    ])
+    expect(since[0]!.at).toBe(since[1]!.at)
+    expect(since[0]!.at).toBeGreaterThan(BEGAN)
+  })
+})

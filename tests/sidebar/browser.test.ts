@@ -1,289 +1,13 @@
 /// <reference lib="dom" />
 import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
-import axe from 'axe-core'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import {
-  buildSidebar,
-  launchBrowser,
-  openSidebar,
-  photograph,
-  startMockServer,
-  webRoot,
-  type MockServer,
-  type Opened,
-  type OpenOptions,
-} from './support.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
+import { expectSound, mock, open, settle } from './panes.ts'
+import { photograph, webRoot, type OpenOptions } from './support.ts'
 
 /** The first load, everything that the customer card needs, gzip. */
-const firstLoadMaxBytes = 70 * 1024
-
-// A page, its sign-in and a look by axe take seconds on a machine that does other things as well.
-vi.setConfig({ testTimeout: 40_000 })
-
-let browser: Browser
-let mock: MockServer
-let opened: Opened[] = []
-
-beforeAll(async () => {
-  await buildSidebar()
-  mock = await startMockServer(webRoot)
-  browser = await launchBrowser()
-}, 120_000)
-
-afterAll(async () => {
-  await browser?.close()
-  await mock?.close()
-})
-
-beforeEach(() => mock.reset())
-
-afterEach(async () => {
-  for (const { context } of opened) await context.close()
-  opened = []
-})
-
-async function open(options: OpenOptions = {}): Promise<Opened> {
-  const sidebar = await openSidebar(browser, mock, options)
-  opened.push(sidebar)
-  return sidebar
-}
-
-/** The page has said what it has to say: nothing loads any more. */
-async function settle(page: Page): Promise<void> {
-  await page.waitForFunction(
-    () => document.querySelector('main .card') !== null && document.querySelector('[aria-busy]') === null,
-  )
-}
-
-/** What must hold of every screen: nothing wider than the pane, every target large enough, nothing serious in axe. */
-async function expectSound({ page, complaints, foreign }: Opened, isLookedInto = true): Promise<void> {
-  expect(complaints).toEqual([])
-  expect(foreign).toEqual([])
-  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
-  const small = await page.evaluate(() =>
-    [...document.querySelectorAll('a, button, input')]
-      .map(element => ({ text: element.textContent, size: element.getBoundingClientRect() }))
-      .filter(({ size }) => size.height > 0 && (size.height < 44 || size.width < 44))
-      .map(({ text, size }) => `${text} ${size.width}×${size.height}`),
-  )
-  expect(small).toEqual([])
-  if (!isLookedInto) return
-  await page.evaluate(axe.source)
-  const faults = await page.evaluate<string[]>(`axe.run(document, { resultTypes: ['violations'] }).then(result =>
-    result.violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => id + ': ' + nodes.map(node => node.html + ' ' + node.failureSummary).join('; ')))`)
-  expect(faults).toEqual([])
-}
-
-const screens: [string, OpenOptions, Record<'zh' | 'en', string>][] = [
-  ['customer', {}, { zh: '归属导购', en: 'Attributed to' }],
-  ['stranger', { bridge: { externalUserid: 'wm-stranger' } }, { zh: '发送入会邀请', en: 'Send invitation' }],
-  [
-    'unknown',
-    { bridge: { externalUserid: 'wm-nobody' } },
-    { zh: '还没有把这位顾客同步过来', en: 'not synchronised this customer' },
-  ],
-  ['colleague', { bridge: { externalUserid: 'wm-colleague' } }, { zh: '这是王芳的顾客', en: "王芳's customer" }],
-  ['extreme', { bridge: { externalUserid: 'wm-extreme' } }, { zh: '还没有归属导购', en: 'Attributed to nobody yet' }],
-  ['group', { bridge: { entry: 'group_chat_tools' } }, { zh: '近 7 天进群', en: 'joined, 7 d' }],
-  [
-    'group-unknown',
-    { bridge: { entry: 'group_chat_tools', chatId: 'wr-x' } },
-    { zh: '还没有把这个群', en: 'not synchronised this group' },
-  ],
-  ['home', { bridge: { entry: 'normal' } }, { zh: '今天的提成', en: 'Commission today' }],
-  ['none', { bridge: { entry: 'chat_attachment' } }, { zh: '这里没有顾客', en: 'No customer here' }],
-  ['share', { path: '/sidebar/#/share' }, { zh: '成交约得 ¥111.93', en: 'A sale earns about ¥111.93' }],
-  ['share-home', { path: '/sidebar/#/share', bridge: { entry: 'normal' } }, { zh: '复制链接', en: 'Copy link' }],
-  ['tasks', { path: '/sidebar/#/tasks' }, { zh: '逾期 2 天', en: '2 days late' }],
-  ['earnings', { path: '/sidebar/#/earnings' }, { zh: '11 月提成', en: 'Commission in November' }],
-]
-
-describe('every screen at every width in both languages', () => {
-  for (const [name, options, text] of screens) {
-    test.each(['zh', 'en'] as const)(`${name} in %s`, async language => {
-      const sidebar = await open({ ...options, language })
-      await settle(sidebar.page)
-      expect(await sidebar.page.locator('main').innerText()).toContain(text[language])
-      for (const width of [320, 360, 1280]) {
-        await sidebar.page.setViewportSize({ width, height: 760 })
-        // axe sees no widths: once is enough.
-        await expectSound(sidebar, width === 360)
-        await photograph(sidebar.page, `${name}-${width}-${language}`)
-      }
-    })
-  }
-
-  test.each(['customer', 'colleague', 'share', 'earnings', 'tasks'])('%s in the dark, as WeCom says', async name => {
-    const options = screens.find(screen => screen[0] === name)![1]
-    const sidebar = await open({ ...options, scheme: 'Dark' })
-    await settle(sidebar.page)
-    expect(await sidebar.page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgb(20, 23, 26)')
-    await expectSound(sidebar)
-    await photograph(sidebar.page, `${name}-dark`)
-  })
-})
-
-const refusal = (errMsg: object) => ({ bridge: { answers: { agentConfig: errMsg } } })
-const failures: [string, OpenOptions, (() => void) | null, string, string, string][] = [
-  ['not-in-wecom', { wecomVersion: null }, null, 'NOT_IN_WECOM', '请在企业微信里打开', 'Please open this in WeCom'],
-  [
-    'untrusted-domain',
-    refusal({ err_msg: 'agentConfig:fail', errCode: 50001 }),
-    null,
-    '50001',
-    '域名没有被企业微信信任',
-    'does not trust this domain',
-  ],
-  [
-    'wrong-ticket',
-    refusal({ err_msg: 'ticket no available more info at https://open.work.weixin.qq.com/devtool/query?e=42012' }),
-    null,
-    '42012',
-    '签名用错了票据',
-    'wrong ticket',
-  ],
-  [
-    'bad-signature',
-    refusal({
-      err_Info: 'fail',
-      errMsg: 'agentConfig:fail',
-      hint: "Hint: '0404162454:fpjmyibrj7g:40093'. More info at https://open.work.weixin.qq.com/devtool/query?e=40093",
-    }),
-    null,
-    '40093',
-    '企业微信不认这个签名',
-    'rejects the signature',
-  ],
-  [
-    'wrong-corp',
-    refusal({ err_msg: 'agentConfig:fail', errCode: 40013 }),
-    null,
-    '40013',
-    '企业或应用对不上',
-    'does not match',
-  ],
-  [
-    'no-permission',
-    { bridge: { answers: { getCurExternalContact: { err_msg: 'getCurExternalContact:fail no permission' } } } },
-    null,
-    'fail no permission',
-    '企业微信没有给权限',
-    'gives no permission',
-  ],
-  [
-    'old-client',
-    { wecomVersion: '2.4.0', bridge: { answers: { getContext: { err_msg: 'getContext:fail function not exist' } } } },
-    null,
-    'function not exist',
-    '企业微信版本太旧',
-    'too old',
-  ],
-  [
-    'unknown-userid',
-    { path: '/sidebar/?refused=unknown_userid' },
-    null,
-    'unknown_userid',
-    '还没有你的导购档案',
-    'not registered as an associate',
-  ],
-  [
-    'not-a-member',
-    { path: '/sidebar/?refused=not_a_member' },
-    null,
-    'not_a_member',
-    '你不是这家企业的成员',
-    'not a member of this corporation',
-  ],
-  [
-    'session-refused',
-    {},
-    () => (mock.faults['/api/v1/session'] = { status: 403, code: 'session.refused', times: 9 }),
-    'session.refused',
-    '你的账号已停用',
-    'no longer active',
-  ],
-  [
-    'network-down',
-    {},
-    () => (mock.faults['/api/v1/session'] = { status: 0, isCut: true, times: 9 }),
-    'NETWORK',
-    '网络连不上',
-    'No network',
-  ],
-  [
-    'service-down',
-    {},
-    () => (mock.faults['/api/v1/wecom/signature'] = { status: 503, code: 'wecom.unavailable', times: 9 }),
-    'wecom.unavailable',
-    '服务暂时不可用',
-    'unavailable',
-  ],
-]
-
-describe('every failure says what, what to do, and its code', () => {
-  for (const [name, options, fault, code, zh, en] of failures) {
-    test.each(['zh', 'en'] as const)(`${name} in %s`, async language => {
-      fault?.()
-      const sidebar = await open({ ...options, language })
-      await sidebar.page.getByRole('alert').waitFor()
-      const said = await sidebar.page.getByRole('alert').innerText()
-      expect(said).toContain(language === 'zh' ? zh : en)
-      expect(said).toContain(code)
-      await expectSound(sidebar)
-      await photograph(sidebar.page, `failure-${name}-${language}`)
-    })
-  }
-
-  test('the diagnosis can be copied, and names no customer', async () => {
-    const { page, context } = await open(failures[3]![1])
-    await context.grantPermissions(['clipboard-read', 'clipboard-write'])
-    await page.getByRole('button', { name: '复制诊断信息' }).click()
-    await page.getByRole('button', { name: '已复制' }).waitFor()
-    const copied = await page.evaluate(() => navigator.clipboard.readText())
-    expect(copied).toContain('bad_signature · 40093')
-    expect(copied).toContain('WeCom 4.1.36 · SDK 2.4.4')
-    expect(copied).not.toContain('wm-gold')
-  })
-
-  test('a bridge that never answers is a time-out, and a tap on retry starts anew', async () => {
-    const { page, bridgeCalls } = await open({ bridge: { answers: { agentConfig: null } } })
-    await page.getByRole('alert').waitFor({ timeout: 15_000 })
-    expect(await page.getByRole('alert').innerText()).toContain('TIMEOUT agentConfig')
-    expect((await bridgeCalls()).map(call => call.name)).toEqual(['agentConfig'])
-    await photograph(page, 'failure-time-out')
-    await page.getByRole('button', { name: '重试' }).click()
-    await page.waitForSelector('[aria-busy]')
-    await expect.poll(bridgeCalls).toHaveLength(1)
-  })
-
-  test('no bridge at all is told apart', async () => {
-    const { page } = await open({ bridge: { absent: true } })
-    await page.getByRole('alert').waitFor({ timeout: 15_000 })
-    expect(await page.getByRole('alert').innerText()).toContain('NO_BRIDGE agentConfig')
-  })
-
-  test('a network that comes back is met by retry, in place', async () => {
-    mock.faults['/api/v1/session'] = { status: 0, isCut: true, times: 9 }
-    const { page } = await open()
-    await page.getByRole('alert').waitFor()
-    delete mock.faults['/api/v1/session']
-    await page.getByRole('button', { name: '重试' }).click()
-    await page.getByRole('heading', { name: '陈晓' }).waitFor()
-  })
-
-  test('a card that failed is asked again without starting anew', async () => {
-    mock.faults['/api/v1/cards/customer'] = { status: 500, code: 'internal' }
-    const { page } = await open()
-    await page.getByRole('alert').waitFor()
-    await page.getByRole('button', { name: '重试' }).click()
-    await page.getByRole('heading', { name: '陈晓' }).waitFor()
-    expect(mock.calls.filter(call => call.includes('/session'))).toHaveLength(1)
-  })
-})
+const firstLoadMaxBytes = 60 * 1024
 
 describe('session', () => {
   test('an expired access token is refreshed silently', async () => {
@@ -310,6 +34,134 @@ describe('session', () => {
     expect(await sidebar.page.getByRole('alert').innerText()).toContain('登录状态没有保存下来')
     expect(mock.calls.filter(call => call.includes('/auth/wecom/login'))).toHaveLength(1)
     await photograph(sidebar.page, 'failure-session-missing')
+  })
+})
+
+describe('poster', () => {
+  const path = '/sidebar/#/share'
+  const code = 'GET /api/v1/share-links/demoA/mini-program-code'
+
+  test.each([
+    ['zh', true, '海报'],
+    ['en', false, 'Poster'],
+  ] as const)('in %s, with a mini program: %s', async (language, hasMiniProgram, name) => {
+    mock.hasMiniProgram = hasMiniProgram
+    const sidebar = await open({ path, language, width: 300 })
+    const { page } = sidebar
+    await page.getByRole('button', { name }).first().click()
+    const picture = page.locator('.poster-picture')
+    await picture.waitFor()
+    expect(await picture.evaluate((image: HTMLImageElement) => [image.naturalWidth, image.naturalHeight])).toEqual([
+      750, 1042,
+    ])
+    const save = page.getByRole('link', { name: /下载图片|Download/ })
+    expect(await save.getAttribute('href')).toMatch(/^data:image\/jpeg;base64,/)
+    expect(await save.getAttribute('download')).toContain('羊毛双面大衣')
+    expect(mock.bodies['/api/v1/share']).toMatchObject([
+      { sentTo: null, channel: 'poster', target: { kind: 'product' } },
+    ])
+    expect(mock.calls.filter(call => call === code)).toHaveLength(hasMiniProgram ? 1 : 0)
+    await expectSound(sidebar)
+    await photograph(page, `poster-${language}`)
+    // Put away and brought back, it is the same share.
+    await page.getByRole('button', { name }).first().click()
+    await page.getByRole('button', { name }).first().click()
+    await picture.waitFor()
+    expect(mock.bodies['/api/v1/share']).toHaveLength(1)
+  })
+
+  test('without its code there is none: told, and drawn by a retry with the same link', async () => {
+    mock.faults['/api/v1/share-links/demoA/mini-program-code'] = { status: 503, code: 'mini_program.unreachable' }
+    const { page } = await open({ path })
+    await page.getByRole('button', { name: '海报' }).first().click()
+    expect(await page.getByRole('alert').innerText()).toContain('mini_program.unreachable')
+    await page.getByRole('button', { name: '重试' }).click()
+    await page.locator('.poster-picture').waitFor()
+    expect(mock.bodies['/api/v1/share']).toHaveLength(1)
+  })
+
+  test('a link without a page in the mini program has the code of its address', async () => {
+    mock.faults['/api/v1/share-links/demoA/mini-program-code'] = { status: 409, code: 'mini_program.no_page' }
+    const { page } = await open({ path })
+    await page.getByRole('button', { name: '海报' }).first().click()
+    await page.locator('.poster-picture').waitFor()
+  })
+})
+
+describe('another chat, or no network', () => {
+  const stand = (page: Page, told: object) =>
+    page.evaluate(told => {
+      Object.assign((window as unknown as { daogouBridge: object }).daogouBridge, told)
+      document.dispatchEvent(new Event('visibilitychange'))
+    }, told)
+  const card = '/api/v1/cards/customer'
+
+  test('the page follows to another chat; a card that was open is there at once, and refreshed', async () => {
+    const { page } = await open()
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    mock.delaysMs[card] = 1500
+    await stand(page, { externalUserid: 'wm-colleague' })
+    // Nothing of the one before is left to be taken for the other's.
+    await page.waitForSelector('[aria-busy]')
+    expect(await page.getByRole('heading', { name: '陈晓' }).count()).toBe(0)
+    // Back before the answer came: it is dropped, and the card is there before its own answer.
+    await stand(page, { externalUserid: 'wm-gold' })
+    await page.getByRole('heading', { name: '陈晓' }).waitFor({ timeout: 1000 })
+    await page.waitForTimeout(2000)
+    expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain('陈晓')
+    const asked = mock.calls.filter(call => call.includes(card)).map(call => call.split('=')[1])
+    expect(asked).toEqual(['wm-gold', 'wm-colleague', 'wm-gold'])
+    mock.delaysMs = {}
+    await stand(page, { entry: 'group_chat_tools' })
+    await page.getByText('近 7 天进群').waitFor()
+    await page.getByRole('link', { name: '分享', exact: true }).click()
+    await page.getByRole('button', { name: '发到群里' }).first().waitFor()
+    await stand(page, { entry: 'single_chat_tools' })
+    await page.getByRole('button', { name: '发给顾客' }).first().waitFor()
+  })
+
+  test('without a network what was shown stays, marked with its time; buttons say so; then it is read again', async () => {
+    const sidebar = await open({ path: '/sidebar/#/share' })
+    const { page, context } = sidebar
+    await page.getByRole('button', { name: '发给顾客' }).first().waitFor()
+    await page.getByRole('link', { name: '客户' }).click()
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    await page.waitForTimeout(5500) // the words of failures are fetched ahead
+    await context.setOffline(true)
+    await page.getByText(/没有网络，显示的是 \d\d:\d\d 的内容/).waitFor()
+    await stand(page, { externalUserid: 'wm-stranger' })
+    await page.getByText('网络连不上').waitFor()
+    await stand(page, { externalUserid: 'wm-gold' })
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    for (const width of [300, 360]) {
+      await page.setViewportSize({ width, height: 760 })
+      await expectSound(sidebar, false)
+      await photograph(page, `offline-${width}`, false)
+    }
+    const before = mock.calls.length
+    await context.setOffline(false)
+    await page.getByText(/没有网络/).waitFor({ state: 'detached' })
+    await expect.poll(() => mock.calls.slice(before)).toEqual([`GET ${card}?externalUserid=wm-gold`])
+    await page.getByRole('link', { name: '分享' }).click()
+    await page.getByRole('button', { name: '发给顾客' }).first().waitFor()
+    await context.setOffline(true)
+    await page.getByRole('button', { name: '没有网络' }).first().waitFor()
+    expect(await page.getByRole('button', { name: '没有网络' }).first().isDisabled()).toBe(true)
+    await context.setOffline(false)
+    await page.getByRole('button', { name: '发给顾客' }).first().waitFor()
+    expect(mock.calls.filter(call => call.startsWith('POST') && !call.includes('signature'))).toEqual([])
+  })
+
+  test('a session that ends is renewed behind what is typed', async () => {
+    const { page } = await open({ path: '/sidebar/#/share' })
+    await settle(page)
+    await page.evaluate(() => Object.assign(window, { isSamePage: true }))
+    mock.faults['/api/v1/catalogue'] = { status: 401, code: 'session.expired' }
+    await page.getByRole('searchbox').fill('围巾')
+    await expect.poll(() => page.locator('article').count()).toBe(1)
+    expect(mock.calls).toContain('POST /auth/refresh')
+    expect(await page.getByRole('searchbox').inputValue()).toBe('围巾')
+    expect(await page.evaluate(() => 'isSamePage' in window)).toBe(true)
   })
 })
 
@@ -668,10 +520,12 @@ describe('share', () => {
   test.each(['zh', 'en'] as const)(
     'today’s posts are ticked off, and the tick is taken back, in %s',
     async language => {
+      mock.hasPosts = true
       const sidebar = await open({ path, language, bridge: { entry: 'normal' } })
       const { page } = sidebar
-      await page.getByRole('button', { name: { zh: '今日', en: 'Today' }[language], exact: true }).click()
+      // What is to be posted today comes first by itself.
       await page.getByText('早安！').waitFor()
+      expect(mock.calls.filter(call => call.includes('/catalogue'))).toEqual([])
       await expectSound(sidebar)
       await photograph(page, `posts-${language}`)
       await page
@@ -955,6 +809,44 @@ describe('earnings', () => {
     await photograph(page, 'earnings-open')
   })
 
+  test.each(['zh', 'en'] as const)(
+    'a part of an order is disputed, and what became of it is told, in %s',
+    async language => {
+      const sidebar = await open({ path: '/sidebar/#/earnings', language })
+      const { page } = sidebar
+      const first = page.locator('.earned').first()
+      await first.getByRole('button', { name: { zh: /申诉/, en: /Dispute/ }[language] }).click()
+      const file = first.getByRole('button', { name: { zh: '提交申诉', en: 'File it' }[language] })
+      expect(await file.isDisabled()).toBe(true)
+      await first.getByRole('combobox').selectOption('closer')
+      await first.getByRole('textbox').fill('她来店里试穿，是我接待的')
+      for (const width of [300, 360]) {
+        await page.setViewportSize({ width, height: 760 })
+        await expectSound(sidebar, width === 360)
+        await photograph(page, `dispute-${width}-${language}`)
+      }
+      mock.faults['/api/v1/disputes'] = { status: 503, code: 'internal' }
+      await file.click()
+      await first.getByRole('alert').waitFor()
+      await first.getByRole('button', { name: { zh: '重试', en: 'Try again' }[language] }).click()
+      await first.getByText({ zh: '等店长处理', en: 'with the manager' }[language]).waitFor()
+      const posted = (mock.bodies['/api/v1/disputes'] ?? []).filter(body => body !== null)
+      expect(posted).toHaveLength(2)
+      expect(posted[1]).toMatchObject({ role: 'closer', text: '她来店里试穿，是我接待的' })
+      await first.getByRole('button', { name: { zh: '撤回', en: 'Withdraw' }[language] }).click()
+      await first.getByText({ zh: '已撤回', en: 'withdrawn' }[language]).waitFor()
+      // Of the second order the answer is there.
+      await page.locator('.earned-head').nth(1).click()
+      await page.getByText('小票上写的是王芳').waitFor()
+      await page.getByText({ zh: '完成 64.13%', en: '64.13% reached' }[language]).waitFor()
+      await page.getByRole('button', { name: { zh: '看我的结算单', en: 'My statements' }[language] }).click()
+      await page.getByText('¥4,123.50').waitFor()
+      await page.getByText({ zh: '为负，转到下期', en: 'carried over' }[language]).waitFor()
+      await expectSound(sidebar)
+      await photograph(page, `earnings-all-${language}`)
+    },
+  )
+
   test('today, and the choice of language is kept', async () => {
     const { page } = await open({ path: '/sidebar/#/earnings' })
     await page.getByRole('button', { name: '今天' }).click()
@@ -984,8 +876,7 @@ test.each(['/sidebar/', '/sidebar/#/share', '/sidebar/#/earnings', '/sidebar/#/t
 
 test('the first load is small, ours alone, and leaves the other tabs for later', async () => {
   const files: string[] = []
-  const sidebar = await openSidebar(browser, mock, { path: '/none' })
-  opened.push(sidebar)
+  const sidebar = await open({ path: '/none' })
   sidebar.page.on('request', request => {
     const { pathname } = new URL(request.url())
     if (pathname.startsWith('/sidebar/') || pathname.startsWith('/assets/')) files.push(pathname)

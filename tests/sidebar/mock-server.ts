@@ -6,9 +6,11 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import type { EarningsSpan } from '../../server/features/earnings/schema.ts'
 import type { Session } from '../../server/features/session/schema.ts'
 import * as demo from './demo-data.ts'
+import { disputesAbout, filed, settlements, statementsOf, target } from './demo-earnings.ts'
 import { buildFriends } from './demo-friends.ts'
 import { demoProfile, writtenNote } from './demo-profile.ts'
 import { homeCustomers, messageChoice, teamDay } from './demo-home.ts'
@@ -25,6 +27,13 @@ export interface Fault {
   isCut?: boolean
 }
 
+export interface MockCall {
+  method: string
+  url: URL
+  body: unknown
+  accept: string
+}
+
 export interface MockServer {
   url: string
   /** `GET /api/v1/session` and the like, in order. */
@@ -33,6 +42,7 @@ export interface MockServer {
   faults: Record<string, Fault>
   delaysMs: Record<string, number>
   hasMiniProgram: boolean
+  hasPosts: boolean
   role: Session['role']
   reset: () => void
   close: () => Promise<void>
@@ -40,7 +50,13 @@ export interface MockServer {
 
 /** As the service sends it: a page that needs anything inline would fail here as it would there. */
 const contentSecurityPolicy =
-  "default-src 'self'; img-src 'self' data: https:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+  "default-src 'self'; img-src 'self' data: blob: https:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+
+/** Stands for WeChat's code: one black pixel, drawn large. */
+const demoCode = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==',
+  'base64',
+)
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -53,8 +69,14 @@ const types: Record<string, string> = {
  * @param webRoot the build's output
  * @param port 0: any free one
  * @param hasOwnBridge the page brings its own bridge, told by the query (`?entry=single_chat_tools&externalUserid=wm-gold`)
+ * @param more calls of another screen: true where it answered
  */
-export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = false): Promise<MockServer> {
+export async function startMockServer(
+  webRoot: string,
+  port = 0,
+  hasOwnBridge = false,
+  more: (call: MockCall, response: ServerResponse) => boolean = () => false,
+): Promise<MockServer> {
   let friends = buildFriends()
   let shelf: string[] = []
   let used: Record<string, string> = {}
@@ -65,12 +87,21 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
     faults: {},
     delaysMs: {},
     hasMiniProgram: true,
+    hasPosts: false,
     role: 'associate',
     reset() {
       friends = buildFriends()
       shelf = []
       used = {}
-      Object.assign(mock, { calls: [], bodies: {}, faults: {}, delaysMs: {}, hasMiniProgram: true, role: 'associate' })
+      Object.assign(mock, {
+        calls: [],
+        bodies: {},
+        faults: {},
+        delaysMs: {},
+        hasMiniProgram: true,
+        hasPosts: false,
+        role: 'associate',
+      })
     },
     close: () =>
       new Promise(resolve => {
@@ -82,7 +113,7 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://mock')
     const isOurs = url.pathname.startsWith('/api/') || url.pathname.startsWith('/auth/')
-    if (!isOurs) return serveFile(url, response)
+    if (!isOurs) return serveFile(url, request, response)
     const text = await readBody(request)
     mock.calls.push(`${request.method} ${url.pathname}${url.search}`)
     ;(mock.bodies[url.pathname] ??= []).push(text === '' ? null : JSON.parse(text))
@@ -104,7 +135,9 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
       request.headers['x-daogou-csrf'] !== 'demo-csrf'
     )
       return send(response, 403, { status: 403, code: 'session.csrf', title: 'no token' })
-    route(request.method ?? 'GET', url, response, text === '' ? null : JSON.parse(text))
+    const method = request.method ?? 'GET'
+    const body: unknown = text === '' ? null : JSON.parse(text)
+    if (!more({ method, url, body, accept: request.headers.accept ?? '' }, response)) route(method, url, response, body)
   }
 
   function route(method: string, url: URL, response: ServerResponse, lastBody: unknown): void {
@@ -144,7 +177,7 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
         shelf = (lastBody as { skus: string[] }).skus
         return send(response, 200, shelfOf(shelf))
       case 'GET /api/v1/me/posts':
-        return send(response, 200, dayPosts(used))
+        return send(response, 200, { ...dayPosts(used), ...(mock.hasPosts ? {} : { items: [] }) })
       case 'POST /api/v1/me/posts/p1/used':
         used = { ...used, p1: demo.asOf }
         return send(response, 200, postTick('p1', true))
@@ -153,6 +186,21 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
         return send(response, 200, postTick('p1', false))
       case 'GET /api/v1/catalogue':
         return send(response, 200, demo.catalogue(parameter('query'), cursor))
+      case 'GET /api/v1/attainment':
+        return send(response, 200, { month: '2026-11', items: [target], nextCursor: null })
+      case 'GET /api/v1/disputes': {
+        const [, second] = demo.earnings('month', undefined).orders
+        return send(response, 200, { items: second ? disputesAbout(second) : [], nextCursor: null })
+      }
+      case 'POST /api/v1/disputes':
+        return send(response, 201, filed(lastBody))
+      case 'POST /api/v1/disputes/018f0000-0000-7000-8000-00000000d001/withdraw':
+        return send(response, 200, { ...filed(mock.bodies['/api/v1/disputes']?.at(-1)), status: 'withdrawn' })
+      case 'GET /api/v1/settlements':
+        return send(response, 200, { items: settlements, nextCursor: null })
+      case 'GET /api/v1/settlements/2026-10/statements':
+      case 'GET /api/v1/settlements/2026-09/statements':
+        return send(response, 200, { items: statementsOf(url.pathname.split('/')[4] ?? ''), nextCursor: null })
       case 'GET /api/v1/earnings':
         return send(response, 200, demo.earnings(parameter('span') as EarningsSpan, cursor))
       case 'POST /api/v1/share': {
@@ -167,6 +215,8 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
           link: { title: '羊毛双面大衣', desc: '示例', imgUrl, url: link },
         })
       }
+      case 'GET /api/v1/share-links/demoA/mini-program-code':
+        return void response.writeHead(200, { 'content-type': 'image/png' }).end(demoCode)
       case 'GET /api/v1/customers/profile':
         return send(response, 200, demoProfile)
       case 'POST /api/v1/customers/phone':
@@ -200,7 +250,7 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
     }
   }
 
-  async function serveFile(url: URL, response: ServerResponse): Promise<void> {
+  async function serveFile(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (url.pathname.startsWith('/mock/')) return serveMock(url, response)
     const path = normalize(url.pathname.endsWith('/') ? `${url.pathname}index.html` : url.pathname)
     try {
@@ -209,11 +259,15 @@ export async function startMockServer(webRoot: string, port = 0, hasOwnBridge = 
         const tag = `<script src="/mock/bridge.js${url.search}"></script>`
         body = body.toString().replace('<head>', `<head>${tag}`)
       }
+      const isPacked = /\bgzip\b/.test(String(request.headers['accept-encoding'])) && extname(path) in types
       response.writeHead(200, {
         'content-type': types[extname(path)] ?? 'application/octet-stream',
         'content-security-policy': contentSecurityPolicy,
+        // Their names change with their content, as the service says it.
+        ...(path.startsWith('/assets/') ? { 'cache-control': 'public, max-age=31536000, immutable' } : {}),
+        ...(isPacked ? { 'content-encoding': 'gzip' } : {}),
       })
-      response.end(body)
+      response.end(isPacked ? gzipSync(body) : body)
     } catch {
       send(response, 404, { status: 404, code: 'not_found', title: 'Not found' })
     }

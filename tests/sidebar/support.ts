@@ -13,9 +13,9 @@ export const webRoot = `${artifacts}web`
  * Builds what production would serve, so that size, content security policy and lazy chunks are the real ones. In a
  * process of its own: under the test runner's NODE_ENV it would be Vue's development build.
  */
-export async function buildSidebar(): Promise<void> {
+export async function buildSidebar(outDir = webRoot): Promise<void> {
   const root = fileURLToPath(new URL('../../', import.meta.url))
-  await promisify(execFile)(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--outDir', webRoot], {
+  await promisify(execFile)(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--outDir', outDir], {
     cwd: root,
     env: { ...process.env, NODE_ENV: 'production' },
   })
@@ -86,7 +86,7 @@ export async function openSidebar(browser: Browser, mock: MockServer, options: O
       complaints.push(message.text())
   })
   page.on('request', request => {
-    if (!request.url().startsWith(mock.url) && !request.url().startsWith('data:')) foreign.push(request.url())
+    if (!request.url().startsWith(mock.url) && !/^(blob|data):/.test(request.url())) foreign.push(request.url())
   })
   if (options.isOld) await page.addInitScript(removeNewerThanChromium87)
   if (wecomVersion !== null) {

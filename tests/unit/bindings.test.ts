@@ -40,6 +40,11 @@ const friend = (at: Instant, associateId: string): BindingEvent => ({
   at,
   associateId,
 })
+/** WeCom gave him over from others. */
+const given = (at: Instant, associateId: string, ...givenBy: string[]): BindingEvent => ({
+  ...friend(at, associateId),
+  givenBy,
+})
 const purchase = (at: Instant, associateId: string): BindingEvent => ({
   kind: 'first_purchase',
   id: 'mall/o-1',
@@ -112,6 +117,10 @@ describe('who takes over', () => {
     ['told in between, then the next event', latest(5), [enrol(day(1), 'A'), friend(day(12), 'C')], [tell(day(8), 'B')], ['A from 1 by enrol']],
     ['told at the same instant wins', latest(), [enrol(day(1), 'A'), friend(day(2), 'B')], [tell(day(2), 'C')], ['A from 1 by enrol']],
     ['told nobody at the same instant wins', policy(), [friend(day(2), 'B')], [tell(day(2), null)], []],
+    ['latest: given over, from the giver', latest(), [enrol(day(1), 'A'), given(day(2), 'B', 'A')], [], ['A from 1 by enrol', 'B from 2 by friend_added']],
+    ['latest: given over, not from a third person', latest(), [enrol(day(1), 'C'), given(day(2), 'B', 'A')], [], ['C from 1 by enrol']],
+    ['latest: given over, not from a third person who was told', latest(), [given(day(2), 'B', 'A')], [tell(day(1), 'C')], []],
+    ['latest: given over, whom nobody has', latest(), [given(day(2), 'B', 'A')], [], ['B from 2 by friend_added']],
     ['told at the instant of a purchase wins', latest(), [purchase(day(2), 'B')], [tell(day(2), 'C')], []],
     ['told when a purchase would take effect wins', latest(), [purchase(day(2), 'B')], [tell(day(2) + 1, 'C')], []],
     ['told under two numbers at one instant: the greater number', policy(), [friend(day(2), 'B')], [tell(day(1), 'A', 'M1'), tell(day(1), null, 'M2')], ['B from 2 by friend_added']],

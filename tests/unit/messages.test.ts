@@ -53,7 +53,7 @@ const FACTS: { [K in MessageKind]: Fact } = {
   link_opened: { kind: 'link_opened', title: '羊毛大衣', customerName: '王小雨', externalUserid: 'wm1' },
   sold: { kind: 'sold', amountFen: 123_456, relation: 'direct' },
   friend_lost: { kind: 'friend_lost', customerName: null, externalUserid: 'wm1' },
-  task_new: { kind: 'task_new', title: '生日关怀' },
+  task_new: { kind: 'task_new', title: '生日关怀', isHis: true },
   dispute_decided: { kind: 'dispute_decided', outcome: 'upheld', orderNo: '1001', isFiler: true, changeFen: 500 },
   statement_ready: { kind: 'statement_ready', totalFen: 100 },
 }

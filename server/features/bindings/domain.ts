@@ -42,6 +42,8 @@ export interface BindingEvent {
   id: string
   at: Instant
   associateId: string
+  /** Whose friend he was, where WeCom gave him to this associate. */
+  givenBy?: readonly string[]
 }
 
 export interface DerivedAssignment {
@@ -86,7 +88,7 @@ export function replay({
   }
 
   for (const event of [...events].sort(compareEvents)) {
-    const { kind, id, at, associateId } = event
+    const { kind, id, at, associateId, givenBy } = event
     const policy = policyAt(policies, at)
     if (!policy.on.includes(kind) || !associates.has(associateId)) continue
     const from = takesEffect(event)
@@ -94,6 +96,8 @@ export function replay({
     const holder = holderAt(at)
     if (holder) {
       if (policy.mode === 'first') continue
+      // A transfer moves the giver's customers, and nobody else's.
+      if (givenBy && ![...givenBy, associateId].includes(holder.associateId)) continue
       const isProtected = at - holder.began < policy.protectDays * DAY_MS && worksAt(holder.associateId, at)
       if (isProtected) continue
     }

@@ -2,6 +2,7 @@ import type { Db } from '../../database.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { BindingMark } from '../evidence/service.ts'
+import { transfersTo } from '../friends/sql.ts'
 import type { BindingPolicy, DerivedAssignment } from './domain.ts'
 
 interface Options {
@@ -174,12 +175,13 @@ export async function selectTold(db: Db, { brandId, memberNos }: Options & { mem
 
 /** Friendships that began with contacts that were ever linked to these numbers. */
 export async function selectFriendsAdded(db: Db, { brandId, memberNos }: Options & { memberNos: readonly string[] }) {
-  return await db<{ associateId: string; externalUserid: string; at: Instant }[]>`
+  return await db<{ associateId: string; externalUserid: string; at: Instant; givenBy: string[] | null }[]>`
     WITH contact AS (
       SELECT DISTINCT value FROM identities
       WHERE brand_id = ${brandId} AND kind = 'external_userid' AND member_no = ANY (${memberNos as string[]}::text[])
     )
-    SELECT f.associate_id AS "associateId", f.external_userid AS "externalUserid", f.at
+    SELECT f.associate_id AS "associateId", f.external_userid AS "externalUserid", f.at,
+      (SELECT array_agg(DISTINCT given.associate_id) ${transfersTo(db, brandId)}) AS "givenBy"
     FROM contact JOIN friend_events AS f
       ON f.brand_id = ${brandId} AND f.external_userid = contact.value AND f.kind = 'added'`
 }

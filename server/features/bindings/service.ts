@@ -123,9 +123,10 @@ async function deriveFor(
     if (memberNo !== lastMemberNo || joinedAt === null || openingAssociate === null) continue
     events.get(memberNo)!.push({ kind: 'enrol', id: memberNo, at: joinedAt, associateId: openingAssociate })
   }
-  for (const [i, { associateId, externalUserid, at }] of added.entries()) {
+  for (const [i, { associateId, externalUserid, at, givenBy }] of added.entries()) {
     const id = `${associateId}/${externalUserid}`
-    events.get(persons[i] ?? '')?.push({ kind: 'friend_added', id, at, associateId })
+    const given = givenBy === null ? {} : { givenBy }
+    events.get(persons[i] ?? '')?.push({ kind: 'friend_added', id, at, associateId, ...given })
   }
   for (const { buyer, source, orderNo, paidAt, associateId } of purchases) {
     events.get(buyer)!.push({ kind: 'first_purchase', id: `${source}/${orderNo}`, at: paidAt, associateId })

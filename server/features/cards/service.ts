@@ -70,6 +70,17 @@ function cardStore(storeCode: string | null, { stores, now }: Names): CardStore 
  * What WeCom has of him (name, picture, since when they are friends, the corporation's tags) is told to his friends and
  * those who share a group with him; `isFriend` is null where WeCom's mirror does not have him.
  */
+/** What somebody who is seen in full spends most on, the largest first. */
+export async function favouriteCategoriesOf(
+  db: Db,
+  { caller, customer, now }: { caller: Caller; customer: Customer; now: Instant },
+): Promise<string[]> {
+  if (customer.sight !== 'full') return []
+  const { memberNos } = customer.person
+  const { brandId, zone } = caller
+  return await selectCategories(db, { brandId, memberNos, now, zone, limit: CATEGORIES_SHOWN })
+}
+
 export async function customerCard(
   db: Db,
   caller: Caller,

@@ -1,14 +1,21 @@
 import type { Db, Pool } from '../../database.ts'
 import { AppError } from '../../errors.ts'
-import { encodeCursor } from '../../lib/paging.ts'
-import { formatInstant, type Instant } from '../../lib/time.ts'
+import { decodeCursor, encodeCursor } from '../../lib/paging.ts'
+import { DAY_MS, formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { supposeEvidence } from '../attribution/service.ts'
 import type { Caller } from '../auth/domain.ts'
+import { favouriteCategoriesOf } from '../cards/service.ts'
 import { planInForce } from '../commissions/domain.ts'
 import { plansOf, reachOf } from '../commissions/service.ts'
-import { findCustomer, personOf } from '../customers/service.ts'
+import { findCustomer, personOf, viewsOf } from '../customers/service.ts'
 import { linkKindOf } from '../materials/domain.ts'
-import { materialPosition, placeOf, selectFacets, selectMaterials, type MaterialRow } from '../materials/service.ts'
+import {
+  placeOf,
+  selectFacets,
+  selectFittingMaterials,
+  selectMaterials,
+  type MaterialRow,
+} from '../materials/service.ts'
 import { estimate, supposedLink, supposedOrder } from './domain.ts'
 import {
   selectProducts,
@@ -30,8 +37,13 @@ interface Chat {
   chatId?: string
 }
 
+/** How far back a customer's views put something first. */
+const VIEWED_DAYS = 90
+const FITTING_MAX = 50
+
 /**
- * What the asker may share now, newest first.
+ * What the asker may share now, newest first. Where nothing is searched for, what fits the customer of the chat comes
+ * before: what he looked at, then what is of a category that he buys, as far as the asker may know it.
  *
  * @throws AppError malformed_cursor; invalid_query where both a customer and a group are named
  */
@@ -43,23 +55,81 @@ export async function readLibrary(
   const { brandId } = caller
   const { externalUserid, chatId, campaign = null, category = null, kind = null } = query
   const limit = query.limit ?? PAGE
-  const after = materialPosition(query.cursor)
+  const position = positionOf(query.cursor)
   const chat = chatOf({ externalUserid, chatId })
   const usable = { place: await placeOf(db, { brandId, storeCode: personOf(caller).storeCode, now }), now }
   const filter = { query: (query.q ?? '').trim(), campaign, category, kind }
-  const [rows, facets] = await Promise.all([
-    selectMaterials(db, { brandId, filter, usable, after, limit: limit + 1 }),
+  const since = position?.since ?? now
+  const fitting = filter.query === '' ? await fittingOf(db, caller, { chat, filter, usable, since }) : []
+  const without = fitting.map(row => row.materialId)
+  const [others, facets] = await Promise.all([
+    selectMaterials(db, { brandId, filter, usable, without, after: position?.other ?? null, limit: limit + 1 }),
     selectFacets(db, { brandId, usable }),
   ])
+  const left =
+    position === null ? fitting : position.fitting === null ? [] : fitting.slice(without.indexOf(position.fitting) + 1)
+  const rows = [...left, ...others]
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   return {
     asOf: formatInstant(now),
     ...facets,
     items: await libraryItems(db, caller, { materials: shown, chat, now }),
-    nextCursor: rows.length > limit && last ? encodeCursor([last.materialId]) : null,
+    nextCursor:
+      rows.length > limit && last
+        ? encodeCursor([
+            formatInstant(since),
+            ...(without.includes(last.materialId) ? [last.materialId, null] : [null, last.materialId]),
+          ])
+        : null,
   }
 }
+
+/** What fits the customer of the chat, as it was then; none where he is hidden, or there is no customer. */
+async function fittingOf(
+  db: Db,
+  caller: Caller,
+  options: {
+    chat: Chat
+    filter: Parameters<typeof selectMaterials>[1]['filter']
+    usable: Parameters<typeof selectFittingMaterials>[1]['usable']
+    since: Instant
+  },
+): Promise<MaterialRow[]> {
+  const { filter, usable, since } = options
+  const { brandId } = caller
+  const { externalUserid } = options.chat
+  const customer = externalUserid === undefined ? null : await findCustomer(db, caller, { externalUserid, now: since })
+  if (!customer) return []
+  const [views, categories] = await Promise.all([
+    viewsOf(db, { brandId, customer, from: since - VIEWED_DAYS * DAY_MS }),
+    favouriteCategoriesOf(db, { caller, customer, now: since }),
+  ])
+  const seen = (views ?? []).filter(view => view.at <= since).map(({ kind, ref }) => ({ kind, ref }))
+  if (seen.length === 0 && categories.length === 0) return []
+  return await selectFittingMaterials(db, { brandId, filter, usable, seen, categories, limit: FITTING_MAX })
+}
+
+/** A page begins after a material that fits, or one of the others; what was looked at since moves none. */
+interface Position {
+  since: Instant
+  /** null: all that fit have been shown. */
+  fitting: string | null
+  other: string | null
+}
+
+/** @throws AppError malformed_cursor */
+function positionOf(cursor: string | undefined): Position | null {
+  if (cursor === undefined) return null
+  const [at, fitting, other] = decodeCursor(cursor, 3) ?? []
+  const since = typeof at === 'string' ? parseInstant(at) : null
+  if (since !== null && isUuid(fitting)) return { since, fitting, other: null }
+  if (since !== null && isUuid(other)) return { since, fitting: null, other }
+  throw new AppError('malformed_cursor', 'This is no cursor of this list.')
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const isUuid = (value: unknown): value is string => typeof value === 'string' && UUID.test(value)
 
 /** Materials as an associate sees them, in their order. */
 export async function libraryItems(

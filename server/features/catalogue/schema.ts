@@ -117,7 +117,9 @@ export const ShareRequest = Type.Object(
         ),
       ]),
     ),
-    channel: Type.Enum(['single_chat', 'group_chat', 'other'], { description: 'other: the link is copied' }),
+    channel: Type.Enum(['single_chat', 'group_chat', 'poster', 'other'], {
+      description: 'poster: a picture with its code is saved; other: the link is copied',
+    }),
   },
   { additionalProperties: false },
 )
@@ -190,7 +192,10 @@ export const LibraryItem = Type.Object({
 })
 export type LibraryItem = Static<typeof LibraryItem>
 
-/** GET /api/v1/me/materials: what the asker may share now, newest first. */
+/**
+ * GET /api/v1/me/materials: what the asker may share now, newest first. Without `q` and beside a customer, what he looked
+ * at and what is of a category that he buys comes before.
+ */
 export const LibraryQuery = Type.Object(
   {
     ...Beside,

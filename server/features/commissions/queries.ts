@@ -234,7 +234,7 @@ function decidedRows(db: Db, rows: readonly (DecidedRow & Partial<NewOrderRow>)[
         ${column(row => row.buyer)}::text::text[], ${column(row => row.isFirstOrder)}::text::boolean[],
         ${column(row => row.netFen)}::text::bigint[], ${column(row => row.commissionFen)}::text::bigint[],
         ${column(row => row.relation)}::text::text[], ${column(row => row.sharerLink)}::text::text[],
-        ${column(row => row.sharerTouch)}::text::text[], ${column(row => row.netQuantity)}::text::int[],
+        ${column(row => row.sharerTouch)}::text::text[], ${column(row => row.netQuantity)}::text::bigint[],
         ${column(row => row.isUnattributed)}::text::boolean[],
         ${column(row => row.isUnplanned)}::text::boolean[], ${column(row => arrayText(row.associates))}::text::text[]),
       json_array_elements(${JSON.stringify(rows.map(row => row.roles))}::text::json)

@@ -3,6 +3,7 @@ import type { Span } from '../../lib/calendar.ts'
 import { DAY_MS, formatInstant, type Instant } from '../../lib/time.ts'
 import type { DatedEntry } from '../../../drizzle/schema/stores.ts'
 import type { Scope } from '../auth/domain.ts'
+import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin, visibleOrders } from '../orders/sql.ts'
 
 /** Of these stores. */
@@ -289,7 +290,7 @@ export async function selectAssociatesCommission(db: Db, options: OfStores & ByD
 
 // --------------------------------------------------------------------------------------- friends, groups
 
-/** Friendships of stores' associates that began, and that customers ended. */
+/** Friendships of stores' associates that began, but for transfers, and that customers ended. */
 export async function selectFriendChanges(db: Db, options: OfStores & ByDay) {
   const { brandId, storeCodes, from, to } = options
   return await db<{ storeCode: string; day: string; friendsAdded: number; friendsLost: number }[]>`
@@ -300,7 +301,7 @@ export async function selectFriendChanges(db: Db, options: OfStores & ByDay) {
     JOIN friend_events AS f ON f.brand_id = ${brandId} AND f.associate_id = a.associate_id
       AND f.at >= ${instant(db, from)} AND f.at < ${instant(db, to)}
     WHERE a.brand_id = ${brandId} AND a.store_code = ANY (${list(db, storeCodes)})
-      AND (f.kind = 'added' OR f.ended_by = 'customer')
+      AND (f.kind = 'added' OR f.ended_by = 'customer') AND NOT ${isHandedOver(db, brandId)}
     GROUP BY 1, 2`
 }
 

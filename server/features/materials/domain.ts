@@ -49,7 +49,7 @@ export const isUsable = (material: Material, place: Place, now: Instant): boolea
   reaches(material, place)
 
 /** A link has no kind for articles: they are pages. */
-const LINK_KIND: Record<MaterialKind, string> = {
+export const LINK_KIND: Record<MaterialKind, string> = {
   product: 'product',
   page: 'page',
   live: 'live',

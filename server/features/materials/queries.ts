@@ -1,6 +1,6 @@
 import type { Db } from '../../database.ts'
 import type { Instant } from '../../lib/time.ts'
-import type { Material, MaterialKind, Place } from './domain.ts'
+import { LINK_KIND, type Material, type MaterialKind, type Place } from './domain.ts'
 
 interface Options {
   brandId: number
@@ -63,17 +63,18 @@ export interface MaterialFilter {
   kind: MaterialKind | null
 }
 
-/** Newest first. `usable`: only what somebody of that place may share at that time. */
+/** Newest first, those left out that were shown before. `usable`: only what somebody of that place may share then. */
 export async function selectMaterials(
   db: Db,
   options: Options & {
     filter: MaterialFilter
     usable: { place: Place; now: Instant } | null
+    without?: readonly string[]
     after: string | null
     limit: number
   },
 ) {
-  const { brandId, filter, usable, after, limit } = options
+  const { brandId, filter, usable, without = [], after, limit } = options
   const { query, campaign, category, kind } = filter
   const found = (column: string) => db`strpos(lower(${db(column)}), lower(${query})) > 0`
   return await db<MaterialRow[]>`
@@ -89,7 +90,50 @@ export async function selectMaterials(
           : db`AND (${found('title')} OR ${found('text')} OR ${found('ref')} OR ${found('campaign')} OR ${found('category')})`
       }
       ${after === null ? db`` : db`AND material_id < ${after}::text::uuid`}
+      ${without.length === 0 ? db`` : db`AND material_id <> ALL (${without as string[]}::text[]::uuid[])`}
     ORDER BY material_id DESC LIMIT ${limit}`
+}
+
+/**
+ * What fits a customer: things that he looked at, the latest first, then what is of a category that he buys, the one
+ * that he spends most on first; newest first among equals.
+ *
+ * @param options.seen kinds and refs of what he looked at, as links have them, the latest first
+ * @param options.categories the largest first
+ */
+export async function selectFittingMaterials(
+  db: Db,
+  options: Options & {
+    filter: Omit<MaterialFilter, 'query'>
+    usable: { place: Place; now: Instant }
+    seen: readonly { kind: string; ref: string }[]
+    categories: readonly string[]
+    limit: number
+  },
+) {
+  const { brandId, filter, usable, seen, categories, limit } = options
+  const { campaign, category, kind } = filter
+  const linkKind = Object.entries(LINK_KIND).map(([own, kind]) => ({ own, kind }))
+  return await db<MaterialRow[]>`
+    WITH shown AS (
+      SELECT m.*,
+        (SELECT min(s.place) FROM ROWS FROM (jsonb_to_recordset(${JSON.stringify(seen)}::text::jsonb)
+            AS (kind text, ref text)) WITH ORDINALITY AS s (kind, ref, place)
+          JOIN jsonb_to_recordset(${JSON.stringify(linkKind)}::text::jsonb) AS k (own text, kind text)
+            ON k.own = m.kind AND k.kind = s.kind
+          WHERE s.ref = m.ref) AS seen_at,
+        LEAST(array_position(${categories as string[]}::text[], m.category),
+          array_position(${categories as string[]}::text[], p.category)) AS liked_at
+      FROM materials AS m
+      LEFT JOIN products AS p ON p.brand_id = ${brandId} AND m.kind = 'product' AND p.sku = m.ref
+      WHERE m.brand_id = ${brandId} AND m.deleted_at IS NULL
+    )
+    SELECT ${db.unsafe(COLUMNS)} FROM shown
+    WHERE (seen_at IS NOT NULL OR liked_at IS NOT NULL) AND ${isUsable(db, usable)}
+      ${campaign === null ? db`` : db`AND campaign = ${campaign}`}
+      ${category === null ? db`` : db`AND category = ${category}`}
+      ${kind === null ? db`` : db`AND kind = ${kind}`}
+    ORDER BY seen_at NULLS LAST, liked_at NULLS LAST, material_id DESC LIMIT ${limit}`
 }
 
 /** As `isUsable` of the rules says. */

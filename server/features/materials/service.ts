@@ -33,7 +33,14 @@ import {
 import type { MaterialBody, MaterialQuery, NewMaterialBody, ShownMaterial, UploadedPicture } from './schema.ts'
 
 export { sharePicture } from './picture.ts'
-export { selectFacets, selectMaterials, selectMaterialsById, selectPicture, type MaterialRow } from './queries.ts'
+export {
+  selectFacets,
+  selectFittingMaterials,
+  selectMaterials,
+  selectMaterialsById,
+  selectPicture,
+  type MaterialRow,
+} from './queries.ts'
 
 interface Asked {
   caller: Caller

@@ -77,7 +77,7 @@ export type Fact =
   | { kind: 'link_opened'; title: string | null; customerName: string | null; externalUserid: string | null }
   | { kind: 'sold'; amountFen: Fen; relation: string | null }
   | { kind: 'friend_lost'; customerName: string | null; externalUserid: string }
-  | { kind: 'task_new'; title: string }
+  | { kind: 'task_new'; title: string; isHis: boolean }
   | { kind: 'dispute_decided'; outcome: string; orderNo: string; isFiler: boolean; changeFen: Fen }
   | { kind: 'statement_ready'; totalFen: Fen }
 
@@ -263,7 +263,11 @@ function wordsOf(fact: Fact): Words {
         page: customerPage(fact.externalUserid, fact.kind),
       }
     case 'task_new':
-      return { title: '你有一个新任务', lines: [normal(quoted(fact.title))], page: PAGES.task_new }
+      return {
+        title: fact.isHis ? '你有一个新任务' : '门店有一个新任务待分配',
+        lines: [normal(quoted(fact.title))],
+        page: PAGES.task_new,
+      }
     case 'dispute_decided': {
       const order = `订单 ${quoted(fact.orderNo)}`
       const outcome = fact.outcome === 'upheld' ? '申诉成立' : '申诉未成立'

@@ -327,9 +327,11 @@ const READERS: Record<MessageKind, Reader> = {
         AND f.external_userid = own.details ->> 'externalUserid' AND f.kind = 'added' AND f.at > own.at)`,
 
   task_new: (db, { brandId, associateId, own }) => db<FactRow[]>`
-    SELECT own.occasion, t.title FROM (${own}) AS own
+    SELECT own.occasion, t.title, t.associate_id IS NOT NULL AS "isHis" FROM (${own}) AS own
     JOIN tasks AS t ON t.brand_id = ${brandId} AND t.task_id = (own.details ->> 'taskId')::uuid
-    WHERE t.state = 'open' AND t.associate_id = ${associateId}`,
+    WHERE t.state = 'open' AND (t.associate_id = ${associateId} OR t.associate_id IS NULL AND t.store_code IN (
+      SELECT store_code FROM associates
+      WHERE brand_id = ${brandId} AND associate_id = ${associateId} AND role = 'manager'))`,
 
   dispute_decided: (db, { own }) => db<FactRow[]>`
     SELECT own.occasion, own.details ->> 'outcome' AS outcome, own.details ->> 'orderNo' AS "orderNo",

@@ -173,6 +173,27 @@ export function friendTold(row: FriendRow): FriendTold[] {
   return endedAt === row.since ? ended : [added(row, row.since), ...ended]
 }
 
+/** Whose userid WeCom changed, to what, and when. */
+export interface Renamed {
+  userid: string
+  renamedTo: string
+  at: Instant
+}
+
+/**
+ * What is told of a friendship that somebody had when his userid was changed: he takes it over from who he was. So what it
+ * meant before stays as it was, and nobody lost a friend or found a new one.
+ */
+export function asRenamed(told: FriendTold, renamed: readonly Renamed[]): FriendTold[] {
+  const before = renamed.find(({ renamedTo, at }) => renamedTo === told.userid && told.at < at)
+  if (!before || told.kind !== 'added') return [told]
+  const { userid, at } = before
+  return [
+    { userid, externalUserid: told.externalUserid, kind: 'ended', at, endedBy: 'transfer' },
+    { ...told, at },
+  ]
+}
+
 /** The same for who joined a group. */
 const JOIN_NEAR_MS = 5000
 

@@ -10,6 +10,7 @@ import {
   applyMembersEvent,
   askContact,
   changeFriends,
+  renameStaff,
   type MirrorDependencies,
 } from './service.ts'
 
@@ -144,6 +145,18 @@ export function mirrorHandlers(dependencies: MirrorDependencies): CallbackHandle
       await insertSync(tx, { brandId, syncId: uuidv7(at), kind: 'staff', stage: 'departments', now: at })
     })
 
+  /** He may be called otherwise from now on, and stays who he is. */
+  const userUpdated = async (message: CallbackMessage) => {
+    const walk = await staffChanged()
+    const userid = required(message, 'UserID')
+    const renamedTo = field(message, 'NewUserID')
+    if (renamedTo === null || renamedTo === userid) return walk
+    return async (tx: Tx) => {
+      await walk(tx)
+      await renameStaff(tx, { brandId, now: now(), userid, renamedTo, at: message.at })
+    }
+  }
+
   return {
     'change_external_contact/add_external_contact': message => added(message, true),
     'change_external_contact/add_half_external_contact': message => added(message, false),
@@ -161,11 +174,13 @@ export function mirrorHandlers(dependencies: MirrorDependencies): CallbackHandle
     subscribe: staffChanged,
     unsubscribe: staffChanged,
     'change_contact/create_user': staffChanged,
-    'change_contact/update_user': staffChanged,
+    'change_contact/update_user': userUpdated,
     'change_contact/delete_user': staffChanged,
     'change_contact/create_party': staffChanged,
     'change_contact/update_party': staffChanged,
     'change_contact/delete_party': staffChanged,
+    // Tags of colleagues may be what the app's visible range is made of.
+    'change_contact/update_tag': staffChanged,
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Db } from '../../database.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { ContactSeen, GroupSeen, TagSeen } from './answers.ts'
-import type { FriendRow, MembershipRow } from './domain.ts'
+import type { FriendRow, MembershipRow, Renamed } from './domain.ts'
 
 interface Options {
   brandId: number
@@ -121,7 +121,9 @@ export async function lockMissingFriends(
   return await db<FriendRow[]>`
     SELECT ${db.unsafe(FRIEND_COLUMNS)} FROM wecom_friends
     WHERE brand_id = ${brandId} AND userid = ANY (${userids as string[]}::text[]) AND ended_at IS NULL
-      AND seen_at < ${before}
+      AND seen_at < ${before} AND NOT EXISTS (
+        SELECT FROM wecom_staff AS s
+        WHERE s.brand_id = ${brandId} AND s.userid = wecom_friends.userid AND s.renamed_to IS NOT NULL)
     ORDER BY userid, external_userid FOR UPDATE`
 }
 
@@ -384,7 +386,7 @@ export async function updateDepartmentName(
     UPDATE wecom_departments SET name = ${name} WHERE brand_id = ${brandId} AND department_id = ${departmentId}`
 }
 
-/** @returns how many were new, came back or moved */
+/** Somebody who is seen by a name that was given up long ago has it anew. @returns how many were new, came back or moved */
 export async function upsertStaff(
   db: Db,
   {
@@ -404,13 +406,47 @@ export async function upsertStaff(
       INSERT INTO wecom_staff AS s (brand_id, userid, name, department_ids, may_follow, seen_at)
       SELECT ${brandId}, userid, name, "departmentIds", false, ${now} FROM given
       ON CONFLICT (brand_id, userid) DO UPDATE SET name = EXCLUDED.name, department_ids = EXCLUDED.department_ids,
-        gone_at = NULL, seen_at = EXCLUDED.seen_at
+        gone_at = NULL, seen_at = EXCLUDED.seen_at,
+        renamed_to = CASE WHEN s.renamed_at > EXCLUDED.seen_at - interval '1 day' THEN s.renamed_to END,
+        renamed_at = CASE WHEN s.renamed_at > EXCLUDED.seen_at - interval '1 day' THEN s.renamed_at END
       RETURNING s.userid, s.name, s.department_ids
     )
     SELECT count(*) AS changed FROM written LEFT JOIN before USING (userid)
     WHERE before.userid IS NULL OR before.gone_at IS NOT NULL
       OR (before.name, before.department_ids) IS DISTINCT FROM (written.name, written.department_ids)`
   return row!.changed
+}
+
+/** Somebody's userid was changed; of several changes told in any order the latest counts. @returns whether it is new */
+export async function updateRenamed(
+  db: Db,
+  { brandId, userid, renamedTo, at }: Options & { userid: string; renamedTo: string; at: Instant },
+): Promise<boolean> {
+  const rows = await db`
+    INSERT INTO wecom_staff AS s (brand_id, userid, name, department_ids, may_follow, seen_at, renamed_to, renamed_at)
+    VALUES (${brandId}, ${userid}, ${userid}, '[]', false, ${at}, ${renamedTo}, ${at})
+    ON CONFLICT (brand_id, userid) DO UPDATE SET renamed_to = EXCLUDED.renamed_to, renamed_at = EXCLUDED.renamed_at,
+      may_follow = false
+    WHERE s.renamed_at IS NULL OR s.renamed_at < EXCLUDED.renamed_at
+    RETURNING userid`
+  return rows.length > 0
+}
+
+/** Who was called otherwise before, by the names that they have now. */
+export async function selectRenamed(db: Db, { brandId, renamedTo }: Options & { renamedTo: readonly string[] }) {
+  return await db<Renamed[]>`
+    SELECT userid, renamed_to AS "renamedTo", renamed_at AS at FROM wecom_staff
+    WHERE brand_id = ${brandId} AND renamed_to = ANY (${renamedTo as string[]}::text[])`
+}
+
+/** Those of whom no associate was told under the name that they have now, though one was under the old one. */
+export async function selectRenamedUntold(db: Db, { brandId, limit }: Options & { limit: number }) {
+  return await db<Renamed[]>`
+    SELECT s.userid, s.renamed_to AS "renamedTo", s.renamed_at AS at FROM wecom_staff AS s
+    JOIN associates AS a ON a.brand_id = ${brandId} AND a.associate_id = s.userid
+    WHERE s.brand_id = ${brandId} AND s.renamed_to IS NOT NULL AND NOT EXISTS (
+      SELECT FROM associates AS b WHERE b.brand_id = ${brandId} AND b.associate_id = s.renamed_to)
+    ORDER BY s.renamed_at DESC, s.userid LIMIT ${limit}`
 }
 
 /** @returns how many are out of sight now */

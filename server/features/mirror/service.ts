@@ -2,10 +2,12 @@ import { LRUCache } from 'lru-cache'
 import { transact, type Db, type Pool, type Tx } from '../../database.ts'
 import { DAY_MS, formatInstant, type Instant } from '../../lib/time.ts'
 import type { Vault } from '../../lib/vault.ts'
+import { insertActivity } from '../activity/service.ts'
 import { takeItems } from '../ingest/service.ts'
 import { WecomError, type Answer, type Wecom } from '../wecom/service.ts'
 import { readContact, type ContactSeen, type FriendSeen, type GroupSeen } from './answers.ts'
 import {
+  asRenamed,
   friendEnded,
   friendSeen,
   friendTold,
@@ -28,11 +30,13 @@ import {
   selectIsFriend,
   selectMemberships,
   selectPresent,
+  selectRenamed,
   selectStaffDepartments,
   selectStoreDepartments,
   selectUntoldIdentities,
   updateGroup,
   updateGroupVersion,
+  updateRenamed,
   upsertContacts,
   upsertMemberships,
   writeFriends,
@@ -70,17 +74,38 @@ const count = (repairs: Repairs, kind: string, by = 1) => {
 export async function tellFriends(tx: Tx, taking: Taking, told: readonly FriendTold[]): Promise<Set<string>> {
   const keys = new Set(told.map(friendKey))
   if (told.length === 0) return keys
-  const items = told.map(({ userid, at, ...item }) => ({ ...item, associateId: userid, at: formatInstant(at) }))
+  const renamed = await selectRenamed(tx, { brandId: taking.brandId, renamedTo: [...new Set(told.map(one => one.userid))] }) // prettier-ignore
+  const items = told
+    .flatMap(one => asRenamed(one, renamed))
+    .map(({ userid, at, ...item }) => ({ ...item, associateId: userid, at: formatInstant(at) }))
   const results = await takeItems(tx, { ...taking, ...SENDER, kind: 'friend-events', items, now: taking.now() })
   for (const [i, { error }] of results.entries()) {
+    const { associateId: userid, externalUserid } = items[i]!
     // A conflict was told before, with a state that WeCom puts otherwise now.
-    if (error && error.code !== 'conflict') keys.delete(friendKey(told[i]!))
+    if (error && error.code !== 'conflict') keys.delete(friendKey({ userid, externalUserid }))
   }
   return keys
 }
 
 const friendKey = ({ userid, externalUserid }: { userid: string; externalUserid: string }) =>
   JSON.stringify([userid, externalUserid])
+
+/** Keeps that somebody is called otherwise, and says so. */
+export async function renameStaff(
+  tx: Tx,
+  { now, ...rename }: { brandId: number; now: Instant; userid: string; renamedTo: string; at: Instant },
+): Promise<void> {
+  const { brandId, userid, renamedTo } = rename
+  if (!(await updateRenamed(tx, rename))) return
+  await insertActivity(tx, {
+    brandId,
+    now,
+    actor: 'service',
+    action: 'wecom.userid_changed',
+    subject: `associates/${userid}`,
+    details: { userid: renamedTo },
+  })
+}
 
 /** Writes what became of friendships, and tells it as evidence. */
 export async function writeFriendChanges(

@@ -1,6 +1,7 @@
 import type { Db } from '../../database.ts'
 import type { Span } from '../../lib/calendar.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
+import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
 import { COUNTED, RATIOS, type Counted, type Figures } from './domain.ts'
 
@@ -316,10 +317,11 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
   if (keys.friend) {
     parts.push(
       db`SELECT ${keys.friend}, CASE e.kind WHEN 'added' THEN 'newFriends' ELSE 'lostFriends' END, count(*) FROM (
-          SELECT e.associate_id, e.at, e.kind, a.store_code FROM friend_events AS e
-          LEFT JOIN associates AS a ON a.brand_id = ${brandId} AND a.associate_id = e.associate_id
-          WHERE e.brand_id = ${brandId} AND ${within(db, 'e.at', span)} AND (e.kind = 'added' OR e.ended_by = 'customer')
-            AND ${isOwnStore(db, 'a.store_code', asked)} AND ${isOwnPerson(db, 'e.associate_id', asked)}
+          SELECT f.associate_id, f.at, f.kind, a.store_code FROM friend_events AS f
+          LEFT JOIN associates AS a ON a.brand_id = ${brandId} AND a.associate_id = f.associate_id
+          WHERE f.brand_id = ${brandId} AND ${within(db, 'f.at', span)} AND (f.kind = 'added' OR f.ended_by = 'customer')
+            AND NOT ${isHandedOver(db, brandId)}
+            AND ${isOwnStore(db, 'a.store_code', asked)} AND ${isOwnPerson(db, 'f.associate_id', asked)}
         ) AS e GROUP BY 1, 2`,
     )
   }
@@ -409,7 +411,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
       FROM o
       JOIN order_revisions AS r ON r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no
         AND r.revision = o.revision
-      CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text, quantity int, "paidFen" bigint)
+      CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint)
       ${refundedOf(db, brandId)}
       WHERE o.is_counted
     ), credited AS (
@@ -427,7 +429,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
         FROM jsonb_array_elements_text(o.roles -> 'closer') AS closer (name)) AS closer
       JOIN order_revisions AS r ON r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no
         AND r.revision = o.revision
-      CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, quantity int, "paidFen" bigint, closer text)
+      CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, quantity bigint, "paidFen" bigint, closer text)
       ${refundedOf(db, brandId)}
       WHERE o.is_counted AND (COALESCE(line.closer, r.closer) = closer.associate_id OR (
         SELECT NOT h.withdrawn FROM order_overrides AS h
@@ -507,7 +509,7 @@ const refundedOf = (db: Db, brandId: number) => db`
   LEFT JOIN LATERAL (
     SELECT sum(part."refundFen") AS fen, sum(part.quantity) AS quantity
     FROM refund_revisions AS refund
-    CROSS JOIN LATERAL jsonb_to_recordset(refund.lines) AS part ("lineNo" int, quantity int, "refundFen" bigint)
+    CROSS JOIN LATERAL jsonb_to_recordset(refund.lines) AS part ("lineNo" int, quantity bigint, "refundFen" bigint)
     WHERE refund.brand_id = ${brandId} AND refund.source = o.source AND refund.order_no = o.order_no
       AND part."lineNo" = line."lineNo" AND NOT EXISTS (
         SELECT FROM refund_revisions AS later

@@ -45,7 +45,7 @@ async function readGroupMessage(posting: Posting, task: TaskRow, msgid: string):
   for await (const senders of pages(posting, 'externalcontact/get_groupmsg_task', 'task_list', { msgid })) {
     const own = senders.find(sender => sender['userid'] === associateId)
     // 2 is sent; a sample of WeCom's own shows 1.
-    if (own && Number(own['status']) !== 0) sentAt = instantOf(own['send_time']) ?? now()
+    if (own && Number(own['status'] ?? 0) !== 0) sentAt = instantOf(own['send_time']) ?? now()
   }
   if (sentAt === null) return
   const results = pages(posting, 'externalcontact/get_groupmsg_send_result', 'send_list', {

@@ -17,6 +17,7 @@ import {
   selectBrandIds,
   selectFriendships,
   selectLivingRules,
+  selectManagers,
   selectMemberFacts,
   selectMemberNos,
   selectMembersWithTasks,
@@ -124,13 +125,22 @@ async function tendPage(
     })
     const made = isMaking ? changes.flatMap(({ make }) => make ?? []) : []
     const tasks = await insertTasks(tx, { brandId, now, rows: made.map(task => rowOf(task, { today, now })) })
-    await noteMessages(tx, { brandId, now, notes: tasks.flatMap(task => noteOf(task, now)) })
+    const nobodys = tasks.flatMap(task => (task.associateId === null ? (task.storeCode ?? []) : []))
+    const managers = await selectManagers(tx, { brandId, storeCodes: [...new Set(nobodys)] })
+    await noteMessages(tx, { brandId, now, notes: tasks.flatMap(task => notesOf(task, managers, now)) })
   })
 }
 
-/** What its associate is told. */
-const noteOf = ({ taskId, associateId }: { taskId: string; associateId: string | null }, now: Instant): Note[] =>
-  associateId === null ? [] : [{ kind: 'task_new', associateId, occasion: taskId, at: now, details: { taskId } }]
+/** What its associate is told; of a task that is nobody's the managers of its store. */
+function notesOf(
+  { taskId, associateId, storeCode }: { taskId: string; associateId: string | null; storeCode: string | null },
+  managers: readonly { associateId: string; storeCode: string }[],
+  now: Instant,
+): Note[] {
+  const own = managers.filter(manager => manager.storeCode === storeCode).map(manager => manager.associateId)
+  const told = associateId === null ? own : [associateId]
+  return told.map(id => ({ kind: 'task_new', associateId: id, occasion: taskId, at: now, details: { taskId } }))
+}
 
 const isChange = ({ close, move, make }: TaskChanges, isMaking: boolean) =>
   close.length > 0 || move.length > 0 || (isMaking && make !== null)

@@ -293,7 +293,7 @@ export async function insertTasks(
   { brandId, now, rows }: Options & { now: Instant; rows: readonly NewTaskRow[] },
 ) {
   if (rows.length === 0) return []
-  return await db<{ taskId: string; associateId: string | null }[]>`
+  return await db<{ taskId: string; associateId: string | null; storeCode: string | null }[]>`
     INSERT INTO tasks (brand_id, task_id, kind, rule_id, member_no, occasion, title, text, target, priority, associate_id,
       store_code, made_day, due_day, created_at, state, state_at)
     SELECT ${brandId}, "taskId", kind, "ruleId", "memberNo", occasion, title, text, NULLIF(target, 'null'::jsonb), priority,
@@ -302,7 +302,17 @@ export async function insertTasks(
       occasion text, title text, text text, target jsonb, priority int, "associateId" text, "storeCode" text,
       "madeDay" text, "dueDay" text)
     ORDER BY "memberNo" COLLATE "C"
-    ON CONFLICT DO NOTHING RETURNING task_id AS "taskId", associate_id AS "associateId"`
+    ON CONFLICT DO NOTHING RETURNING task_id AS "taskId", associate_id AS "associateId",
+      store_code AS "storeCode"`
+}
+
+/** The managers of these stores. */
+export async function selectManagers(db: Db, { brandId, storeCodes }: Options & { storeCodes: readonly string[] }) {
+  if (storeCodes.length === 0) return []
+  return await db<{ associateId: string; storeCode: string }[]>`
+    SELECT associate_id AS "associateId", store_code AS "storeCode" FROM associates
+    WHERE brand_id = ${brandId} AND store_code = ANY (${storeCodes as string[]}::text[]) AND role = 'manager'
+    ORDER BY associate_id`
 }
 
 export async function closeTasks(

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { transact, type Tx } from '../../database.ts'
 import { DAY_MS, MINUTE_MS, type Instant } from '../../lib/time.ts'
 import { takeTurns } from '../evidence/service.ts'
+import { HANDED_OVER_MS } from '../friends/domain.ts'
 import { assign, attributedOf } from '../handovers/service.ts'
 import { endTransferred, updateGroupsOwner, type MirrorDependencies } from '../mirror/service.ts'
 import { isForbidden, isPassing, WecomError, type Answer } from '../wecom/service.ts'
@@ -413,9 +414,13 @@ async function assignMembers(
       return takeoverAt === from && memberNo !== undefined ? [{ itemId, memberNo }] : []
     })
     if (linked.length === 0) continue
-    const attributed = await attributedOf(tx, { brandId, memberNos: linked.map(one => one.memberNo), at: from })
+    const memberNos = linked.map(one => one.memberNo)
+    const attributed = await attributedOf(tx, { brandId, memberNos, at: from })
+    // A binding policy may have moved him already, by the friendship that began with it.
+    const earlier = await attributedOf(tx, { brandId, memberNos, at: from - HANDED_OVER_MS })
     const own = linked.flatMap(one => {
-      const heldBefore = attributed.get(one.memberNo) ?? null
+      const isTakers = attributed.get(one.memberNo) === toAssociate
+      const heldBefore = (isTakers ? earlier : attributed).get(one.memberNo) ?? null
       return heldBefore === null || heldBefore === fromAssociate ? [{ ...one, heldBefore }] : []
     })
     const moves = own.map(({ memberNo }) => ({ memberNo, toAssociate }))

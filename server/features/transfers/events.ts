@@ -1,15 +1,24 @@
 import type { Tx } from '../../database.ts'
-import { DAY_MS } from '../../lib/time.ts'
+import { DAY_MS, MINUTE_MS } from '../../lib/time.ts'
 import { insertActivity } from '../activity/service.ts'
 import type { MirrorDependencies } from '../mirror/service.ts'
 import type { CallbackHandler, CallbackHandlers, CallbackMessage } from '../wecom/service.ts'
 import { write } from './carrying.ts'
 import { failureOf } from './domain.ts'
-import { selectInState, selectIsTransferred, selectOpenOf, selectTransfer, updateNudged } from './queries.ts'
+import {
+  selectInState,
+  selectIsGiven,
+  selectIsTransferred,
+  selectOpenOf,
+  selectTransfer,
+  updateNudged,
+} from './queries.ts'
 
 const contact = 'change_external_contact'
 /** WeCom's list may be behind its events. */
 const LOOK_AFTER_EVENT_MS = 5000
+/** WeCom's instant of a takeover and its event of the new friendship. */
+const GIVEN_WITHIN_MS = 60 * MINUTE_MS
 
 const field = ({ fields }: CallbackMessage, name: string): string | null => {
   const value = fields[name]
@@ -40,6 +49,27 @@ export function transferHandlers(dependencies: MirrorDependencies, below: Callba
         const transferIds = open.map(one => one.transferId)
         await updateNudged(tx, { brandId, transferIds, at: now() + LOOK_AFTER_EVENT_MS })
       }
+    }
+
+  /** Who is given to somebody knows us: he is not welcomed. */
+  const added =
+    (event: string): CallbackHandler =>
+    async message => {
+      const externalUserid = field(message, 'ExternalUserID')
+      const userid = field(message, 'UserID')
+      const isGiven =
+        externalUserid !== null &&
+        userid !== null &&
+        field(message, 'WelcomeCode') !== null &&
+        (await selectIsGiven(pool, {
+          brandId,
+          externalUserid,
+          userid,
+          from: message.at - GIVEN_WITHIN_MS,
+          to: message.at + GIVEN_WITHIN_MS,
+        }))
+      const { WelcomeCode: _, ...fields } = message.fields
+      return await nudging(event, 'to')(isGiven ? { ...message, fields } : message)
     }
 
   /** WeCom does not always say that an end is by a transfer; we know of our own. */
@@ -92,7 +122,8 @@ export function transferHandlers(dependencies: MirrorDependencies, below: Callba
 
   return {
     ...below,
-    [`${contact}/add_external_contact`]: nudging(`${contact}/add_external_contact`, 'to'),
+    [`${contact}/add_external_contact`]: added(`${contact}/add_external_contact`),
+    [`${contact}/add_half_external_contact`]: added(`${contact}/add_half_external_contact`),
     [`${contact}/del_external_contact`]: ended,
     [`${contact}/transfer_fail`]: failed,
   }

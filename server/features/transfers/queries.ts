@@ -494,6 +494,26 @@ export async function selectOpenOf(
       AND ${side === 'from' ? db`t.from_associate` : db`t.to_associate`} = ${userid}`
 }
 
+/** Whether WeCom gave a customer to somebody at about that time: by a transfer of ours, or as it said of his end elsewhere. */
+export async function selectIsGiven(
+  db: Db,
+  options: Options & { externalUserid: string; userid: string; from: Instant; to: Instant },
+): Promise<boolean> {
+  const { brandId, externalUserid, userid, from, to } = options
+  const [row] = await db<{ isGiven: boolean }[]>`
+    SELECT EXISTS (
+      SELECT FROM transfer_items AS i
+      JOIN transfers AS t ON t.brand_id = ${brandId} AND t.transfer_id = i.transfer_id AND t.to_associate = ${userid}
+      WHERE i.brand_id = ${brandId} AND i.item_id = ${externalUserid} AND i.kind = 'customer'
+        AND (i.state IN ('asking', 'asked') OR (i.state = 'done' AND i.takeover_at BETWEEN ${from} AND ${to}))
+    ) OR EXISTS (
+      SELECT FROM wecom_friends
+      WHERE brand_id = ${brandId} AND external_userid = ${externalUserid} AND userid <> ${userid}
+        AND ended_by = 'transfer' AND ended_at BETWEEN ${from} AND ${to}
+    ) AS "isGiven"`
+  return row!.isGiven
+}
+
 /** Whether we let WeCom take a customer from somebody at about that time. */
 export async function selectIsTransferred(
   db: Db,

@@ -10,6 +10,7 @@ import {
   type People,
   type Store,
 } from '../../attribution/domain.ts'
+import { BY_TRANSFER, HANDED_OVER_MS } from '../../friends/domain.ts'
 import { planInForce, type BearerKind, type PayeeKind, type Plan, type Reward, type RewardedEvent } from '../domain.ts'
 
 /** Rewards for events: pure, as `decide` is. The rules are docs/commission.md, "Event rewards". */
@@ -180,11 +181,6 @@ function joinedByPerson({ enrolments, people }: RewardEvidence): Map<string, Ins
   }
   return joined
 }
-
-/** WeCom gave the customer to a colleague: nobody ended the friendship. */
-const BY_TRANSFER = 'transfer'
-/** WeCom's end of one friendship and its beginning of the other are not the same second. */
-const HANDED_OVER_MS = 10 * 60_000
 
 /** Why a friendship is none that counts, so that a later one may be the person's first. */
 const NO_FRIENDSHIP: readonly RewardReason[] = ['no_associate', 'self', 'inactive', 'was_member', 'gone_within']

@@ -1,0 +1,142 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type { Browser, Page } from 'playwright-core'
+import { startMockServer, type MockServer } from '../tests/sidebar/mock-server.ts'
+import { buildSidebar, launchBrowser, openSidebar } from '../tests/sidebar/support.ts'
+import type { Figure } from './lib/figure.ts'
+
+const LIMIT_KIB = 60
+const RUNS = 5
+const SWITCHES = 20
+/** A cheap phone behind a poor network. */
+const CPU_SLOWER = 6
+const LATENCY_MS = 400
+const BITS_PER_SECOND = 1.6e6
+
+/**
+ * The built sidebar in a real Chromium with the real SDK, beside a customer; the service answers at once with demo
+ * data, so that what is measured is the page and the way to it.
+ */
+export const sidebar: Figure = {
+  name: 'sidebar',
+  measures: 'first load of the sidebar, gzip',
+  async run() {
+    const webRoot = await mkdtemp(join(tmpdir(), 'daogou-bench-sidebar-'))
+    await buildSidebar(webRoot)
+    const mock = await startMockServer(webRoot)
+    const browser = await launchBrowser()
+    try {
+      const { bytes, requestsBeforeCard, foreign } = await firstLoad(browser, mock, webRoot)
+      const cold: number[] = []
+      const warm: number[] = []
+      for (let run = 0; run < RUNS; run++) {
+        const { context, page } = await slowPane(browser, mock)
+        cold.push(await cardAt(page, mock))
+        await page.goto('about:blank')
+        warm.push(await cardAt(page, mock))
+        await context.close()
+      }
+      return {
+        value: Math.round((bytes / 1024) * 10) / 10,
+        unit: 'KiB',
+        limit: { atMost: LIMIT_KIB },
+        details: {
+          requestsBeforeCard,
+          foreignRequests: foreign,
+          coldCardMs: medianOf(cold),
+          warmCardMs: medianOf(warm),
+          chatSwitchMs: medianOf(await switchTimes(browser, mock)),
+          network: `${CPU_SLOWER}x CPU, ${LATENCY_MS} ms, ${BITS_PER_SECOND / 1e6} Mbit/s`,
+        },
+      }
+    } finally {
+      await browser.close()
+      await mock.close()
+      await rm(webRoot, { recursive: true, force: true })
+    }
+  },
+}
+
+const medianOf = (values: readonly number[]) => Math.round([...values].sort((a, b) => a - b)[values.length >> 1]!)
+const card = '.h-identity h1'
+
+/** Everything that is asked for until the card is there. */
+async function firstLoad(browser: Browser, mock: MockServer, webRoot: string) {
+  const { page, context, foreign } = await openSidebar(browser, mock, { path: '/none' })
+  const files: string[] = []
+  let requestsBeforeCard = 0
+  page.on('request', request => {
+    const { pathname } = new URL(request.url())
+    requestsBeforeCard++
+    if (pathname.startsWith('/sidebar/') || pathname.startsWith('/assets/')) files.push(pathname)
+  })
+  await page.goto(`${mock.url}/sidebar/`)
+  await page.locator(card).waitFor()
+  const sizes = await Promise.all(
+    files.map(async file => {
+      const content = await readFile(webRoot + (file.endsWith('/') ? `${file}index.html` : file))
+      return gzipSync(content, { level: 9 }).length
+    }),
+  )
+  await context.close()
+  return { bytes: sizes.reduce((sum, size) => sum + size, 0), requestsBeforeCard, foreign: foreign.length }
+}
+
+async function slowPane(browser: Browser, mock: MockServer) {
+  const { page, context } = await openSidebar(browser, mock, { path: '/none' })
+  await page.addInitScript(card => {
+    const timer = setInterval(() => {
+      if (!document.querySelector(card)) return
+      clearInterval(timer)
+      Object.assign(window, { cardAt: performance.now() })
+    }, 5)
+  }, card)
+  const devtools = await context.newCDPSession(page)
+  await devtools.send('Network.enable')
+  await devtools.send('Network.emulateNetworkConditions', {
+    offline: false,
+    latency: LATENCY_MS,
+    downloadThroughput: BITS_PER_SECOND / 8,
+    uploadThroughput: BITS_PER_SECOND / 8,
+  })
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: CPU_SLOWER })
+  return { context, page }
+}
+
+/** Milliseconds from the navigation to the card. */
+async function cardAt(page: Page, mock: MockServer): Promise<number> {
+  await page.goto(`${mock.url}/sidebar/`)
+  await page.waitForFunction(() => 'cardAt' in window)
+  return await page.evaluate(() => (window as unknown as { cardAt: number }).cardAt)
+}
+
+/** From WeCom's other chat to its card, at the slow CPU, between two customers whose cards were never open before. */
+async function switchTimes(browser: Browser, mock: MockServer): Promise<number[]> {
+  const { page, context } = await openSidebar(browser, mock, {})
+  await page.locator(card).waitFor()
+  const devtools = await context.newCDPSession(page)
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: CPU_SLOWER })
+  const times: number[] = []
+  for (let turn = 0; turn < SWITCHES; turn++) {
+    times.push(
+      await page.evaluate(
+        async ({ externalUserid, card }) => {
+          const before = document.querySelector(card)
+          const began = performance.now()
+          Object.assign((window as unknown as { daogouBridge: object }).daogouBridge, { externalUserid })
+          document.dispatchEvent(new Event('visibilitychange'))
+          for (;;) {
+            const now = document.querySelector(card)
+            if (now !== null && now !== before) return performance.now() - began
+            await new Promise(resolve => setTimeout(resolve, 2))
+          }
+        },
+        { externalUserid: turn % 2 === 0 ? 'wm-colleague' : 'wm-gold', card },
+      ),
+    )
+  }
+  await context.close()
+  return times
+}

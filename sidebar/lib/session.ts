@@ -1,0 +1,53 @@
+import type { Session } from '../../server/features/session/schema.ts'
+import { createApi } from './api.ts'
+import { noteReached } from './connection.ts'
+
+let csrfToken: string | null = null
+/** Without a name it is the page of the default brand. WeCom signs the address with it, so it stays there. */
+const brand = new URLSearchParams(location.search).get('brand') || 'default'
+const loginMarkKey = 'daogou.login'
+/** Sent to sign in twice within this time without a session in between: cookies are blocked, stop going round. */
+const loginAgainMs = 30_000
+
+/** The one way to the service, for every screen. */
+export const api = createApi({
+  baseUrl: '/api/v1',
+  timeoutMs: 12_000,
+  csrfToken: () => csrfToken,
+  brand,
+  onSignedOut: () => void goToLogin(),
+  onReached: noteReached,
+})
+
+/**
+ * Leaves for WeCom's sign-in, which comes back to where we are. Outside of WeCom a code is shown to scan with it.
+ *
+ * @returns false where we came from there a moment ago: a session that never sticks must end on a page that says so,
+ *   not in a circle of redirects
+ */
+export function goToLogin(): boolean {
+  let lastMs = 0
+  try {
+    lastMs = Number(sessionStorage.getItem(loginMarkKey) ?? 0)
+    sessionStorage.setItem(loginMarkKey, String(Date.now()))
+  } catch {
+    // Storage is off: without a mark we cannot tell a circle, so go.
+  }
+  if (Date.now() - lastMs < loginAgainMs) return false
+  const here = location.pathname + location.search + location.hash
+  const scan = /wxwork/i.test(navigator.userAgent) ? '' : '&scan=1'
+  location.assign(`/auth/wecom/login?redirect=${encodeURIComponent(here)}${scan}`)
+  return true
+}
+
+/** Who is signed in; with it comes what writes are believed by. */
+export async function readSession(): Promise<Session> {
+  const session = await api.getQuietly<Session>('/session')
+  csrfToken = session.csrfToken
+  try {
+    sessionStorage.removeItem(loginMarkKey)
+  } catch {
+    // Storage is off: then nothing was kept.
+  }
+  return session
+}

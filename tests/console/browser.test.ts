@@ -1,0 +1,284 @@
+/// <reference lib="dom" />
+import { mkdir, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import axe from 'axe-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { MockServer } from '../sidebar/mock-server.ts'
+import { buildSidebar } from '../sidebar/support.ts'
+import { launchChromium } from '../support/chromium.ts'
+import { startConsoleMock } from './mock-server.ts'
+
+const artifacts = fileURLToPath(new URL('../../artifacts/console/', import.meta.url))
+const webRoot = `${artifacts}web`
+/** A page's first use without the chart, and the chart that comes after it; gzip. */
+const firstUseMaxBytes = 150 * 1024
+const chartMaxBytes = 180 * 1024
+const transferId = '018f0000-0000-7000-8000-0000000000b1'
+
+let browser: Browser
+let mock: MockServer
+let contexts: BrowserContext[] = []
+
+beforeAll(async () => {
+  await mkdir(artifacts, { recursive: true })
+  await buildSidebar(webRoot)
+  mock = await startConsoleMock(webRoot)
+  browser = await launchChromium()
+}, 120_000)
+
+afterAll(async () => {
+  await browser?.close()
+  await mock?.close()
+})
+
+beforeEach(() => {
+  mock.reset()
+  mock.role = 'headquarters'
+})
+
+afterEach(async () => {
+  for (const context of contexts) await context.close()
+  contexts = []
+})
+
+interface Opened {
+  page: Page
+  complaints: string[]
+  assets: Map<string, Promise<number>>
+}
+
+async function open(
+  hash: string,
+  { width = 1280, language = 'zh', isDark = false }: { width?: number; language?: 'zh' | 'en'; isDark?: boolean } = {},
+): Promise<Opened> {
+  const context = await browser.newContext({
+    viewport: { width, height: 860 },
+    locale: language === 'zh' ? 'zh-CN' : 'en-GB',
+    colorScheme: isDark ? 'dark' : 'light',
+    acceptDownloads: true,
+  })
+  contexts.push(context)
+  const page = await context.newPage()
+  const complaints: string[] = []
+  const assets = new Map<string, Promise<number>>()
+  page.on('pageerror', error => complaints.push(String(error)))
+  page.on('console', message => {
+    if (message.type() === 'error' && !message.text().includes('Failed to load resource'))
+      complaints.push(message.text())
+  })
+  page.on('request', request => {
+    const { origin, pathname } = new URL(request.url())
+    if (origin !== mock.url && request.url().startsWith('http')) complaints.push(`foreign ${request.url()}`)
+    if (pathname.startsWith('/assets/')) {
+      assets.set(
+        pathname,
+        readFile(`${webRoot}${pathname}`).then(body => gzipSync(body).length),
+      )
+    }
+  })
+  await page.goto(`${mock.url}/console/#${hash}`)
+  await settle(page)
+  return { page, complaints, assets }
+}
+
+async function settle(page: Page): Promise<void> {
+  await page.waitForFunction(
+    () =>
+      document.querySelector('main h1') !== null &&
+      document.querySelector('[aria-busy=true]') === null &&
+      document.querySelectorAll('.trend canvas').length === document.querySelectorAll('.trend').length &&
+      document.querySelector('[class*="-enter-active"]') === null,
+  )
+}
+
+/** Nothing wider than the window, nothing refused by the policy, targets that a thumb meets, nothing serious in axe. */
+async function expectSound({ page, complaints }: Opened, isLookedInto = true): Promise<void> {
+  expect(complaints).toEqual([])
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+  const small = await page.evaluate(() =>
+    [...document.querySelectorAll('a:not(.skip), button, select, summary, .el-select__wrapper')]
+      .map(element => ({ text: element.textContent, size: element.getBoundingClientRect() }))
+      .filter(({ size }) => size.height > 0 && (size.height < 44 || size.width < 44))
+      .map(({ text, size }) => `${text} ${size.width}×${size.height}`),
+  )
+  expect(small).toEqual([])
+  if (!isLookedInto) return
+  await page.evaluate(axe.source)
+  const faults = await page.evaluate<string[]>(`axe.run(document, { resultTypes: ['violations'] }).then(result =>
+    result.violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => id + ' ' + nodes.map(node => node.html + ' ' + node.failureSummary).join(' ')))`)
+  expect(faults).toEqual([])
+}
+
+async function photograph(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: `${artifacts}${name}.png`, fullPage: true, animations: 'disabled' })
+}
+
+const pages: [name: string, role: MockServer['role'], hash: string, zh: string, en: string][] = [
+  ['performance', 'headquarters', '/performance', '从分享到成交', 'From share to sale'],
+  ['orders', 'headquarters', '/performance?orders=store:S-JA', 'D-20261121-1', 'D-20261121-1'],
+  ['order', 'auditor', '/performance?orders=store:S-JA&order=pos/D-20261121-0', '超出期限', 'outside of the window'],
+  ['communities', 'headquarters', '/community', '苏州示例加盟店', 'What elsewhere paid'],
+  ['community', 'franchisee', '/', '这段时间变化最大的', 'What changed most'],
+  ['handovers', 'manager', '/handover', '离职后还没人接的客户', 'Customers of leavers'],
+  ['handover', 'headquarters', `/handover/${transferId}`, '90 天内已经交接过两次', 'Transferred twice in 90 days'],
+  ['begin', 'headquarters', '/handover?begin=demo-a4', '接手导购', 'Name or id'],
+]
+
+describe('every page at both widths', () => {
+  test.each(pages)('%s', async (name, role, hash, zh, en) => {
+    mock.role = role
+    for (const [width, language] of [
+      [1280, 'zh'],
+      [390, 'en'],
+    ] as const) {
+      const opened = await open(hash, { width, language })
+      await opened.page
+        .getByText(language === 'zh' ? zh : en)
+        .first()
+        .waitFor()
+      await settle(opened.page)
+      // axe sees no widths: once is enough.
+      await expectSound(opened, width === 390)
+      await photograph(opened.page, `${name}-${width}-${language}`)
+    }
+  })
+
+  test('in the dark', async () => {
+    for (const hash of ['/performance', '/community/S-SZ']) {
+      const opened = await open(hash, { isDark: true })
+      await expectSound(opened)
+      await photograph(opened.page, `dark-${hash.split('/')[1]}`)
+    }
+  })
+})
+
+test('a first use stays small, and the chart comes after it', async () => {
+  const { page, assets } = await open('/performance')
+  await page.locator('.trend canvas').first().waitFor()
+  let chart = 0
+  let rest = 0
+  for (const [path, bytes] of assets) {
+    if (path.includes('LineChart')) chart += await bytes
+    else rest += await bytes
+  }
+  console.log(`console: ${Math.round(rest / 1024)} KB, chart ${Math.round(chart / 1024)} KB gzip`)
+  expect(rest).toBeLessThan(firstUseMaxBytes)
+  expect(chart).toBeLessThan(chartMaxBytes)
+})
+
+test('an associate is told that the console is not for him, and nothing is asked for', async () => {
+  mock.role = 'associate'
+  const opened = await open('/performance')
+  await opened.page.getByText('管理台是给店长、加盟商和总部用的').waitFor()
+  expect(await opened.page.getByRole('link', { name: '打开侧边栏' }).getAttribute('href')).toBe('/sidebar/')
+  expect(mock.calls).toEqual(['GET /api/v1/session'])
+  await expectSound(opened)
+})
+
+test('without a session one is sent to scan, and back to where one was', async () => {
+  mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing', times: 2 }
+  const { page } = await open('/performance?span=last7')
+  expect(mock.calls.find(call => call.includes('/auth/wecom/login'))).toBe(
+    `GET /auth/wecom/login?redirect=${encodeURIComponent('/console/#/performance?span=last7')}&scan=1`,
+  )
+  expect(page.url()).toContain('#/performance?span=last7')
+})
+
+test('what is looked at stands in the address, is asked for so, and comes back by it', async () => {
+  const { page } = await open(
+    '/performance?span=own&from=2026-11-01&until=2026-11-15&before=year&grain=week&store=S-JA',
+  )
+  const asked = mock.calls.filter(call => call.includes('/performance/summary')).at(-1)
+  expect(asked).toBe('GET /api/v1/performance/summary?from=2026-11-01&to=2026-11-16&storeCode=S-JA&before=year')
+  expect(mock.calls.some(call => call.includes('/performance/trend') && call.includes('grain=week'))).toBe(true)
+  await page.getByRole('button', { name: '门店', exact: true }).click()
+  await settle(page)
+  await page.getByRole('button', { name: '订单数', exact: true }).click()
+  await settle(page)
+  expect(mock.calls.at(-1)).toContain('/performance/stores?from=2026-11-01&to=2026-11-16&storeCode=S-JA&sort=orders')
+  expect(page.url()).toContain('table=stores')
+  await page.getByRole('button', { name: '静安示例店' }).click()
+  await page.getByText('D-20261121-0').click()
+  await page.getByText('考虑过的分享').waitFor()
+  await page.goBack()
+  await page.getByText('D-20261121-2').waitFor()
+  expect(mock.calls.filter(call => call.includes('/api/v1/orders?')).at(-1)).toContain(
+    `from=${encodeURIComponent('2026-10-31T16:00:00.000Z')}`,
+  )
+})
+
+test('a table grows page by page, shows the columns chosen, and is had as a file', async () => {
+  const { page } = await open('/performance')
+  const rows = page.locator('.sheet tbody tr').filter({ hasText: '示例' })
+  expect(await rows.count()).toBe(5)
+  await page.getByRole('button', { name: '再看一页' }).click()
+  await expect.poll(() => rows.count()).toBe(10)
+  await page.getByText('选择列').click()
+  await page.getByLabel('流失好友').check()
+  await page.getByRole('button', { name: '流失好友' }).waitFor()
+  expect(page.url()).toContain('lostFriends')
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: '导出 CSV' }).click(),
+  ])
+  expect(download.suggestedFilename()).toBe('performance-associates.csv')
+  expect(await readFile(await download.path(), 'utf8')).toContain('657282.00')
+  await page.getByText('已导出').waitFor()
+})
+
+test('what failed says why with its code, and is asked for again', async () => {
+  mock.faults['/api/v1/performance/summary'] = { status: 503, code: 'demo.away' }
+  const opened = await open('/performance')
+  await opened.page.getByText('demo.away').waitFor()
+  await expectSound(opened)
+  await opened.page.getByRole('button', { name: '重试' }).click()
+  await opened.page.getByText('从分享到成交').waitFor()
+  mock.faults['/api/v1/community/stores/S-GZ'] = { status: 404, code: 'not_found' }
+  const hidden = await open('/community/S-GZ')
+  await hidden.page.getByText('它不存在，或者不在你能看到的范围里。').waitFor()
+})
+
+describe('handover', () => {
+  test('begins after one has read what will happen', async () => {
+    const { page } = await open('/handover?begin=demo-a4')
+    await page.getByRole('combobox', { name: '接手导购' }).click()
+    await page.getByRole('option', { name: '示例二' }).click()
+    await page.getByLabel('原因').fill('离职')
+    await page.getByRole('button', { name: '下一步' }).click()
+    await page.getByText('原来归属 demo-a4 的会员改归 demo-a1').waitFor()
+    expect(mock.calls).not.toContain('POST /api/v1/transfers')
+    await page.getByRole('button', { name: '确认，开始交接' }).click()
+    await page.getByText('再申请一次').first().waitFor()
+    expect(mock.bodies['/api/v1/transfers']!.at(-1)).toEqual({
+      fromAssociate: 'demo-a4',
+      toAssociate: 'demo-a1',
+      reason: '离职',
+      allCustomers: true,
+      allGroups: true,
+    })
+  })
+
+  test('asks once more for what failed, and is undone with a reason', async () => {
+    const { page } = await open(`/handover/${transferId}`)
+    await page.getByRole('button', { name: '再申请一次' }).click()
+    await page.getByText('已重新申请 6 个。').waitFor()
+    expect(mock.bodies[`/api/v1/transfers/${transferId}/retry`]).toEqual([{ states: ['failed', 'refused'] }])
+    await settle(page)
+    await page.getByRole('button', { name: '撤销归属' }).click()
+    await page.getByLabel('撤销原因').fill('调店取消')
+    await page.getByRole('button', { name: '撤销归属' }).click()
+    await page.getByText('300 位会员已回到原导购').waitFor()
+    expect(mock.bodies[`/api/v1/transfers/${transferId}/undo`]).toEqual([{ reason: '调店取消' }])
+  })
+
+  test('an auditor looks, and changes nothing', async () => {
+    mock.role = 'auditor'
+    const { page } = await open(`/handover/${transferId}`)
+    await page.getByText('40096').first().waitFor()
+    expect(await page.getByRole('button', { name: '撤销归属' }).count()).toBe(0)
+  })
+})

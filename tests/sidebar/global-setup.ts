@@ -1,0 +1,4 @@
+import { buildSidebar } from './support.ts'
+
+/** One build for all files of browser tests. */
+export const setup = () => buildSidebar()
