@@ -264,6 +264,8 @@ function injectBridge(app: FastifyInstance): void {
       // The browser may hold the page without the bridge, and must not be told that it is still good.
       delete request.headers['if-none-match']
       delete request.headers['if-modified-since']
+      // What is to be changed must not be packed.
+      delete request.headers['accept-encoding']
     }
     done()
   })

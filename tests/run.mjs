@@ -43,7 +43,7 @@ async function runAll() {
 async function runLong() {
   const env = await chromiumEnvironment()
   if (readdirSync(join(root, 'tests', 'long'), { recursive: true }).some(name => name.endsWith('.test.ts'))) {
-    await runVitest('long', ['--config', 'tests/long/vitest.config.ts'], env)
+    await runVitest('long', ['--config', 'tests/long/vitest.config.ts'], { ...env, THOROUGH: 'true' })
   }
   const { startPostgres15 } = await tsImport('./support/postgres-15.ts', import.meta.url)
   const server = await startPostgres15()
@@ -53,7 +53,7 @@ async function runLong() {
   }
   try {
     const args = ['--project', 'server', 'tests/integration', 'tests/scenarios']
-    await runVitest('integration on PostgreSQL 15', args, { ...env, TEST_DATABASE_URL: server.url })
+    await runVitest('integration on PostgreSQL 15', args, { ...env, THOROUGH: 'true', TEST_DATABASE_URL: server.url })
   } finally {
     await server.stop()
   }

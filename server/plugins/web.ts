@@ -48,6 +48,9 @@ export async function web(
       prefix: '/',
       index: false,
       wildcard: false,
+      // The build lays packed copies beside the files; they have no addresses of their own.
+      preCompressed: true,
+      globIgnore: ['**/*.br', '**/*.gz'],
       // Files carry a hash of their content in their names.
       setHeaders: reply => void reply.header('cache-control', 'public, max-age=31536000, immutable'),
       cacheControl: false,

@@ -957,6 +957,12 @@ function taskRows(): Row[] {
       expected: [401, 401, 401, 401, 404, 404, 404, 404, 403],
     })),
     { route: 'GET /api/v1/me/customers', expected: PERSON },
+    {
+      route: 'GET /api/v1/me/customers',
+      what: 'of the stores that he answers for',
+      url: '?whose=store',
+      expected: [401, 401, 401, 401, 404, 200, 200, 404, 404],
+    },
     { route: 'GET /api/v1/me/team-day', expected: [401, 401, 401, 401, 404, 200, 200, 404, 404] },
     {
       route: 'GET /api/v1/me/team-day',

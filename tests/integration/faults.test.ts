@@ -9,10 +9,12 @@ import { openPool, type Pool } from '../../server/database.ts'
 import type { ItemResult } from '../../server/lib/items.ts'
 import { associateItem, linkItem, orderItem, planBody, storeItem, touchItem } from '../builders/items.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { isThorough } from '../support/thorough.ts'
 
 /** The service as it is run: a process of its own, which is killed, told to end, or loses its database. */
 
 const KEY = 'test-key-with-all-scopes'
+const KILLS = isThorough ? 20 : 6
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** Where the service is bundled to, once: thirty starts that each compile it would take minutes. */
 const OUT_DIR = join(ROOT, 'node_modules', '.cache', 'daogou-faults')
@@ -131,7 +133,7 @@ afterAll(async () => {
 
 // ------------------------------------------------------------------------------------------------- kill -9
 
-test('kill -9 in the middle of ingest, twenty times: nothing answered is lost, nothing is booked twice', async () => {
+test(`kill -9 in the middle of ingest, ${KILLS} times: nothing answered is lost, nothing is booked twice`, async () => {
   const ORDERS_PER_CALL = 15
   let next = 0
   /** Calls that were answered, and those of which nobody knows. */
@@ -146,7 +148,7 @@ test('kill -9 in the middle of ingest, twenty times: nothing answered is lost, n
     answered.add(first)
   }
   let kills = 0
-  while (kills < 20) {
+  while (kills < KILLS) {
     const service = await startService(database.url)
     if (kills === 0) await prepare(service)
     // Without knowing what became of a call, it is sent again.

@@ -42,6 +42,8 @@ beforeAll(async () => {
       { memberNo: 'VIP-0004', name: '王五', level: '金卡' },
       { memberNo: 'VIP-0005', name: '别人的陈' },
       { memberNo: 'OLD-1' },
+      { memberNo: 'STORE-1', name: '本店会员', openingStore: 'S1', phone: '13800000009' },
+      { memberNo: 'STORE-2', name: '别店会员', openingStore: 'S2' },
     ],
     'member-merges': [{ memberNo: 'OLD-1', into: 'VIP-0004', at: daysAgo(200) }],
     'member-assignments': [
@@ -88,6 +90,15 @@ beforeAll(async () => {
 afterAll(async () => {
   await service.close()
   await wecom.close()
+})
+
+test('whoever answers for stores looks through their members as well, and nobody else’s', async () => {
+  const ofStore = (who: (typeof STAFF)[number], more = '') => mine(`?whose=store${more}`, who)
+  expect(numbers(await ofStore('manager1'))).toEqual(['STORE-1'])
+  expect((await ofStore('manager1')).counts).toMatchObject({ all: 1, never_bought: 1 })
+  expect(numbers(await ofStore('manager1', '&q=13800000009'))).toEqual(['STORE-1'])
+  expect(numbers(await ofStore('franchisee1'))).toEqual([])
+  expect(numbers(await mine('', 'manager1'))).toEqual([])
 })
 
 describe('my customers', () => {

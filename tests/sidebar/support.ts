@@ -119,8 +119,9 @@ function removeNewerThanChromium87(): void {
   for (const [owner, names] of newer) for (const name of names) Reflect.deleteProperty(owner, name)
 }
 
-/** Kept as artefacts, to be looked at. */
+/** Kept as artefacts, to be looked at; where nobody looks they only take time. */
 export async function photograph(page: Page, name: string, isWhole = true): Promise<void> {
+  if (process.env['CI'] === 'true') return
   await mkdir(artifacts, { recursive: true })
   const size = page.viewportSize()
   // The whole page in a viewport of its height: the tab bar then stands below everything, not across it.

@@ -31,6 +31,7 @@ import type { Community, CommunityItem, CommunityListQuery, CommunityPage, Commu
 
 export { fillStep, planFills, type FillDependencies } from './statistics.ts'
 export { snapshotStep, selectBrands } from './snapshots.ts'
+export { selectStoreMembers as storeMembersAt } from './queries.ts'
 
 interface Asked {
   caller: Caller

@@ -17,7 +17,7 @@ export function homeRoutes(
       onRequest: access.person,
       schema: {
         tags: ['sidebar'],
-        summary: 'The asker’s own customers, by segment or searched for',
+        summary: 'The asker’s own customers, or his stores’, by segment or searched for',
         querystring: HomeQuery,
         response: { 200: HomeCustomers },
       },

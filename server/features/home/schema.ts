@@ -12,6 +12,12 @@ export type HomeSegment = Static<typeof HomeSegment>
 /** GET /api/v1/me/customers. What is named has to hold, all of it. */
 export const HomeQuery = Type.Object(
   {
+    whose: Type.Optional(
+      Type.Enum(['mine', 'store'], {
+        description:
+          'mine (where absent): who is attributed to the asker; store: whose home store is one that he answers for, 404 for whoever answers for none',
+      }),
+    ),
     segment: Type.Optional(HomeSegment),
     level: Type.Optional(Type.String({ minLength: 1, maxLength: 256, format: 'text' })),
     tag: Type.Optional(Type.String({ minLength: 1, maxLength: 256, format: 'text' })),

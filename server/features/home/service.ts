@@ -5,6 +5,7 @@ import { DAY_MS, dayOf, formatInstant, instantOfLocal, parseInstant, type Instan
 import type { Vault } from '../../lib/vault.ts'
 import { creditedSalesOf, listAttainment } from '../attainment/service.ts'
 import type { Caller } from '../auth/domain.ts'
+import { storeMembersAt } from '../community/service.ts'
 import { personOf } from '../customers/service.ts'
 import { worksAt } from '../handovers/domain.ts'
 import { membersOfAssociate } from '../handovers/service.ts'
@@ -25,7 +26,11 @@ interface Asked {
   now: Instant
 }
 
-/** The asker's own customers, by segment or searched for. @throws AppError malformed_cursor */
+/**
+ * The asker's own customers, or the members of the stores that he answers for, by segment or searched for.
+ *
+ * @throws AppError malformed_cursor, not_found for the stores of whoever answers for none
+ */
 export async function ownCustomers(
   db: Db,
   { caller, now, vault, query }: Asked & { vault: Vault; query: HomeQuery },
@@ -34,11 +39,16 @@ export async function ownCustomers(
   const { associateId } = personOf(caller)
   const limit = query.limit ?? PAGE
   const after = positionOf(query.cursor)
-  const own = await membersOfAssociate(db, { brandId, associateId, at: now, after: null, limit: OWN_MAX })
+  const memberNos =
+    query.whose === 'store'
+      ? await membersOfStores(db, { caller, now })
+      : (await membersOfAssociate(db, { brandId, associateId, at: now, after: null, limit: OWN_MAX })).map(
+          row => row.memberNo,
+        )
   const { counts, rows } = await selectCustomers(db, {
     brandId,
     associateId,
-    memberNos: own.map(row => row.memberNo),
+    memberNos,
     wanted: {
       segment: query.segment ?? 'all',
       level: query.level ?? null,
@@ -57,6 +67,13 @@ export async function ownCustomers(
     counts,
     ...pageOf(rows, limit, row => [row.lastPaidAt, row.memberNo], shownCustomer),
   }
+}
+
+/** Whose home stores are the asker's, as his store community counts them. */
+async function membersOfStores(db: Db, { caller: { brandId, scope }, now }: Asked): Promise<string[]> {
+  if (scope.reach !== 'stores') throw new AppError('not_found', 'There is nothing here.')
+  const members = await storeMembersAt(db, { brandId, storeCodes: scope.storeCodes, at: now + 1 })
+  return members.map(member => member.buyer)
 }
 
 /** A phone number is found as a whole, by its hash: nobody can try digit by digit. */
