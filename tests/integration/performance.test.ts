@@ -411,6 +411,7 @@ describe('tables', () => {
     }
     expect(sum(stores.map(row => row['commissionFen'] as number))).toBe(summary.commissionFen)
     expect(sum((await rowsOf('products')).map(row => row['refundFen'] as number))).toBe(summary.refundFen)
+    expect(sum((await rowsOf('products')).map(row => row['commissionFen'] as number))).toBe(owedIn(() => true))
   })
 
   test('by link and by group', async () => {

@@ -141,13 +141,27 @@ function keysOf(db: Db, dimension: Dimension, asked: Asked): Keys {
   }
 }
 
-/** Rows of (key, figure, value) of one kind of evidence: a row for each figure of each key. */
-function long(db: Db, from: Part, figures: readonly (readonly [keyof Counted, Part])[]): Part {
-  const values = figures
-    .map(([name, value]) => db`(${name}::text, (${value})::numeric)`)
-    .reduce((all, one) => db`${all}, ${one}`)
-  return db`SELECT key, figure.name, figure.value ${from} CROSS JOIN LATERAL (VALUES ${values}) AS figure (name, value)`
+/** Rows of (key, figure, value) of one kind of evidence: a row for each column that is called as a figure is. */
+function long(db: Db, columns: Part, names: readonly (keyof Counted)[]): Part {
+  const values = names.map(name => db`(${name}::text, ${db(name)}::numeric)`).reduce((all, one) => db`${all}, ${one}`)
+  return db`SELECT key, figure.name, figure.value FROM (${columns}) AS summed
+    CROSS JOIN LATERAL (VALUES ${values}) AS figure (name, value)`
 }
+
+/** What is summed of orders, of lines, and of what associates are credited with. */
+const OF_ALL = [
+  'orders',
+  'netSalesFen',
+  'netQuantity',
+  'onlineFen',
+  'inStoreFen',
+  'directFen',
+  'indirectFen',
+  'buyers',
+  'unknownBuyerOrders',
+] as const
+const OF_ORDERS = [...OF_ALL, 'unattributedFen', 'unattributedOrders', 'commissionFen'] as const
+const OF_CREDITED = [...OF_ALL, 'closerFen'] as const
 
 /** `facts (key, name, value)`: every figure of a table, and the common parts that it is made of. */
 function factsOf(db: Db, dimension: Dimension, asked: Asked) {
@@ -179,30 +193,17 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
     parts.push(
       long(
         db,
-        db`FROM (
-          SELECT key, ${counted(db`1`)} AS orders, ${counted(db`net_fen`)} AS net, ${counted(db`net_quantity`)} AS quantity,
-            ${counted(db`net_fen`, db`channel = 'online'`)} AS online,
-            ${counted(db`net_fen`, db`channel = 'in_store'`)} AS in_store,
-            ${counted(db`net_fen`, db`relation = 'direct'`)} AS direct,
-            ${counted(db`net_fen`, db`relation = 'indirect'`)} AS indirect,
-            ${counted(db`net_fen`, db`is_unattributed`)} AS lost, ${counted(db`1`, db`is_unattributed`)} AS lost_orders,
-            count(DISTINCT buyer) FILTER (WHERE is_counted) AS buyers, ${counted(db`1`, db`buyer IS NULL`)} AS unknown,
-            sum(commission) AS commission
-          ${keyed} GROUP BY key) AS summed`,
-        [
-          ['orders', db`orders`],
-          ['netSalesFen', db`net`],
-          ['netQuantity', db`quantity`],
-          ['onlineFen', db`online`],
-          ['inStoreFen', db`in_store`],
-          ['directFen', db`direct`],
-          ['indirectFen', db`indirect`],
-          ['unattributedFen', db`lost`],
-          ['unattributedOrders', db`lost_orders`],
-          ['buyers', db`buyers`],
-          ['unknownBuyerOrders', db`unknown`],
-          ['commissionFen', db`commission`],
-        ],
+        db`SELECT key, ${counted(db`1`)} AS orders, ${counted(db`net_fen`)} AS "netSalesFen",
+            ${counted(db`net_quantity`)} AS "netQuantity", ${counted(db`net_fen`, db`channel = 'online'`)} AS "onlineFen",
+            ${counted(db`net_fen`, db`channel = 'in_store'`)} AS "inStoreFen",
+            ${counted(db`net_fen`, db`relation = 'direct'`)} AS "directFen",
+            ${counted(db`net_fen`, db`relation = 'indirect'`)} AS "indirectFen",
+            ${counted(db`net_fen`, db`is_unattributed`)} AS "unattributedFen",
+            ${counted(db`1`, db`is_unattributed`)} AS "unattributedOrders",
+            count(DISTINCT buyer) FILTER (WHERE is_counted) AS buyers,
+            ${counted(db`1`, db`buyer IS NULL`)} AS "unknownBuyerOrders", sum(commission) AS "commissionFen"
+          ${keyed} GROUP BY key`,
+        OF_ORDERS,
       ),
       db`SELECT key, 'repeatBuyers', count(*) FROM (
           SELECT DISTINCT key, buyer ${keyed} WHERE is_counted AND buyer IS NOT NULL
@@ -213,32 +214,19 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
     parts.push(
       long(
         db,
-        db`FROM (
-          SELECT sku AS key, count(DISTINCT (source, order_no)) FILTER (WHERE net_fen > 0) AS orders, sum(net_fen) AS net,
-            sum(net_quantity) AS quantity, COALESCE(sum(net_fen) FILTER (WHERE channel = 'online'), 0) AS online,
-            COALESCE(sum(net_fen) FILTER (WHERE channel = 'in_store'), 0) AS in_store,
-            COALESCE(sum(net_fen) FILTER (WHERE relation = 'direct'), 0) AS direct,
-            COALESCE(sum(net_fen) FILTER (WHERE relation = 'indirect'), 0) AS indirect,
-            COALESCE(sum(net_fen) FILTER (WHERE is_unattributed), 0) AS lost,
-            count(DISTINCT (source, order_no)) FILTER (WHERE is_unattributed AND net_fen > 0) AS lost_orders,
+        db`SELECT sku AS key, count(DISTINCT (source, order_no)) FILTER (WHERE net_fen > 0) AS orders,
+            sum(net_fen) AS "netSalesFen", sum(net_quantity) AS "netQuantity",
+            COALESCE(sum(net_fen) FILTER (WHERE channel = 'online'), 0) AS "onlineFen",
+            COALESCE(sum(net_fen) FILTER (WHERE channel = 'in_store'), 0) AS "inStoreFen",
+            COALESCE(sum(net_fen) FILTER (WHERE relation = 'direct'), 0) AS "directFen",
+            COALESCE(sum(net_fen) FILTER (WHERE relation = 'indirect'), 0) AS "indirectFen",
+            COALESCE(sum(net_fen) FILTER (WHERE is_unattributed), 0) AS "unattributedFen",
+            count(DISTINCT (source, order_no)) FILTER (WHERE is_unattributed AND net_fen > 0) AS "unattributedOrders",
             count(DISTINCT buyer) FILTER (WHERE net_fen > 0) AS buyers,
-            count(DISTINCT (source, order_no)) FILTER (WHERE buyer IS NULL AND net_fen > 0) AS unknown,
-            COALESCE(sum(refund_fen), 0) AS refunds, COALESCE(sum(line_commission), 0) AS commission
-          FROM line GROUP BY sku) AS summed`,
-        [
-          ['orders', db`orders`],
-          ['netSalesFen', db`net`],
-          ['netQuantity', db`quantity`],
-          ['onlineFen', db`online`],
-          ['inStoreFen', db`in_store`],
-          ['directFen', db`direct`],
-          ['indirectFen', db`indirect`],
-          ['unattributedFen', db`lost`],
-          ['unattributedOrders', db`lost_orders`],
-          ['buyers', db`buyers`],
-          ['unknownBuyerOrders', db`unknown`],
-          ['commissionFen', db`commission`],
-        ],
+            count(DISTINCT (source, order_no)) FILTER (WHERE buyer IS NULL AND net_fen > 0) AS "unknownBuyerOrders",
+            COALESCE(sum(line_commission), 0) AS "commissionFen"
+          FROM line GROUP BY sku`,
+        OF_ORDERS,
       ),
       db`SELECT once.sku, 'repeatBuyers', count(*) FROM (
           SELECT DISTINCT sku, buyer FROM line WHERE net_fen > 0 AND buyer IS NOT NULL
@@ -256,28 +244,17 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
     parts.push(
       long(
         db,
-        db`FROM (
-          SELECT associate_id AS key, count(DISTINCT (source, order_no)) FILTER (WHERE fen > 0) AS orders, sum(fen) AS net,
-            sum(quantity) AS quantity, COALESCE(sum(fen) FILTER (WHERE channel = 'online'), 0) AS online,
-            COALESCE(sum(fen) FILTER (WHERE channel = 'in_store'), 0) AS in_store,
-            COALESCE(sum(fen) FILTER (WHERE channel = 'online' AND held = 'sharer'), 0) AS direct,
-            COALESCE(sum(fen) FILTER (WHERE channel = 'in_store' AND held = 'sharer'), 0) AS indirect,
-            COALESCE(sum(closed_fen), 0) AS closed,
+        db`SELECT associate_id AS key, count(DISTINCT (source, order_no)) FILTER (WHERE fen > 0) AS orders,
+            sum(fen) AS "netSalesFen", sum(quantity) AS "netQuantity",
+            COALESCE(sum(fen) FILTER (WHERE channel = 'online'), 0) AS "onlineFen",
+            COALESCE(sum(fen) FILTER (WHERE channel = 'in_store'), 0) AS "inStoreFen",
+            COALESCE(sum(fen) FILTER (WHERE channel = 'online' AND held = 'sharer'), 0) AS "directFen",
+            COALESCE(sum(fen) FILTER (WHERE channel = 'in_store' AND held = 'sharer'), 0) AS "indirectFen",
+            COALESCE(sum(closed_fen), 0) AS "closerFen",
             count(DISTINCT buyer) FILTER (WHERE fen > 0) AS buyers,
-            count(DISTINCT (source, order_no)) FILTER (WHERE buyer IS NULL AND fen > 0) AS unknown
-          FROM credited GROUP BY associate_id) AS summed`,
-        [
-          ['orders', db`orders`],
-          ['netSalesFen', db`net`],
-          ['netQuantity', db`quantity`],
-          ['onlineFen', db`online`],
-          ['inStoreFen', db`in_store`],
-          ['directFen', db`direct`],
-          ['indirectFen', db`indirect`],
-          ['closerFen', db`closed`],
-          ['buyers', db`buyers`],
-          ['unknownBuyerOrders', db`unknown`],
-        ],
+            count(DISTINCT (source, order_no)) FILTER (WHERE buyer IS NULL AND fen > 0) AS "unknownBuyerOrders"
+          FROM credited GROUP BY associate_id`,
+        OF_CREDITED,
       ),
       db`SELECT once.associate_id, 'repeatBuyers', count(*) FROM (
           SELECT DISTINCT associate_id, buyer FROM credited WHERE fen > 0 AND buyer IS NOT NULL
@@ -403,8 +380,8 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
             AND line."lineNo" = part."lineNo")
     ), line AS (
       SELECT o.source, o.order_no, o.channel, o.relation, o.is_unattributed, o.buyer, line.sku,
-        GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)) AS net_fen,
-        GREATEST(0, line.quantity - COALESCE(back.quantity, 0)) AS net_quantity, NULL::bigint AS refund_fen,
+        CASE WHEN o.is_counted THEN GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)) ELSE 0 END AS net_fen,
+        CASE WHEN o.is_counted THEN GREATEST(0, line.quantity - COALESCE(back.quantity, 0)) ELSE 0 END AS net_quantity,
         (SELECT sum(e.amount_fen) FROM entitlements AS e
           WHERE e.brand_id = ${brandId} AND e.source = o.source AND e.order_no = o.order_no
             AND e.line_no = line."lineNo" AND ${isOwnPay(db, 'e', asked)}) AS line_commission
@@ -413,7 +390,6 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
         AND r.revision = o.revision
       CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint)
       ${refundedOf(db, brandId)}
-      WHERE o.is_counted
     ), credited AS (
       SELECT o.source, o.order_no, o.channel, o.buyer, o.roles ->> 'sharer' AS associate_id, 'sharer' AS held,
         o.net_fen AS fen, o.net_quantity AS quantity, NULL::bigint AS closed_fen
