@@ -17,7 +17,7 @@ export default defineConfig({
         extends: './vite.config.ts',
         test: {
           name: 'sidebar',
-          globalSetup: ['tests/sidebar/global-setup.ts'],
+          globalSetup: ['tests/support/web.ts'],
           include: ['tests/sidebar/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -27,6 +27,7 @@ export default defineConfig({
         extends: './vite.config.ts',
         test: {
           name: 'console',
+          globalSetup: ['tests/support/global-setup.ts', 'tests/support/web.ts'],
           include: ['tests/console/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Browser, Page } from 'playwright-core'
 import { startMockServer, type MockServer } from '../tests/sidebar/mock-server.ts'
-import { buildSidebar, launchBrowser, openSidebar } from '../tests/sidebar/support.ts'
+import { launchBrowser, openSidebar } from '../tests/sidebar/support.ts'
+import { buildWeb } from '../tests/support/web.ts'
 import type { Figure } from './lib/figure.ts'
 
 const LIMIT_KIB = 60
@@ -24,7 +25,7 @@ export const sidebar: Figure = {
   measures: 'first load of the sidebar, gzip',
   async run() {
     const webRoot = await mkdtemp(join(tmpdir(), 'daogou-bench-sidebar-'))
-    await buildSidebar(webRoot)
+    await buildWeb(webRoot)
     const mock = await startMockServer(webRoot)
     const browser = await launchBrowser()
     try {

@@ -52,7 +52,7 @@ import { health } from './plugins/health.ts'
 import { openapi } from './plugins/openapi.ts'
 import { problemDetails } from './plugins/problem-details.ts'
 import { security } from './plugins/security.ts'
-import { web } from './plugins/web.ts'
+import { web, webFolder } from './plugins/web.ts'
 import type { Settings } from './settings.ts'
 
 declare module 'fastify' {
@@ -74,10 +74,19 @@ export interface AppDependencies {
   vault: Vault
   now: () => Instant
   logger?: FastifyServerOptions['logger']
+  /** Where the built pages lie; the build's own place unless told. */
+  webRoot?: string
 }
 
 /** The service, ready to listen or to be called by a test. */
-export async function buildApp({ settings, pool, vault, now, logger }: AppDependencies): Promise<FastifyInstance> {
+export async function buildApp({
+  settings,
+  pool,
+  vault,
+  now,
+  logger,
+  webRoot,
+}: AppDependencies): Promise<FastifyInstance> {
   const app = Fastify({
     logger: logger ?? false,
     trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
@@ -232,7 +241,10 @@ export async function buildApp({ settings, pool, vault, now, logger }: AppDepend
     },
     { prefix: '/api/v1' },
   )
-  await web(app, { verifyFiles: () => brands.all().flatMap(brand => brand.verifyFile ?? []) })
+  await web(app, {
+    root: webRoot ?? webFolder(),
+    verifyFiles: () => brands.all().flatMap(brand => brand.verifyFile ?? []),
+  })
   return app
 }
 

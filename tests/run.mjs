@@ -37,7 +37,7 @@ async function runAll() {
   const env = await chromiumEnvironment()
   await runVitest('unit, integration, scenarios, simulator', ['--project', 'server'], env)
   const projects = ['sidebar', 'console', 'browser'].flatMap(name => ['--project', name])
-  await runVitest('sidebar, console and browser', projects, env)
+  await runVitest('sidebar, console and browser', projects, { ...env, BUILT_WEB: join(root, 'dist', 'web') })
 }
 
 async function runLong() {

@@ -17,6 +17,8 @@ export function webFolder(): string {
 export async function web(
   app: FastifyInstance,
   options: {
+    /** The folder of the built apps. */
+    root: string
     /** Of every brand: they share the domain. */
     verifyFiles: () => readonly { name: string; content: string }[]
   },
@@ -34,7 +36,7 @@ export async function web(
       return reply.type('text/plain; charset=utf-8').send(file.content)
     },
   )
-  const root = webFolder()
+  const { root } = options
   for (const name of ['sidebar', 'console']) {
     if (!existsSync(join(root, name, 'index.html'))) continue
     app.get(`/${name}`, { schema: { hide: true } }, (_request, reply) => reply.redirect(`/${name}/`, 302))

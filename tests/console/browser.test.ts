@@ -1,17 +1,12 @@
-/// <reference lib="dom" />
-import { mkdir, readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { gzipSync } from 'node:zlib'
-import axe from 'axe-core'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { readFile } from 'node:fs/promises'
+import type { Browser, BrowserContext } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { MockServer } from '../sidebar/mock-server.ts'
-import { buildSidebar } from '../sidebar/support.ts'
 import { launchChromium } from '../support/chromium.ts'
+import { webRoot } from '../support/web.ts'
 import { startConsoleMock } from './mock-server.ts'
+import { expectSound, openPage, photograph, settle, type OpenOptions } from './support.ts'
 
-const artifacts = fileURLToPath(new URL('../../artifacts/console/', import.meta.url))
-const webRoot = `${artifacts}web`
 /** A page's first use without the chart, and the chart that comes after it; gzip. */
 const firstUseMaxBytes = 150 * 1024
 const chartMaxBytes = 180 * 1024
@@ -22,8 +17,6 @@ let mock: MockServer
 let contexts: BrowserContext[] = []
 
 beforeAll(async () => {
-  await mkdir(artifacts, { recursive: true })
-  await buildSidebar(webRoot)
   mock = await startConsoleMock(webRoot)
   browser = await launchChromium()
 }, 120_000)
@@ -43,80 +36,8 @@ afterEach(async () => {
   contexts = []
 })
 
-interface Opened {
-  page: Page
-  complaints: string[]
-  assets: Map<string, Promise<number>>
-}
-
-async function open(
-  hash: string,
-  { width = 1280, language = 'zh', isDark = false }: { width?: number; language?: 'zh' | 'en'; isDark?: boolean } = {},
-): Promise<Opened> {
-  const context = await browser.newContext({
-    viewport: { width, height: 860 },
-    locale: language === 'zh' ? 'zh-CN' : 'en-GB',
-    colorScheme: isDark ? 'dark' : 'light',
-    acceptDownloads: true,
-  })
-  contexts.push(context)
-  const page = await context.newPage()
-  const complaints: string[] = []
-  const assets = new Map<string, Promise<number>>()
-  page.on('pageerror', error => complaints.push(String(error)))
-  page.on('console', message => {
-    if (message.type() === 'error' && !message.text().includes('Failed to load resource'))
-      complaints.push(message.text())
-  })
-  page.on('request', request => {
-    const { origin, pathname } = new URL(request.url())
-    if (origin !== mock.url && request.url().startsWith('http')) complaints.push(`foreign ${request.url()}`)
-    if (pathname.startsWith('/assets/')) {
-      assets.set(
-        pathname,
-        readFile(`${webRoot}${pathname}`).then(body => gzipSync(body).length),
-      )
-    }
-  })
-  await page.goto(`${mock.url}/console/#${hash}`)
-  await settle(page)
-  return { page, complaints, assets }
-}
-
-async function settle(page: Page): Promise<void> {
-  await page.waitForFunction(
-    () =>
-      document.querySelector('main h1') !== null &&
-      document.querySelector('[aria-busy=true]') === null &&
-      document.querySelectorAll('.trend canvas').length === document.querySelectorAll('.trend').length &&
-      document.querySelector('[class*="-enter-active"]') === null,
-  )
-}
-
-/** Nothing wider than the window, nothing refused by the policy, targets that a thumb meets, nothing serious in axe. */
-async function expectSound({ page, complaints }: Opened, isLookedInto = true): Promise<void> {
-  expect(complaints).toEqual([])
-  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
-  const small = await page.evaluate(() =>
-    [...document.querySelectorAll('a:not(.skip), button, select, summary, .el-select__wrapper')]
-      .map(element => ({ text: element.textContent, size: element.getBoundingClientRect() }))
-      .filter(({ size }) => size.height > 0 && (size.height < 44 || size.width < 44))
-      .map(({ text, size }) => `${text} ${size.width}×${size.height}`),
-  )
-  expect(small).toEqual([])
-  if (!isLookedInto) return
-  await page.evaluate(axe.source)
-  const faults = await page.evaluate<string[]>(`axe.run(document, { resultTypes: ['violations'] }).then(result =>
-    result.violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => id + ' ' + nodes.map(node => node.html + ' ' + node.failureSummary).join(' ')))`)
-  expect(faults).toEqual([])
-}
-
-async function photograph(page: Page, name: string): Promise<void> {
-  if (process.env['CI'] === 'true') return
-  await page.screenshot({ path: `${artifacts}${name}.png`, fullPage: true, animations: 'disabled' })
-}
+const open = (hash: string, options?: OpenOptions) =>
+  openPage(browser, { url: mock.url, hash, introduce: async context => void contexts.push(context) }, options)
 
 const pages: [name: string, role: MockServer['role'], hash: string, zh: string, en: string][] = [
   ['performance', 'headquarters', '/performance', '从分享到成交', 'From share to sale'],

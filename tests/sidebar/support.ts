@@ -1,25 +1,11 @@
 /// <reference lib="dom" />
-import { execFile } from 'node:child_process'
 import { mkdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { bridgePath, startMockServer, type MockServer } from './mock-server.ts'
 
 export const artifacts = fileURLToPath(new URL('../../artifacts/sidebar/', import.meta.url))
-export const webRoot = `${artifacts}web`
-
-/**
- * Builds what production would serve, so that size, content security policy and lazy chunks are the real ones. In a
- * process of its own: under the test runner's NODE_ENV it would be Vue's development build.
- */
-export async function buildSidebar(outDir = webRoot): Promise<void> {
-  const root = fileURLToPath(new URL('../../', import.meta.url))
-  await promisify(execFile)(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--outDir', outDir], {
-    cwd: root,
-    env: { ...process.env, NODE_ENV: 'production' },
-  })
-}
+export { webRoot } from '../support/web.ts'
 
 export { launchChromium as launchBrowser } from '../support/chromium.ts'
 

@@ -28,7 +28,7 @@ export interface TestService {
 
 /** The real app on a fresh database of a real PostgreSQL, with a worker. No port is opened. */
 export async function startTestService(
-  options: { env?: Record<string, string>; worker?: boolean; now?: () => number } = {},
+  options: { env?: Record<string, string>; worker?: boolean; now?: () => number; webRoot?: string } = {},
 ): Promise<TestService> {
   const database = await createTestDatabase({ template: templateDatabase })
   const settings = readSettings({
@@ -48,6 +48,7 @@ export async function startTestService(
     vault: createVault(settings.dataKey),
     now,
     logger: { level: 'error' },
+    ...(options.webRoot === undefined ? {} : { webRoot: options.webRoot }),
   })
   await app.ready()
   const errors: unknown[] = []
