@@ -1,4 +1,4 @@
-import { Failure } from './diagnosis.ts'
+import { Failure, type FieldFault } from './diagnosis.ts'
 
 export interface ApiOptions {
   /** Where the calls lie; no slash at the end. */
@@ -20,10 +20,18 @@ export type QueryValue = string | number | undefined
 
 export interface Api {
   get<T>(path: string, query?: Record<string, QueryValue>, signal?: AbortSignal): Promise<T>
-  /** The session itself: what is asked before anybody is signed in, so its 401 is the caller's to act on. */
-  getQuietly<T>(path: string): Promise<T>
+  /**
+   * The session itself: what is asked before anybody is signed in, so its 401 is the caller's to act on.
+   *
+   * @param first the same call, where it is under way already; null where it came to nothing
+   */
+  getQuietly<T>(path: string, first?: Promise<Response | null>): Promise<T>
   post<T>(path: string, body: object): Promise<T>
   put<T>(path: string, body: object): Promise<T>
+  patch<T>(path: string, body: object): Promise<T>
+  /** Sends a file as the body. */
+  upload<T>(path: string, file: Blob): Promise<T>
+  delete<T>(path: string): Promise<T>
   /** What is no JSON, for who asks for it to read. */
   take(path: string, query: Record<string, QueryValue>, taking: Taking): Promise<Response>
 }
@@ -36,11 +44,13 @@ export interface Taking {
 }
 
 interface Send {
-  method: 'GET' | 'POST' | 'PUT'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   url: string
   body?: object
+  file?: Blob
   signal?: AbortSignal | undefined
   taking?: Taking
+  first?: Promise<Response | null>
 }
 
 /**
@@ -53,7 +63,7 @@ export function createApi(options: ApiOptions): Api {
   const doFetch = options.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init))
   let refreshing: Promise<boolean> | null = null
 
-  async function transmit({ method, url, body, signal, taking }: Send): Promise<Response> {
+  async function transmit({ method, url, body, file, signal, taking }: Send): Promise<Response> {
     const controller = new AbortController()
     const giveUp = () => controller.abort()
     let isTimedOut = false
@@ -71,6 +81,7 @@ export function createApi(options: ApiOptions): Api {
     const csrfToken = options.csrfToken()
     if (method !== 'GET' && csrfToken) headers['x-daogou-csrf'] = csrfToken
     if (body) headers['content-type'] = 'application/json'
+    else if (file) headers['content-type'] = file.type
     try {
       const response = await doFetch(url, {
         method,
@@ -78,7 +89,7 @@ export function createApi(options: ApiOptions): Api {
         credentials: 'same-origin',
         cache: 'no-store',
         signal: controller.signal,
-        ...(body ? { body: JSON.stringify(body) } : {}),
+        ...(body ? { body: JSON.stringify(body) } : file ? { body: file } : {}),
       })
       options.onReached?.(true)
       if (taking && response.ok) {
@@ -115,7 +126,7 @@ export function createApi(options: ApiOptions): Api {
   }
 
   async function fetchAnswer(send: Send, isQuiet = false): Promise<Response> {
-    let response = await transmit(send)
+    let response = (await send.first) ?? (await transmit(send))
     if (response.status === 401 && (await refresh())) response = await transmit(send)
     if (!response.ok) {
       if (response.status === 401 && !isQuiet) options.onSignedOut()
@@ -137,9 +148,13 @@ export function createApi(options: ApiOptions): Api {
 
   return {
     get: (path, query, signal) => request({ method: 'GET', url: options.baseUrl + path + toQuery(query), signal }),
-    getQuietly: path => request({ method: 'GET', url: options.baseUrl + path }, true),
+    getQuietly: (path, first) =>
+      request({ method: 'GET', url: options.baseUrl + path, ...(first ? { first } : {}) }, true),
     post: (path, body) => request({ method: 'POST', url: options.baseUrl + path, body }),
     put: (path, body) => request({ method: 'PUT', url: options.baseUrl + path, body }),
+    patch: (path, body) => request({ method: 'PATCH', url: options.baseUrl + path, body }),
+    upload: (path, file) => request({ method: 'POST', url: options.baseUrl + path, file }),
+    delete: path => request({ method: 'DELETE', url: options.baseUrl + path }),
     take: (path, query, taking) => fetchAnswer({ method: 'GET', url: options.baseUrl + path + toQuery(query), taking }),
   }
 }
@@ -157,15 +172,17 @@ function pathOf(url: string): string {
 async function toFailure(response: Response): Promise<Failure> {
   let code = `HTTP ${response.status}`
   let detail: string | null = null
+  let faults: readonly FieldFault[] = []
   try {
-    const problem = (await response.json()) as { code?: unknown; detail?: unknown; title?: unknown }
+    const problem = (await response.json()) as { code?: unknown; detail?: unknown; title?: unknown; errors?: unknown }
+    if (Array.isArray(problem.errors)) faults = problem.errors as FieldFault[]
     if (typeof problem.code === 'string') code = problem.code
     if (typeof problem.detail === 'string') detail = problem.detail
     else if (typeof problem.title === 'string') detail = problem.title
   } catch {
     // No document: the status alone has to do.
   }
-  return new Failure(kindOf(response.status, code), code, detail, response.headers.get('x-request-id'))
+  return new Failure(kindOf(response.status, code), code, detail, response.headers.get('x-request-id'), faults)
 }
 
 function kindOf(status: number, code: string) {

@@ -27,6 +27,14 @@ export type DiagnosisKind =
   | 'refused'
   | 'broken'
 
+/** What is wrong with one field of what was sent. */
+export interface FieldFault {
+  /** `fields[0].key`; empty for the whole. */
+  path: string
+  code: string
+  message: string
+}
+
 export interface Diagnosis {
   kind: DiagnosisKind
   /** What to quote when asking for help: WeCom's number, the service's stable code, or which call timed out. */
@@ -35,16 +43,24 @@ export interface Diagnosis {
   detail: string | null
   /** The service's id of the failed request, by which its log line is found. */
   requestId: string | null
+  /** Each field that the service refused. */
+  faults?: readonly FieldFault[]
 }
 
 /** A refusal or an outage with its diagnosis: the only kind of error that a screen is handed. */
 export class Failure extends Error {
   readonly diagnosis: Diagnosis
 
-  constructor(kind: DiagnosisKind, code: string, detail: string | null = null, requestId: string | null = null) {
+  constructor(
+    kind: DiagnosisKind,
+    code: string,
+    detail: string | null = null,
+    requestId: string | null = null,
+    faults: readonly FieldFault[] = [],
+  ) {
     super(`${kind} (${code})${detail ? `: ${detail}` : ''}`)
     this.name = 'Failure'
-    this.diagnosis = { kind, code, detail, requestId }
+    this.diagnosis = { kind, code, detail, requestId, ...(faults.length > 0 ? { faults } : {}) }
   }
 }
 

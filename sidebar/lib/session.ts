@@ -5,6 +5,7 @@ import { noteReached } from './connection.ts'
 let csrfToken: string | null = null
 /** Without a name it is the page of the default brand. WeCom signs the address with it, so it stays there. */
 const brand = new URLSearchParams(location.search).get('brand') || 'default'
+const timeoutMs = 12_000
 const loginMarkKey = 'daogou.login'
 /** Sent to sign in twice within this time without a session in between: cookies are blocked, stop going round. */
 const loginAgainMs = 30_000
@@ -12,7 +13,7 @@ const loginAgainMs = 30_000
 /** The one way to the service, for every screen. */
 export const api = createApi({
   baseUrl: '/api/v1',
-  timeoutMs: 12_000,
+  timeoutMs,
   csrfToken: () => csrfToken,
   brand,
   onSignedOut: () => void goToLogin(),
@@ -40,9 +41,18 @@ export function goToLogin(): boolean {
   return true
 }
 
-/** Who is signed in; with it comes what writes are believed by. */
-export async function readSession(): Promise<Session> {
-  const session = await api.getQuietly<Session>('/session')
+let isFirst = true
+
+/**
+ * Who is signed in; with it comes what writes are believed by, and the page signed for WeCom's SDK where that is wanted.
+ * The sidebar's page asks for this before any script runs (`preload` in its head): that answer is taken first.
+ */
+export async function readSession(isSigned = false): Promise<Session> {
+  const here = location.pathname + location.search
+  const path = isSigned ? `/session?page=${encodeURIComponent(here)}` : '/session'
+  const first = isFirst && here === '/sidebar/' && isSigned ? preloaded(`/api/v1${path}`) : undefined
+  isFirst = false
+  const session = await api.getQuietly<Session>(path, first)
   csrfToken = session.csrfToken
   try {
     sessionStorage.removeItem(loginMarkKey)
@@ -50,4 +60,20 @@ export async function readSession(): Promise<Session> {
     // Storage is off: then nothing was kept.
   }
   return session
+}
+
+/** Asked as the page's head did, so that the browser hands over that answer; of no use if it is of another brand. */
+async function preloaded(url: string): Promise<Response | null> {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(), timeoutMs)
+  try {
+    const response = await fetch(url, { credentials: 'same-origin', signal: controller.signal })
+    if (!response.ok) return response
+    const session = (await response.clone().json()) as Session
+    return session.brand === brand ? response : null
+  } catch {
+    return null
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -31,8 +31,8 @@ export const useStartStore = defineStore('start', () => {
       const refusal = new URLSearchParams(location.search).get('refused')
       if (refusal) throw toRefusal(refusal)
       if (!isInWecom) throw new Failure('not_in_wecom', 'NOT_IN_WECOM')
-      const session = await service.readSession()
-      start.value = { status: 'started', session, entry: await connect(session, service.sign) }
+      const session = await service.readSession(true)
+      start.value = { status: 'started', session, entry: await connect(session, signerOf(session)) }
     } catch (error) {
       const diagnosis = toDiagnosis(error)
       // On the way to sign in the skeleton stays, rather than a failure that flashes by.
@@ -40,6 +40,12 @@ export const useStartStore = defineStore('start', () => {
       fail(diagnosis)
     }
   }
+
+  /** What came with the session is taken where it fits; anything else is asked for, and says why it is refused. */
+  const signerOf =
+    ({ signatures }: Session): typeof service.sign =>
+    async (url, kind) =>
+      signatures?.url === url ? signatures[kind] : await service.sign(url, kind)
 
   let isLooking = false
   /**

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Session } from '../../server/features/session/schema.ts'
+import { signPage } from '../../server/features/session/service.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { openBrowser, signedIn, signIn, startTestWecom, TEST_APP, type TestWecom } from '../support/wecom.ts'
 
@@ -46,6 +49,23 @@ describe('sign-in through WeCom', () => {
       agentId: TEST_APP.agentId,
       timeZone: 'Asia/Shanghai',
     })
+  })
+
+  test('a page that is named comes signed with both tickets; where WeCom is slow, who is signed in comes without', async () => {
+    const { browser } = await signedIn(service, 'a1')
+    const page = '/sidebar/?brand=default'
+    const asked = `/api/v1/session?page=${encodeURIComponent(page)}`
+    const { signatures } = (await browser.call('GET', asked)).json() as Session
+    expect(signatures!.url).toBe(`http://127.0.0.1:8686${page}`)
+    for (const kind of ['config', 'agent_config'] as const) {
+      const { timestamp, nonceStr, signature } = signatures![kind]
+      const { ticket } = wecom.world.issueTicket(kind === 'config' ? 'corp' : TEST_APP.agentId)
+      const plain = `jsapi_ticket=${ticket}&noncestr=${nonceStr}&timestamp=${timestamp}&url=${signatures!.url}`
+      expect(signature).toBe(createHash('sha1').update(plain).digest('hex'))
+    }
+    expect((await browser.call('GET', '/api/v1/session?page=https://elsewhere.example/')).status).toBe(400)
+    const never = { sign: () => new Promise<never>(() => {}) }
+    expect(await signPage(never, 'http://127.0.0.1:8686/sidebar/')).toBeNull()
   })
 
   test('the authorise address carries what WeCom demands', async () => {

@@ -42,6 +42,8 @@ export interface MockServer {
   faults: Record<string, Fault>
   delaysMs: Record<string, number>
   hasMiniProgram: boolean
+  /** WeCom gives its tickets at once, so the page comes signed with the session. */
+  hasTickets: boolean
   hasPosts: boolean
   role: Session['role']
   reset: () => void
@@ -51,6 +53,14 @@ export interface MockServer {
 /** As the service sends it: a page that needs anything inline would fail here as it would there. */
 const contentSecurityPolicy =
   "default-src 'self'; img-src 'self' data: blob: https:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+
+const demoSignature = {
+  corpId: demo.session.corpId,
+  agentId: demo.session.agentId,
+  timestamp: 1_700_000_000,
+  nonceStr: 'demo',
+  signature: '0'.repeat(40),
+}
 
 /** Stands for WeChat's code: one black pixel, drawn large. */
 const demoCode = Buffer.from(
@@ -87,6 +97,7 @@ export async function startMockServer(
     faults: {},
     delaysMs: {},
     hasMiniProgram: true,
+    hasTickets: true,
     hasPosts: false,
     role: 'associate',
     reset() {
@@ -99,6 +110,7 @@ export async function startMockServer(
         faults: {},
         delaysMs: {},
         hasMiniProgram: true,
+        hasTickets: true,
         hasPosts: false,
         role: 'associate',
       })
@@ -150,15 +162,21 @@ export async function startMockServer(
       case 'POST /auth/refresh':
         return send(response, 200, {})
       case 'GET /api/v1/session':
-        return send(response, 200, { ...demo.session, role: mock.role })
-      case 'POST /api/v1/wecom/signature':
         return send(response, 200, {
-          corpId: demo.session.corpId,
-          agentId: demo.session.agentId,
-          timestamp: 1_700_000_000,
-          nonceStr: 'demo',
-          signature: '0'.repeat(40),
+          ...demo.session,
+          role: mock.role,
+          ...(parameter('page') !== '' && mock.hasTickets
+            ? {
+                signatures: {
+                  url: mock.url + parameter('page'),
+                  config: demoSignature,
+                  agent_config: demoSignature,
+                },
+              }
+            : {}),
         })
+      case 'POST /api/v1/wecom/signature':
+        return send(response, 200, demoSignature)
       case 'GET /api/v1/cards/customer': {
         const id = parameter('externalUserid')
         return send(response, 200, demo.customers[id] ?? demo.unknownCustomer(id))

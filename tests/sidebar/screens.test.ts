@@ -136,7 +136,7 @@ const failures: [string, OpenOptions, (() => void) | null, string, string, strin
   [
     'network-down',
     {},
-    () => (mock.faults['/api/v1/session'] = { status: 0, isCut: true, times: 9 }),
+    () => (mock.faults['/api/v1/session'] = { status: 0, isCut: true, times: 99 }),
     'NETWORK',
     '网络连不上',
     'No network',
@@ -144,7 +144,10 @@ const failures: [string, OpenOptions, (() => void) | null, string, string, strin
   [
     'service-down',
     {},
-    () => (mock.faults['/api/v1/wecom/signature'] = { status: 503, code: 'wecom.unavailable', times: 9 }),
+    () => {
+      mock.hasTickets = false
+      mock.faults['/api/v1/wecom/signature'] = { status: 503, code: 'wecom.unavailable', times: 9 }
+    },
     'wecom.unavailable',
     '服务暂时不可用',
     'unavailable',
@@ -194,7 +197,7 @@ describe('every failure says what, what to do, and its code', () => {
   })
 
   test('a network that comes back is met by retry, in place', async () => {
-    mock.faults['/api/v1/session'] = { status: 0, isCut: true, times: 9 }
+    mock.faults['/api/v1/session'] = { status: 0, isCut: true, times: 99 }
     const { page } = await open()
     await page.getByRole('alert').waitFor()
     delete mock.faults['/api/v1/session']

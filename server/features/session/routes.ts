@@ -11,8 +11,8 @@ import type { Brands } from '../brands/service.ts'
 import { renderPage } from '../pages/service.ts'
 import { signableUrl, WecomError, type Wecom } from '../wecom/service.ts'
 import { refusalPage, type Refusal } from './refusals.ts'
-import { Session, Signature, SignatureRequest } from './schema.ts'
-import { authorizeUrl, brandIn, describeSession, localRedirect, withBrand } from './service.ts'
+import { Session, SessionQuery, Signature, SignatureRequest } from './schema.ts'
+import { authorizeUrl, brandIn, describeSession, localRedirect, signPage, withBrand } from './service.ts'
 
 interface Options {
   pool: Pool
@@ -124,14 +124,21 @@ export function sessionRoutes(app: FastifyInstance, options: Options): void {
     '/session',
     {
       onRequest: access.person,
-      schema: { tags: ['session'], summary: 'Who is signed in', response: { 200: Session } },
+      schema: { tags: ['session'], summary: 'Who is signed in', querystring: SessionQuery, response: { 200: Session } },
     },
-    request =>
-      describeSession(pool, {
-        caller: request.caller,
-        app: brands.find(request.caller.brandId)?.wecom?.app ?? null,
-        csrfToken: csrfTokenOf(settings.sessionSecret, request.sessionId!),
-      }),
+    async request => {
+      const wecom = brands.find(request.caller.brandId)?.wecom ?? null
+      const { page } = request.query as SessionQuery
+      const [session, signatures] = await Promise.all([
+        describeSession(pool, {
+          caller: request.caller,
+          app: wecom?.app ?? null,
+          csrfToken: csrfTokenOf(settings.sessionSecret, request.sessionId!),
+        }),
+        wecom && page !== undefined ? signPage(wecom, settings.publicUrl + page) : null,
+      ])
+      return signatures ? { ...session, signatures } : session
+    },
   )
   app.post(
     '/wecom/signature',

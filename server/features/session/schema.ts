@@ -10,10 +10,42 @@ const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null
 export const SessionRole = Type.Enum(['associate', 'manager', 'franchisee', 'headquarters', 'auditor'])
 export type SessionRole = Static<typeof SessionRole>
 
+/** A page's address signed for the SDK. */
+export const Signature = Type.Object({
+  corpId: Type.String(),
+  agentId: Type.String(),
+  timestamp: Type.Integer({ description: 'Seconds since 1970, the very number that was signed' }),
+  nonceStr: Type.String(),
+  signature: Type.String({ description: 'sha1, 40 hexadecimal digits' }),
+})
+export type Signature = Static<typeof Signature>
+
+/** Query of GET /api/v1/session. */
+export const SessionQuery = Type.Object({
+  page: Type.Optional(
+    Type.String({
+      pattern: '^/(sidebar|console)/',
+      maxLength: 2048,
+      description: 'Path and query of the page, which is then signed for the SDK in the same answer',
+    }),
+  ),
+})
+export type SessionQuery = Static<typeof SessionQuery>
+
+/** The page signed with both tickets. */
+export const PageSignatures = Type.Object({
+  url: Type.String({ description: 'What was signed: of use where the browser has the very same address' }),
+  config: Signature,
+  agent_config: Signature,
+})
+export type PageSignatures = Static<typeof PageSignatures>
+
 /**
  * GET /api/v1/session. 401 where there is none (`session.missing`, `session.expired`): the browser then tries
  * `POST /auth/refresh` once, and goes to `/auth/wecom/login` where that is refused too. 403 `session.refused` where
  * the person is known but may not come in any more: no sign-in would help, so the screen says whom to ask.
+ * `signatures` is there where a page was named and WeCom gave its tickets at once; where it is not, POST
+ * /api/v1/wecom/signature says why.
  */
 export const Session = Type.Object(
   {
@@ -28,6 +60,7 @@ export const Session = Type.Object(
     corpId: Type.String({ description: 'For ww.register' }),
     agentId: Type.String({ description: 'For ww.register; digits, sent as text' }),
     csrfToken: Type.String({ description: 'Sent back in the header x-daogou-csrf with every write' }),
+    signatures: Type.Optional(PageSignatures),
   },
   { description: 'Who is signed in, and in which brand and WeCom app' },
 )
@@ -67,12 +100,3 @@ export const SignatureRequest = Type.Object(
   { additionalProperties: false },
 )
 export type SignatureRequest = Static<typeof SignatureRequest>
-
-export const Signature = Type.Object({
-  corpId: Type.String(),
-  agentId: Type.String(),
-  timestamp: Type.Integer({ description: 'Seconds since 1970, the very number that was signed' }),
-  nonceStr: Type.String(),
-  signature: Type.String({ description: 'sha1, 40 hexadecimal digits' }),
-})
-export type Signature = Static<typeof Signature>

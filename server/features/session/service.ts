@@ -3,8 +3,8 @@ import { AppError } from '../../errors.ts'
 import type { Caller } from '../auth/domain.ts'
 import { DEFAULT_BRAND_SLUG, selectBrand } from '../auth/service.ts'
 import { selectStores } from '../stores/service.ts'
-import type { WecomApp } from '../wecom/service.ts'
-import type { Session } from './schema.ts'
+import { WecomError, type Wecom, type WecomApp } from '../wecom/service.ts'
+import type { PageSignatures, Session } from './schema.ts'
 
 /** Where a sign-in may lead: a page of ours, said as a path alone. */
 export function localRedirect(asked: string | undefined): string {
@@ -78,4 +78,24 @@ export async function describeSession(
     agentId: app?.agentId ?? '',
     csrfToken,
   }
+}
+
+/** Who is signed in is told without waiting longer than this for a ticket that WeCom has yet to give. */
+const TICKETS_MS = 800
+
+/** The page signed with both tickets; null where WeCom does not give them at once. */
+export async function signPage(wecom: Pick<Wecom, 'sign'>, page: string): Promise<PageSignatures | null> {
+  const url = page.split('#')[0]!
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<null>(resolve => (timer = setTimeout(resolve, TICKETS_MS, null)))
+  const signed = Promise.all([wecom.sign(url, 'config'), wecom.sign(url, 'agent_config')]).then(
+    ([config, agent]) => ({ url, config, agent_config: agent }),
+    (error: unknown) => {
+      if (error instanceof WecomError) return null
+      throw error
+    },
+  )
+  // Whichever comes later is nobody's any more, also where it fails.
+  signed.catch(() => {})
+  return await Promise.race([signed, late]).finally(() => clearTimeout(timer))
 }
