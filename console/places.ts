@@ -33,15 +33,34 @@ const groups: readonly PlaceGroup[] = [
   },
   {
     text: 'money',
-    places: [],
+    places: [
+      { to: '/plans', text: 'plans', roles: brandRoles },
+      { to: '/settlements', text: 'settlements', roles: [...brandRoles, 'franchisee'] },
+      { to: '/adjustments', text: 'adjustments', roles: brandRoles },
+      { to: '/targets', text: 'targets', roles: [...brandRoles, 'franchisee', 'manager'] },
+    ],
   },
   {
     text: 'work',
-    places: [{ to: '/handover', text: 'handover', roles: everybody }],
+    places: [
+      { to: '/materials', text: 'materials', roles: brandRoles },
+      { to: '/calendar', text: 'calendar', roles: everybody },
+      { to: '/tasks', text: 'tasks', roles: everybody },
+      { to: '/coupons', text: 'coupons', roles: brandRoles },
+      { to: '/people', text: 'people', roles: everybody },
+      { to: '/handover', text: 'handover', roles: everybody },
+      { to: '/disputes', text: 'disputes', roles: everybody },
+      { to: '/unattributed', text: 'unattributed', roles: everybody },
+      { to: '/risks', text: 'risks', roles: brandRoles },
+    ],
   },
   {
     text: 'system',
-    places: [],
+    places: [
+      { to: '/activity', text: 'activity', roles: brandRoles },
+      { to: '/integration', text: 'integration', roles: brandRoles },
+      { to: '/settings', text: 'settings', roles: brandRoles },
+    ],
   },
 ]
 

@@ -1,4 +1,4 @@
-import { bigint, customType, integer, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { bigint, customType, date, integer, timestamp, uuid } from 'drizzle-orm/pg-core'
 
 /** The only place where column types are chosen. */
 
@@ -14,6 +14,9 @@ export const fenColumn = (name: string) => bigint(name, { mode: 'number' })
 
 /** An instant to the millisecond. */
 export const instantColumn = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'string' })
+
+/** A day of the brand's calendar. */
+export const dayColumn = (name: string) => date(name, { mode: 'string' })
 
 /** UUID of version 7, made by the service. */
 export const uuidColumn = (name: string) => uuid(name)

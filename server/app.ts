@@ -16,14 +16,20 @@ import { catalogueRoutes } from './features/catalogue/routes.ts'
 import { channelCodeRoutes } from './features/channel-codes/routes.ts'
 import { commissionRoutes } from './features/commissions/routes.ts'
 import { communityRoutes } from './features/community/routes.ts'
+import { peopleRoutes } from './features/people/routes.ts'
 import { performanceRoutes } from './features/performance/routes.ts'
 import { preparePartitions } from './features/commissions/service.ts'
 import { couponRoutes } from './features/coupons/routes.ts'
+import { drillDownRoutes } from './features/drill-down/routes.ts'
 import { disputeRoutes } from './features/disputes/routes.ts'
+import { doctorRoutes } from './features/doctor/routes.ts'
 import { earningsRoutes } from './features/earnings/routes.ts'
 import { handoverRoutes } from './features/handovers/routes.ts'
 import { homeRoutes } from './features/home/routes.ts'
+import { importRoutes } from './features/imports/runs/routes.ts'
 import { ingestRoutes } from './features/ingest/routes.ts'
+import { buildIntakeMeter } from './features/ingest/service.ts'
+import { keyRoutes } from './features/keys/routes.ts'
 import { messageRoutes } from './features/messages/routes.ts'
 import { miniProgramRoutes } from './features/mini-program/routes.ts'
 import { openMiniPrograms, type MiniProgramOf } from './features/mini-program/service.ts'
@@ -32,9 +38,12 @@ import { mirrorRoutes } from './features/mirror/routes.ts'
 import { buildMirror, type Mirror } from './features/mirror/service.ts'
 import { friendRoutes } from './features/mirror/tags/routes.ts'
 import { noticeRoutes } from './features/notices/routes.ts'
+import { planDraftRoutes } from './features/plan-drafts/routes.ts'
 import { postRoutes } from './features/posts/routes.ts'
 import { profileRoutes } from './features/profiles/routes.ts'
 import { visibilityRoutes } from './features/visibility/routes.ts'
+import { webhookRoutes } from './features/webhooks/routes.ts'
+import { buildGate } from './features/webhooks/service.ts'
 import { riskRoutes } from './features/risks/routes.ts'
 import { sessionRoutes, signInRoutes } from './features/session/routes.ts'
 import { settlementRoutes } from './features/settlements/routes.ts'
@@ -46,11 +55,12 @@ import { callbackRoutes, inboxRoutes } from './features/wecom/routes.ts'
 import { buildWecomMeter, type Wecom, type WecomOf } from './features/wecom/service.ts'
 import { isStorableKey, isStorableText } from './lib/text.ts'
 import { parseInstant, type Instant } from './lib/time.ts'
+import { createObjectStore } from './lib/object-store.ts'
 import type { Vault } from './lib/vault.ts'
 import { buildAccess } from './plugins/access.ts'
 import { health } from './plugins/health.ts'
 import { openapi } from './plugins/openapi.ts'
-import { problemDetails } from './plugins/problem-details.ts'
+import { problemDetails, refuseAddress } from './plugins/problem-details.ts'
 import { security } from './plugins/security.ts'
 import { web, webFolder } from './plugins/web.ts'
 import type { Settings } from './settings.ts'
@@ -94,6 +104,7 @@ export async function buildApp({
     requestTimeout: 60_000,
     routerOptions: { maxParamLength: 512 },
     forceCloseConnections: 'idle',
+    frameworkErrors: refuseAddress,
   })
   const routeList: string[] = []
   app.decorate('routeList', routeList)
@@ -139,6 +150,11 @@ export async function buildApp({
   const links = buildPublicLinks(pool)
   const clicks = buildClickBuffer({ pool, now, prepare: instant => preparePartitions(pool, 'touches', [instant]) })
   app.addHook('onClose', () => links.close())
+  const intake = buildIntakeMeter({
+    pool,
+    onError: error => app.log.warn({ err: error }, 'what came in was not counted'),
+  })
+  app.addHook('onClose', () => intake.flush())
 
   signInRoutes(app, { pool, settings, brands, access, cookies, now })
   shortLinkRoutes(app, {
@@ -171,10 +187,11 @@ export async function buildApp({
   await app.register(
     (api, _options, done) => {
       sessionRoutes(api, { pool, settings, brands, access, cookies, now })
-      ingestRoutes(api, { pool, vault, publicUrl: settings.publicUrl, now, access })
+      ingestRoutes(api, { pool, vault, publicUrl: settings.publicUrl, intake, now, access })
       commissionRoutes(api, { pool, access, now })
+      planDraftRoutes(api, { pool, access, now })
       accountRoutes(api, { pool, access, now })
-      activityRoutes(api, { pool, access })
+      activityRoutes(api, { pool, access, now })
       inboxRoutes(api, {
         pool,
         access,
@@ -212,7 +229,12 @@ export async function buildApp({
       })
       couponRoutes(api, { pool, access, now })
       miniProgramRoutes(api, { pool, access, publicUrl: settings.publicUrl, miniProgramOf, now })
-      materialRoutes(api, { pool, access, now })
+      materialRoutes(api, {
+        pool,
+        objects: settings.objectStore && createObjectStore(settings.objectStore),
+        access,
+        now,
+      })
       postRoutes(api, { pool, access, now })
       channelCodeRoutes(api, {
         pool,
@@ -226,6 +248,8 @@ export async function buildApp({
       attainmentRoutes(api, { pool, access, now })
       communityRoutes(api, { pool, access, now })
       performanceRoutes(api, { pool, access, now })
+      drillDownRoutes(api, { pool, access, now })
+      peopleRoutes(api, { pool, vault, publicUrl: settings.publicUrl, access, now })
       handoverRoutes(api, { pool, vault, access, publicUrl: settings.publicUrl, now })
       transferRoutes(api, { pool, vault, access, publicUrl: settings.publicUrl, wecomOf, now })
       settlementRoutes(api, { pool, access, now })
@@ -235,6 +259,10 @@ export async function buildApp({
       riskRoutes(api, { pool, access, now })
       profileRoutes(api, { pool, access, now })
       visibilityRoutes(api, { pool, vault, access, now })
+      doctorRoutes(api, { pool, vault, settings, brandOf: brandId => brands.find(brandId), access, now })
+      importRoutes(api, { pool, access, now })
+      keyRoutes(api, { pool, access, now })
+      webhookRoutes(api, { pool, vault, gate: buildGate({ privateHosts: settings.webhookPrivateHosts }), access, now })
       homeRoutes(api, { pool, vault, access, now })
       taskRoutes(api, { pool, vault, publicUrl: settings.publicUrl, access, now })
       done()
@@ -256,6 +284,8 @@ const fromText = newAjv(true)
 function newAjv(coerceTypes: boolean): Ajv {
   const ajv = new Ajv({
     coerceTypes,
+    // `1e400` in an address becomes Infinity: it has to meet the bounds, which a strict check leaves out.
+    strictNumbers: !coerceTypes,
     removeAdditional: false,
     allErrors: false,
     strictTypes: false,

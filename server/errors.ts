@@ -42,6 +42,7 @@ const STATUS_BY_CODE = {
   'handover.not_his': 409,
   'transfer.not_his': 409,
   'transfer.under_way': 409,
+  'draft.changed': 409,
   'settlement.cutoff_in_future': 422,
   'settlement.unpayable': 422,
   'settlement.busy': 409,
@@ -52,9 +53,15 @@ const STATUS_BY_CODE = {
   'share.id_taken': 409,
   'dispute.holds_role': 422,
   'dispute.own_purchase': 422,
+  'picture.storage_unreachable': 503,
   'task.not_open': 409,
   'task.undo_over': 409,
   'task.not_sent': 422,
+  'key.in_use': 409,
+  'reject.masked': 422,
+  'webhook.url_refused': 422,
+  'webhook.too_many': 409,
+  'webhook.paused': 409,
 } as const
 
 export type ErrorCode = keyof typeof STATUS_BY_CODE

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { ExitError } from './errors.ts'
+import type { ObjectStoreSettings } from './lib/object-store.ts'
 
 /** Everything that the environment decides. Nothing else reads process.env. */
 export interface Settings {
@@ -39,6 +40,10 @@ export interface Settings {
   }
   miniProgram: { appId: string | null; secret: string | null; apiUrl: string }
   allowedRedirects: string[]
+  /** Where pictures lie; null: in the database. */
+  objectStore: ObjectStoreSettings | null
+  /** Hosts of the own network that webhooks may be sent to, as `host` or `host:port`. */
+  webhookPrivateHosts: string[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -148,6 +153,19 @@ export function readSettings(env: Environment = process.env): Settings {
     faults.push('WECOM_VERIFY_FILE must be the name and the content of the file, such as "WW_verify_abc.txt abc"')
   }
 
+  const bucket = {
+    bucket: text('S3_BUCKET'),
+    accessKeyId: text('S3_ACCESS_KEY_ID'),
+    secretAccessKey: text('S3_SECRET_ACCESS_KEY'),
+  }
+  const bucketGiven = [...Object.values(bucket), text('S3_ENDPOINT')].filter(value => value !== null).length
+  if (bucketGiven !== 0 && bucketGiven !== 4) {
+    faults.push('S3_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY must be set together')
+  }
+  if (bucket.bucket !== null && !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket.bucket)) {
+    faults.push('S3_BUCKET must be the name of a bucket')
+  }
+
   const settings = {
     port,
     host,
@@ -177,6 +195,17 @@ export function readSettings(env: Environment = process.env): Settings {
     },
     miniProgram: { ...miniProgram, apiUrl: url('MINIPROGRAM_API_URL', 'https://api.weixin.qq.com', 'origin') },
     allowedRedirects: list('ALLOWED_REDIRECTS').map(entry => entry.toLowerCase()),
+    objectStore:
+      bucketGiven < 4
+        ? null
+        : {
+            endpoint: url('S3_ENDPOINT', null, 'origin'),
+            region: withDefault('S3_REGION', 'us-east-1'),
+            bucket: bucket.bucket!,
+            accessKeyId: bucket.accessKeyId!,
+            secretAccessKey: bucket.secretAccessKey!,
+          },
+    webhookPrivateHosts: list('WEBHOOK_PRIVATE_HOSTS').map(entry => entry.toLowerCase()),
   }
   if (faults.length > 0) {
     throw new ExitError(2, `Settings are wrong:\n${faults.map(fault => `  - ${fault}`).join('\n')}`)

@@ -4,6 +4,7 @@ import { openData } from '../server/open.ts'
 import { tendTasks } from '../server/features/task-rules/service.ts'
 import { readSettings, type Settings } from '../server/settings.ts'
 import { startWorkers } from '../server/workers/all.ts'
+import { drawMaterial, makeMaterials, makePosts } from './brand/content.ts'
 import type { Brand } from './brand/generate.ts'
 import { renderPicture } from './brand/pictures.ts'
 import { questionnaire } from './brand/questionnaire.ts'
@@ -149,10 +150,11 @@ async function loadBrand(
 /** What headquarters set up, where nothing is yet. */
 async function loadSettings(url: string): Promise<void> {
   const ask = async (method: string, path: string, body?: object) => {
+    const type = Buffer.isBuffer(body) ? 'image/png' : 'application/json'
     const answer = await fetch(`${url}/api/v1/${path}`, {
       method,
-      headers: { ...headers, ...(body ? { 'content-type': 'application/json' } : {}) },
-      ...(body ? { body: JSON.stringify(body) } : {}),
+      headers: { ...headers, ...(body ? { 'content-type': type } : {}) },
+      ...(body ? { body: Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body) } : {}),
     })
     if (!answer.ok) throw new Error(`${method} /${path} answered ${answer.status}: ${await answer.text()}`)
     return (await answer.json()) as { items: unknown[] }
@@ -164,6 +166,11 @@ async function loadSettings(url: string): Promise<void> {
   const { kinds, digestAbove, digestMinutes } = messages
   await ask('PUT', 'settings/messages', { quietFrom: '00:00', quietTo: '00:00', kinds, digestAbove, digestMinutes })
   for (const rule of makeTaskRules(Date.now())) await ask('POST', 'task-rules', rule)
+  for (const { hue, body } of makeMaterials(Date.now())) {
+    const picture = (await ask('POST', 'materials/pictures', drawMaterial(hue))) as unknown as { url: string }
+    await ask('POST', 'materials', { ...body, pictures: [picture.url] })
+  }
+  for (const post of makePosts(Date.now())) await ask('POST', 'posts', post)
 }
 
 /** The brand without items. */

@@ -70,6 +70,8 @@ async function fill(pool: Pool, options: FillOptions): Promise<Filled> {
   clock.lap('bonuses')
   if (!append) await rebuildIndexes(pool, { onProgress, signal })
   clock.lap('indexes')
+  // What was summed of the brand before is of other evidence: the service begins anew.
+  await pool`DELETE FROM rollup_states WHERE brand_id = ${options.brand.brandId}`
   onProgress({ phase: 'statistics', orders: 0 })
   await inTurns(TABLE_NAMES, table => pool`ANALYZE ${pool(table)}`)
   clock.lap('statistics')

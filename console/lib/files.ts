@@ -38,7 +38,34 @@ export function useExport() {
       state.value = { status: 'failed', diagnosis: toDiagnosis(error) }
     }
   }
-  return { state, save }
+
+  /** Every page of the list as one JSON array, as the service gives it: amounts in fen. */
+  async function saveJson(path: string, query: Record<string, QueryValue>): Promise<void> {
+    if (state.value.status === 'running') return
+    state.value = { status: 'running', bytes: 0 }
+    const parts: string[] = []
+    let bytes = 0
+    try {
+      let cursor: string | undefined
+      do {
+        const page: { items: unknown[]; nextCursor: string | null } = await api.get(path, {
+          ...query,
+          limit: 500,
+          cursor,
+        })
+        for (const item of page.items) parts.push(JSON.stringify(item))
+        bytes = parts.reduce((sum, part) => sum + part.length, 0)
+        state.value = { status: 'running', bytes }
+        cursor = page.nextCursor ?? undefined
+      } while (cursor !== undefined)
+      const name = path.split('/').filter(part => part !== '')
+      offer(new Blob([`[${parts.join(',\n')}]\n`], { type: 'application/json' }), `${name.join('-')}.json`)
+      state.value = { status: 'done' }
+    } catch (error) {
+      state.value = { status: 'failed', diagnosis: toDiagnosis(error) }
+    }
+  }
+  return { state, save, saveJson }
 }
 
 async function readParts(response: Response, onBytes: (bytes: number) => void): Promise<Response> {
@@ -52,7 +79,7 @@ async function readParts(response: Response, onBytes: (bytes: number) => void): 
   return new Response(new Blob(parts), { status: response.status, headers: response.headers })
 }
 
-function offer(file: Blob, name: string): void {
+export function offer(file: Blob, name: string): void {
   const link = document.createElement('a')
   link.href = URL.createObjectURL(file)
   link.download = name

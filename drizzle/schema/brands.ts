@@ -41,6 +41,14 @@ export const apiKeys = pgTable(
     scopes: textListColumn('scopes').notNull(),
     createdAt: instantColumn('created_at').notNull(),
     revokedAt: instantColumn('revoked_at'),
+    /** Its first characters, by which people know it again; null: made before they were kept. */
+    prefix: textColumn('prefix'),
+    /** Who made it, for the record; null: from the command line. */
+    createdBy: textColumn('created_by'),
+    /** Whose second voice it must not become: it speaks as whoever made it where two people have to agree. */
+    makerId: textColumn('maker_id'),
+    /** To within five minutes. */
+    lastUsedAt: instantColumn('last_used_at'),
   },
   key => [primaryKey({ columns: [key.brandId, key.keyId] }), unique().on(key.brandId, key.keyHash)],
 )

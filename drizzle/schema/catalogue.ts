@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { index, integer, pgTable, primaryKey } from 'drizzle-orm/pg-core'
-import { brandIdColumn, bytesColumn, fenColumn, instantColumn, textColumn } from '../columns.ts'
+import { brandIdColumn, bytesColumn, fenColumn, instantColumn, textColumn, textListColumn } from '../columns.ts'
 
 /** One row is one product as last told. */
 export const products = pgTable(
@@ -38,6 +38,8 @@ export const coupons = pgTable(
     validFrom: instantColumn('valid_from'),
     validTo: instantColumn('valid_to'),
     stock: integer('stock'),
+    /** Whose associates may hand it out, as headquarters says here; null: all. */
+    storeCodes: textListColumn('store_codes'),
     updatedAt: instantColumn('updated_at').notNull(),
   },
   coupon => [primaryKey({ columns: [coupon.brandId, coupon.couponCode] })],
@@ -62,6 +64,7 @@ export const couponEvents = pgTable(
   event => [
     primaryKey({ columns: [event.brandId, event.eventId] }),
     index('coupon_events_by_member').on(event.brandId, event.memberNo, event.at),
+    index('coupon_events_by_coupon').on(event.brandId, event.couponCode, event.kind), // how many of each
     index('coupon_events_by_link')
       .on(event.brandId, event.couponCode, event.linkCode)
       .where(sql`link_code IS NOT NULL`), // what came of a share

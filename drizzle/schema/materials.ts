@@ -46,7 +46,8 @@ export const pictures = pgTable(
     type: textColumn('type').notNull(),
     width: integer('width').notNull(),
     height: integer('height').notNull(),
-    bytes: bytesColumn('bytes').notNull(),
+    /** null: it lies in the object storage, under its id. */
+    bytes: bytesColumn('bytes'),
     uploadedBy: textColumn('uploaded_by').notNull(),
     uploadedAt: instantColumn('uploaded_at').notNull(),
   },

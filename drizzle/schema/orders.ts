@@ -128,6 +128,9 @@ export const orders = pgTable(
     index('orders_by_share_code')
       .on(order.brandId, order.shareCode)
       .where(sql`share_code IS NOT NULL`),
+    index('orders_by_sharer_link')
+      .on(order.brandId, order.sharerLink)
+      .where(sql`sharer_link IS NOT NULL`), // what a share won
     index('orders_by_store')
       .on(order.brandId, order.sellingStore, order.paidAt)
       .where(sql`selling_store IS NOT NULL`),

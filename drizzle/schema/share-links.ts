@@ -31,6 +31,7 @@ export const shareLinks = pgTable(
   link => [
     primaryKey({ columns: [link.brandId, link.linkCode] }),
     index('share_links_by_associate').on(link.brandId, link.associateId, link.receivedAt),
+    index('share_links_by_target').on(link.brandId, sql`(target ->> 'kind')`, sql`(target ->> 'ref')`), // how something does
     index('share_links_by_time').on(link.brandId, sql`COALESCE(created_at, received_at)`), // the shares of a span
   ],
 )

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { index, integer, jsonb, pgTable, primaryKey, uniqueIndex } from 'drizzle-orm/pg-core'
+import { boolean, index, integer, jsonb, pgTable, primaryKey, uniqueIndex } from 'drizzle-orm/pg-core'
 import { brandIdColumn, instantColumn, textColumn, textListColumn, uuidColumn } from '../columns.ts'
 
 /** What a task offers to send. */
@@ -14,6 +14,8 @@ export interface TaskSegment {
   tags?: string[]
   neverBought?: boolean
   asleepDays?: number
+  /** Those of the rule's own list. */
+  isListed?: boolean
 }
 
 /** One row is one of headquarters' rules: which customers somebody should turn to, when, and with what. */
@@ -36,11 +38,29 @@ export const taskRules = pgTable(
     lastDay: textColumn('last_day'),
     /** null: all. */
     storeCodes: textListColumn('store_codes'),
+    /** false: it makes none for the time being; what it made stays. */
+    isOn: boolean('is_on').notNull().default(true),
+    /** So many tasks a night for one associate, and for a store's customers whom nobody has; null: no bound. */
+    nightlyMax: integer('nightly_max'),
     createdAt: instantColumn('created_at').notNull(),
     updatedAt: instantColumn('updated_at').notNull(),
     endedAt: instantColumn('ended_at'),
   },
   rule => [primaryKey({ columns: [rule.brandId, rule.ruleId] })],
+)
+
+/** One row is one member whom a campaign is for by name. */
+export const taskRuleMembers = pgTable(
+  'task_rule_members',
+  {
+    brandId: brandIdColumn(),
+    ruleId: uuidColumn('rule_id').notNull(),
+    memberNo: textColumn('member_no').notNull(),
+  },
+  row => [
+    primaryKey({ columns: [row.brandId, row.memberNo, row.ruleId] }),
+    index('task_rule_members_by_rule').on(row.brandId, row.ruleId),
+  ],
 )
 
 /** One row is something to do for one customer: made by a rule for one occasion, or by an associate for himself. */
@@ -86,6 +106,9 @@ export const tasks = pgTable(
     uniqueIndex('tasks_one_a_day')
       .on(task.brandId, task.memberNo, task.madeDay)
       .where(sql`rule_id IS NOT NULL`),
+    index('tasks_by_rule_and_day')
+      .on(task.brandId, task.ruleId, task.madeDay)
+      .where(sql`rule_id IS NOT NULL`), // what a night made so far
     index('tasks_open_by_associate')
       .on(task.brandId, task.associateId, task.dueDay)
       .where(sql`state = 'open'`),

@@ -2,7 +2,8 @@ import { openPool } from '../database.ts'
 import { findRunningEmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres.ts'
 import { chooseBrand } from '../features/brands/service.ts'
 import { IMPORTER } from '../features/evidence/service.ts'
-import { checkIngestItem, ingest } from '../features/ingest/service.ts'
+import { buildIntakeMeter, checkIngestItem, ingest } from '../features/ingest/service.ts'
+import { openRunLog, type ImportRunLog } from '../features/imports/runs/service.ts'
 import type { Item, ItemKind } from '../features/imports/service.ts'
 import type { ItemError, ItemResult } from '../lib/items.ts'
 import { createVault } from '../lib/vault.ts'
@@ -15,6 +16,8 @@ export type ImportTarget = {
   zone: string
   ingest(kind: ItemKind, items: Item[]): Promise<ItemResult[]>
   validate(kind: ItemKind, item: Item): ItemError | undefined
+  /** Begins the record of a run, for those who are not at this machine. */
+  openRunLog(kind: ItemKind, file: string): Promise<ImportRunLog>
   close(): Promise<void>
 }
 
@@ -26,19 +29,28 @@ export async function openImportTarget(brandSlug: string | undefined): Promise<I
   const settings = readSettings()
   const { url, name, stop } = await findDatabase(settings)
   const pool = openPool(url, { max: 4 }) // several batches are under way at once
+  const intake = buildIntakeMeter({ pool, onError: () => {} }) // nothing hangs on it
   const close = async (): Promise<void> => {
+    await intake.flush()
     await pool.end({ timeout: 5 })
     await stop()
   }
   try {
     const brand = await chooseBrand(pool, { slug: brandSlug })
-    const dependencies = { pool, vault: createVault(settings.dataKey), publicUrl: settings.publicUrl, now: Date.now }
+    const dependencies = {
+      pool,
+      vault: createVault(settings.dataKey),
+      publicUrl: settings.publicUrl,
+      intake,
+      now: Date.now,
+    }
     return {
       name: `${name} ${brand.brandId}`,
       zone: brand.timezone,
       ingest: (kind, items) =>
         ingest(dependencies, { kind, brandId: brand.brandId, actor: IMPORTER, callerId: IMPORTER, items }),
       validate: (kind, item) => checkIngestItem(kind, item)?.error,
+      openRunLog: (kind, file) => openRunLog(pool, { brandId: brand.brandId, kind, file, now: Date.now }),
       close,
     }
   } catch (error) {

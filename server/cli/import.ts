@@ -101,6 +101,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const onSignal = () => interrupt.abort()
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
   const progress = createProgressLine(process.stderr)
+  const log = options.dryRun ? null : await target.openRunLog(mapping.kind, options.file)
   try {
     const result = await runImport({
       file: options.file,
@@ -112,13 +113,20 @@ async function main(argv: readonly string[]): Promise<number> {
       dryRun: options.dryRun,
       restart: options.restart,
       signal: interrupt.signal,
-      onProgress: progress.show,
+      onProgress: done => {
+        progress.show(done)
+        log?.note(done)
+      },
       ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
       ...(options.dryRun ? { onReject: errors => process.stdout.write(errors.map(describeLineError).join('')) } : {}),
     })
     progress.end()
+    await log?.end(result.isComplete ? 'done' : 'interrupted')
     process.stdout.write(describeResult(result, options))
     return result.isComplete && result.counts.rejected === 0 ? 0 : 1
+  } catch (error) {
+    await log?.end('failed')
+    throw error
   } finally {
     progress.end()
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)

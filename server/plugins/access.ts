@@ -120,7 +120,7 @@ export async function buildAccess(
     const { authorization } = request.headers
     if (authorization === undefined) return null
     const match = /^Bearer +(\S+)$/i.exec(authorization)
-    const caller = match && (await callerOfKey(pool, match[1]!, settings.bootstrapApiKey))
+    const caller = match && (await callerOfKey(pool, match[1]!, settings.bootstrapApiKey, now()))
     if (!caller) throw new AppError('unauthorized', 'Send a valid API key: Authorization: Bearer <key>.')
     return caller
   }

@@ -89,6 +89,15 @@ function problemOf(error: FastifyError): Problem {
   return { status: 500, code: 'internal_error', detail: 'Something went wrong here; it is in the log.' }
 }
 
+/** An address that no route is looked for by: it cannot be read, or a part of it is longer than any name. */
+export function refuseAddress(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const problem =
+    error.code === 'FST_ERR_BAD_URL'
+      ? { status: 400, code: 'bad_request', detail: 'The address cannot be read.' }
+      : { status: 404, code: 'not_found', detail: 'There is nothing here.' }
+  void sendProblem(request, reply, problem)
+}
+
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
   const { status, code, detail, errors, retryAfter } = problem
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))

@@ -2,6 +2,8 @@ import type { Pool } from '../database.ts'
 import type { Threads } from '../features/commissions/backtests/lanes.ts'
 import type { Brand, Brands } from '../features/brands/service.ts'
 import type { MiniProgramOf } from '../features/mini-program/service.ts'
+import { buildGate } from '../features/webhooks/service.ts'
+import { createObjectStore } from '../lib/object-store.ts'
 import type { Vault } from '../lib/vault.ts'
 import type { Settings } from '../settings.ts'
 import { startBacktestWorker } from './backtests.ts'
@@ -15,8 +17,10 @@ import { startMiniProgramWorker } from './mini-program.ts'
 import { startPostWorker } from './posts.ts'
 import { startReconcileWorker } from './reconcile.ts'
 import { startRiskWorker } from './risks.ts'
+import { startRollupWorker } from './rollups.ts'
 import { startTaskWorker } from './tasks.ts'
 import { startTransferWorker } from './transfers.ts'
+import { startWebhookWorker } from './webhooks.ts'
 import { startWecomWorkers } from './wecom.ts'
 
 /** Everything that a process does beside answering. */
@@ -32,6 +36,7 @@ export function startWorkers(options: {
   const { data, settings, brands, miniProgramOf, threads, warn } = options
   const { pool, vault } = data
   const { publicUrl } = settings
+  const objects = settings.objectStore && createObjectStore(settings.objectStore)
   const common = (text: string) => ({ pool, now: Date.now, onError: (error: unknown) => warn(error, text) })
   /** What is done with a brand's WeCom and mini program. */
   const startBrand = ({ brandId, wecom, miniProgram }: Brand) =>
@@ -46,6 +51,7 @@ export function startWorkers(options: {
       }),
       startPostWorker({
         ...common('the content calendar was not carried on, will try again'),
+        objects,
         publicUrl,
         miniProgramAppId: miniProgram.appId,
         wecom,
@@ -73,5 +79,11 @@ export function startWorkers(options: {
     }),
     startRiskWorker(common('the risk scan failed, will try again in minutes')),
     startTaskWorker(common('tending tasks failed, will try again in minutes')),
+    startRollupWorker(common('figures were not summed ahead, will try again')),
+    startWebhookWorker({
+      ...common('a webhook was not sent, will try again'),
+      vault,
+      gate: buildGate({ privateHosts: settings.webhookPrivateHosts }),
+    }),
   ])
 }

@@ -3,6 +3,7 @@ import { forgetOldWelcomes } from '../features/channel-codes/service.ts'
 import { forgetOldRejects } from '../features/ingest/service.ts'
 import { forgetOldAssociateMessages } from '../features/messages/service.ts'
 import { clearAwayLeftovers } from '../features/settlements/service.ts'
+import { forgetOldDeliveries } from '../features/webhooks/service.ts'
 import { forgetOldMessages } from '../features/wecom/service.ts'
 import type { Instant } from '../lib/time.ts'
 import { startLoop, type Worker } from './loop.ts'
@@ -27,6 +28,7 @@ export function startHousekeeping(options: {
         forgetOldWelcomes,
         forgetOldAssociateMessages,
         clearAwayLeftovers,
+        forgetOldDeliveries,
       ]) {
         await clean(pool, now()).catch(onError)
       }

@@ -41,8 +41,8 @@ const open = (hash: string, options?: OpenOptions) =>
 
 const pages: [name: string, role: MockServer['role'], hash: string, zh: string, en: string][] = [
   ['performance', 'headquarters', '/performance', '从分享到成交', 'From share to sale'],
-  ['orders', 'headquarters', '/performance?orders=store:S-JA', 'D-20261121-1', 'D-20261121-1'],
-  ['order', 'auditor', '/performance?orders=store:S-JA&order=pos/D-20261121-0', '超出期限', 'outside of the window'],
+  ['orders', 'headquarters', '/performance?orders=stores:S-JA', 'D-20261121-1', 'D-20261121-1'],
+  ['order', 'auditor', '/performance?orders=stores:S-JA&order=pos/D-20261121-0', '超出期限', 'outside of the window'],
   ['communities', 'headquarters', '/community', '苏州示例加盟店', 'What elsewhere paid'],
   ['community', 'franchisee', '/', '这段时间变化最大的', 'What changed most'],
   ['handovers', 'manager', '/handover', '离职后还没人接的客户', 'Customers of leavers'],
@@ -128,7 +128,7 @@ test('what is looked at stands in the address, is asked for so, and comes back b
   await page.getByText('考虑过的分享').waitFor()
   await page.goBack()
   await page.getByText('D-20261121-2').waitFor()
-  expect(mock.calls.filter(call => call.includes('/api/v1/orders?')).at(-1)).toContain(
+  expect(mock.calls.filter(call => call.includes('/api/v1/performance/orders?')).at(-1)).toContain(
     `from=${encodeURIComponent('2026-10-31T16:00:00.000Z')}`,
   )
 })
@@ -171,7 +171,7 @@ describe('handover', () => {
     await page.getByRole('option', { name: '示例二' }).click()
     await page.getByLabel('原因').fill('离职')
     await page.getByRole('button', { name: '下一步' }).click()
-    await page.getByText('原来归属 demo-a4 的会员改归 demo-a1').waitFor()
+    await page.getByText('原来归属 示例五 · demo-a4 的会员改归 示例二 · demo-a1').waitFor()
     expect(mock.calls).not.toContain('POST /api/v1/transfers')
     await page.getByRole('button', { name: '确认，开始交接' }).click()
     await page.getByText('再申请一次').first().waitFor()

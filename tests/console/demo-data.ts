@@ -80,6 +80,9 @@ export function trend(url: URL): Trend {
   return { ...spanOf(url), items }
 }
 
+/** Colleagues, as they are listed. */
+export const listed = () => people.map((name, i) => ({ associateId: `demo-a${i}`, name }))
+
 const people = ['示例一', '示例二', '示例三', '示例四', '示例五']
 const stores = [
   ['S-JA', '静安示例店', '华东'],
@@ -120,21 +123,17 @@ export const orders = {
   items: [0, 1, 2].map(i => ({
     source: 'pos',
     orderNo: `D-20261121-${i}`,
-    revision: 1,
-    channel: i === 1 ? 'online' : 'in_store',
     paidAt: `2026-11-21T0${5 - i}:20:00.000Z`,
+    channel: i === 1 ? 'online' : 'in_store',
+    relation: i === 1 ? 'direct' : 'indirect',
     cancelled: false,
     sellingStore: i === 1 ? null : 'S-JA',
     memberNo: 'M-1001',
     netFen: 128_000 - i * 1000,
-    commissionFen: 5_120,
-    relation: i === 1 ? 'direct' : 'indirect',
-    attributed: true,
-    planned: true,
-    firstOrder: false,
-    roles: {},
+    amount: 128_000 - i * 1000,
   })),
   nextCursor: null,
+  totals: { orders: 3, netFen: 381_000, amount: 381_000, besideFen: 0, figure: 381_000 },
 }
 
 export const order = {
@@ -257,10 +256,13 @@ export const transfers: Transfer[] = [
     transferId: '018f0000-0000-7000-8000-0000000000b1',
     kind: 'on_job',
     fromAssociate: 'demo-a0',
+    fromName: '示例一',
     toAssociate: 'demo-a1',
+    toName: '示例二',
     message: '以后由示例二为您服务',
     reason: '调店',
     madeBy: 'demo-hq',
+    madeByName: '示例总部',
     madeAt: '2026-11-21T02:00:00.000Z',
     customers: { ...nothing, waiting: 20, asked: 60, done: 310, refused: 4, taker_full: 0, failed: 6 },
     groups: { ...nothing, done: 3 },
@@ -277,10 +279,13 @@ export const transfers: Transfer[] = [
     transferId: '018f0000-0000-7000-8000-0000000000b2',
     kind: 'resigned',
     fromAssociate: 'demo-a4',
+    fromName: '示例五',
     toAssociate: 'demo-a2',
+    toName: '示例三',
     message: null,
     reason: '离职',
     madeBy: 'demo-hq',
+    madeByName: '示例总部',
     madeAt: '2026-11-11T02:00:00.000Z',
     customers: { ...nothing, done: 120 },
     groups: nothing,

@@ -27,12 +27,14 @@ function answer({ method, url, body }: MockCall, role: string): unknown {
   const [, room, one, two] = path.split('/').map(decodeURIComponent)
   if (method === 'GET' && room === 'performance') {
     if (one === 'summary') return demo.summary(url)
+    if (one === 'orders') return demo.orders
     return one === 'trend' ? demo.trend(url) : demo.table(one!, url)
   }
-  if (method === 'GET' && room === 'orders') return one === undefined ? demo.orders : demo.order
+  if (method === 'GET' && room === 'orders') return demo.order
   if (method === 'GET' && room === 'community') {
     return two === undefined ? demo.communities(url, role) : (demo.community(two, url) ?? undefined)
   }
+  if (method === 'GET' && room === 'associates') return { items: demo.listed(), nextCursor: null }
   if (room === 'transfers') {
     if (method === 'GET' && one === undefined) return { items: demo.transfers, nextCursor: null }
     if (method === 'GET' && one === 'unassigned') return demo.unassigned

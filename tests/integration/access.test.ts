@@ -42,7 +42,15 @@ const INGEST: Statuses = [401, 200, 403, 403, 401, 401, 401, 401, 401]
 /** Keys with read; people within what they may see. */
 const READ: Statuses = [401, 403, 200, 403, 200, 200, 200, 200, 200]
 const BRAND: Statuses = [401, 403, 200, 403, 404, 404, 404, 200, 200]
+/** Who sees the brand, and who answers for stores: of those alone. */
+const ANSWERING: Statuses = [401, 403, 200, 403, 404, 200, 200, 200, 200]
 const PERSON: Statuses = [401, 401, 401, 401, 200, 200, 200, 200, 200]
+
+/** The same, and headquarters in the console. */
+const OFFICE: Statuses = [401, 200, 403, 403, 403, 403, 403, 200, 403]
+
+/** Headquarters may; there is none of it. */
+const MISSING_TO_ADMIN: Statuses = [401, 403, 403, 404, 403, 403, 403, 404, 403]
 
 const ingestRow = (kind: string, item: object): Row => ({
   route: `POST /api/v1/${kind}`,
@@ -77,7 +85,7 @@ const rows: Row[] = [
   ingestRow('products', { sku: 'k1', name: '大衣', priceFen: 10_000 }),
   ingestRow('coupons', { couponCode: 'c1', name: '券', kind: 'gift' }),
   ingestRow('coupon-events', { eventId: 'e1', couponCode: 'c1', kind: 'issued', memberNo: 'm1', at: SINCE }),
-  ingestRow('targets', { month: '2026-05', storeCode: 'S1', netSalesFen: 1 }),
+  { ...ingestRow('targets', { month: '2026-05', storeCode: 'S1', netSalesFen: 1 }), expected: OFFICE },
   ingestRow('groups', { chatId: 'g1', name: '群', storeCode: 'S1' }),
   ingestRow('identities', { kind: 'visitor', value: 'v1', memberNo: 'm1', at: SINCE }),
   ingestRow('member-assignments', { memberNo: 'm1', from: SINCE, attributedAssociate: 'a1', homeStore: 'S1' }),
@@ -88,9 +96,42 @@ const rows: Row[] = [
   ingestRow('friend-events', { associateId: 'a3', externalUserid: 'wmX', kind: 'added', at: PAID }),
   ingestRow('task-events', { taskId: 'k1', kind: 'done', at: PAID, associateId: 'a3', task: 'visit' }),
 
-  ingestRow('opening-balances', { balanceNo: 'ob1', payeeKind: 'associate', payee: 'a1', amountFen: 1 }),
+  {
+    ...ingestRow('opening-balances', { balanceNo: 'ob1', payeeKind: 'associate', payee: 'a1', amountFen: 1 }),
+    expected: OFFICE,
+  },
 
   { route: 'GET /api/v1/activity', expected: BRAND },
+
+  { route: 'GET /api/v1/stores', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
+  { route: 'GET /api/v1/associates', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
+  { route: 'GET /api/v1/people/houses', expected: [401, 403, 200, 403, 404, 200, 200, 200, 200] },
+  ...(
+    [
+      ['own', 'S1', 'a1', 200, 404],
+      ['of F1', 'S2', 'a2', 404, 200],
+      ['another’s', 'S3', 'a3', 404, 404],
+    ] as const
+  ).flatMap(([what, store, associate, manager, franchisee]): Row[] => [
+    {
+      route: 'GET /api/v1/stores/:storeCode',
+      what,
+      url: `/api/v1/stores/${store}`,
+      expected: [401, 403, 200, 403, 404, manager, franchisee, 200, 200],
+    },
+    {
+      route: 'GET /api/v1/associates/:associateId',
+      what,
+      url: `/api/v1/associates/${associate}`,
+      expected: [401, 403, 200, 403, 404, manager, franchisee, 200, 200],
+    },
+  ]),
+  ...['stores', 'associates'].flatMap((kind): Row[] => [
+    { route: `POST /api/v1/people/${kind}`, body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+    { route: `POST /api/v1/people/${kind}/file`, body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  ]),
+  { route: 'GET /api/v1/settings/brand', expected: BRAND },
+  { route: 'GET /api/v1/settings/doctor', expected: BRAND },
 
   ...[
     { linkCode: 'L1', what: 'own', own: true },
@@ -110,6 +151,13 @@ const rows: Row[] = [
     },
   ]),
   { route: 'GET /api/v1/me/coupons', expected: PERSON },
+  { route: 'GET /api/v1/coupons', expected: BRAND },
+  {
+    route: 'PUT /api/v1/coupons/:couponCode',
+    url: '/api/v1/coupons/c1',
+    body: {},
+    expected: [401, 403, 403, 422, 403, 403, 403, 422, 403],
+  },
   { route: 'GET /api/v1/coupons/:couponCode/links', url: '/api/v1/coupons/c1/links', expected: READ },
   {
     route: 'GET /api/v1/coupons/:couponCode/links',
@@ -258,6 +306,8 @@ const rows: Row[] = [
   ...transferRows(),
   { route: 'GET /api/v1/targets', expected: READ },
   { route: 'GET /api/v1/attainment', expected: READ },
+  { route: 'GET /api/v1/attainment/totals', expected: READ },
+  { route: 'GET /api/v1/attainment/totals', what: 'another store’s associate', url: '?associate=a3', expected: BRAND },
   {
     route: 'GET /api/v1/attainment',
     what: 'own store',
@@ -312,6 +362,20 @@ const rows: Row[] = [
     ] as const
   ).map(([what, query, expected]): Row => ({
     route: 'GET /api/v1/performance/summary',
+    what,
+    url: `?${query}`,
+    expected,
+  })),
+
+  { route: 'GET /api/v1/performance/orders', expected: READ },
+  ...(
+    [
+      ['own store', 'storeCode=S1', [401, 403, 200, 403, 404, 200, 404, 200, 200]],
+      ['the row of F1’s store', 'table=stores&key=S2', [401, 403, 200, 403, 404, 404, 200, 200, 200]],
+      ['the row of another store’s associate', 'table=associates&key=a3', BRAND],
+    ] as const
+  ).map(([what, query, expected]): Row => ({
+    route: 'GET /api/v1/performance/orders',
     what,
     url: `?${query}`,
     expected,
@@ -469,6 +533,15 @@ const rows: Row[] = [
     expected: BRAND,
   },
   { route: 'GET /api/v1/settlements', expected: READ },
+  { route: 'GET /api/v1/settlements/preview', expected: BRAND },
+  { route: 'GET /api/v1/settlements/gathering', expected: BRAND },
+  { route: 'GET /api/v1/settlements/:settlementId/review', url: `${SETTLEMENT.approved}/review`, expected: BRAND },
+  {
+    route: 'GET /api/v1/settlements/:settlementId/review',
+    what: 'of the other brand',
+    url: `${SETTLEMENT.foreign}/review`,
+    expected: BRAND.map(s => (s === 200 ? 404 : s)) as unknown as Statuses,
+  },
   { route: 'GET /api/v1/settlements/:settlementId', what: 'with his own', url: SETTLEMENT.approved, expected: READ },
   { route: 'GET /api/v1/settlements/:settlementId', what: 'a draft', url: SETTLEMENT.draft, expected: BRAND },
   {
@@ -556,6 +629,48 @@ const rows: Row[] = [
   },
   { route: 'GET /api/v1/audit', expected: BRAND },
   { route: 'GET /api/v1/rejected-items', expected: BRAND },
+  { route: 'GET /api/v1/intake', expected: BRAND },
+  { route: 'GET /api/v1/imports', expected: BRAND },
+  {
+    route: 'GET /api/v1/rejected-items/:rejectId',
+    url: `/api/v1/rejected-items/${UUID}`,
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  },
+  {
+    route: 'POST /api/v1/rejected-items/:rejectId/resend',
+    url: `/api/v1/rejected-items/${UUID}/resend`,
+    body: {},
+    expected: MISSING_TO_ADMIN,
+  },
+  { route: 'GET /api/v1/keys', expected: [401, 403, 403, 200, 403, 403, 403, 200, 403] },
+  { route: 'POST /api/v1/keys', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'DELETE /api/v1/keys/:keyId', url: `/api/v1/keys/${UUID}`, expected: MISSING_TO_ADMIN },
+  { route: 'GET /api/v1/webhooks', expected: BRAND },
+  { route: 'GET /api/v1/webhook-deliveries', expected: BRAND },
+  { route: 'POST /api/v1/webhooks', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  {
+    route: 'GET /api/v1/webhooks/:webhookId/deliveries/:eventId',
+    url: `/api/v1/webhooks/${UUID}/deliveries/${UUID}`,
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  },
+  ...(
+    [
+      ['DELETE', '', undefined],
+      ['PUT', '', { url: 'https://93.184.215.14/', events: ['dispute.decided'], active: true }],
+      ['POST', '/test', undefined],
+      ['POST', '/replay', { from: SINCE, to: PAID }],
+    ] as const
+  ).map(([method, path, body]): Row => ({
+    route: `${method} /api/v1/webhooks/:webhookId${path}`,
+    url: `/api/v1/webhooks/${UUID}${path}`,
+    body,
+    expected: MISSING_TO_ADMIN,
+  })),
+  {
+    route: 'POST /api/v1/webhooks/:webhookId/deliveries/:eventId/replay',
+    url: `/api/v1/webhooks/${UUID}/deliveries/${UUID}/replay`,
+    expected: MISSING_TO_ADMIN,
+  },
   { route: 'GET /api/v1/plans', expected: BRAND },
   { route: 'GET /api/v1/plans/:code/versions/:version', url: '/api/v1/plans/p/versions/1', expected: BRAND },
   {
@@ -570,6 +685,41 @@ const rows: Row[] = [
   },
   { route: 'POST /api/v1/plans', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'POST /api/v1/plans/backtest', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'GET /api/v1/plans/backtests', expected: BRAND },
+  {
+    route: 'GET /api/v1/plans/backtests/:jobId/:table',
+    url: `/api/v1/plans/backtests/${UUID}/orders`,
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  },
+  { route: 'GET /api/v1/plans/drafts', expected: BRAND },
+  {
+    route: 'PUT /api/v1/plans/drafts/:name',
+    url: '/api/v1/plans/drafts/new',
+    body: {},
+    expected: [401, 403, 403, 422, 403, 403, 403, 422, 403],
+  },
+  { route: 'GET /api/v1/plans/drafts/:name', url: '/api/v1/plans/drafts/d', expected: BRAND },
+  {
+    route: 'GET /api/v1/plans/drafts/:name',
+    what: 'of the other brand',
+    url: '/api/v1/plans/drafts/dB',
+    expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+  },
+  {
+    route: 'DELETE /api/v1/plans/drafts/:name',
+    what: 'changed meanwhile',
+    url: '/api/v1/plans/drafts/d?revision=7',
+    expected: [401, 403, 403, 409, 403, 403, 403, 409, 403],
+  },
+  {
+    route: 'DELETE /api/v1/plans/drafts/:name',
+    what: 'of the other brand',
+    url: '/api/v1/plans/drafts/dB?revision=1',
+    expected: [401, 403, 403, 404, 403, 403, 403, 404, 403],
+  },
+  { route: 'POST /api/v1/plans/validate', body: {}, expected: [401, 403, 403, 200, 403, 403, 403, 200, 403] },
+  { route: 'POST /api/v1/plans/trial', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
+  { route: 'GET /api/v1/plans/choices/:kind', url: '/api/v1/plans/choices/stores', expected: BRAND },
   { route: 'POST /api/v1/overrides', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   { route: 'POST /api/v1/holds', body: {}, expected: [401, 403, 403, 422, 403, 403, 403, 422, 403] },
   {
@@ -922,7 +1072,20 @@ function taskRows(): Row[] {
   })
   const reason = { reason: 'x' }
   return [
-    { route: 'GET /api/v1/task-rules', expected: BRAND },
+    // To associates there is none of it; who answers for stores sees what is for them.
+    { route: 'GET /api/v1/task-rules', expected: ANSWERING },
+    { route: 'POST /api/v1/task-rules/preview', body: {}, expected: admin(422) },
+    {
+      route: 'PUT /api/v1/task-rules/:ruleId/members',
+      url: `/api/v1/task-rules/${UUID}/members`,
+      body: { memberNos: [] },
+      expected: admin(404),
+    },
+    {
+      route: 'GET /api/v1/task-rules/:ruleId/completion/:storeCode',
+      url: `/api/v1/task-rules/${UUID}/completion/S1`,
+      expected: [401, 403, 404, 403, 404, 404, 404, 404, 404],
+    },
     { route: 'POST /api/v1/task-rules', body: {}, expected: admin(422) },
     { route: 'PATCH /api/v1/task-rules/:ruleId', url: `/api/v1/task-rules/${UUID}`, body: {}, expected: admin(404) },
     { route: 'DELETE /api/v1/task-rules/:ruleId', url: `/api/v1/task-rules/${UUID}`, expected: admin(404) },
@@ -992,7 +1155,7 @@ function materialRows(): Row[] {
     const route = `/api/v1/${things}/:${id}`
     const one = (of: keyof typeof LAID_OUT) => `/api/v1/${things}/${laidOutId(of)}`
     return [
-      { route: `GET /api/v1/${things}`, expected: BRAND },
+      { route: `GET /api/v1/${things}`, expected: things === 'posts' ? ANSWERING : BRAND },
       { route: `POST /api/v1/${things}`, body: {}, expected: admin(422) },
       { route: `GET ${route}`, url: one('all'), expected: BRAND },
       { route: `GET ${route}`, what: 'of the other brand', url: one('B1'), expected: nobodys },
@@ -1014,7 +1177,32 @@ function materialRows(): Row[] {
     ...ofHeadquarters('posts', 'postId', day),
     { route: 'POST /api/v1/materials/pictures', body: {}, expected: admin(415) },
     { route: 'GET /api/v1/pictures/:pictureId', url: '/api/v1/pictures/1-x', expected: missing },
-    { route: 'GET /api/v1/posts/:postId/results', url: `/api/v1/posts/${laidOutId('all')}/results`, expected: BRAND },
+    {
+      route: 'GET /api/v1/posts/:postId/results',
+      url: `/api/v1/posts/${laidOutId('all')}/results`,
+      expected: ANSWERING,
+    },
+    {
+      route: 'GET /api/v1/posts/:postId/results',
+      what: 'of another store',
+      url: `/api/v1/posts/${laidOutId('S3')}/results`,
+      expected: BRAND,
+    },
+    { route: 'GET /api/v1/materials/facets', expected: BRAND },
+    { route: 'GET /api/v1/materials/figures', url: `?materialIds=${laidOutId('all')}`, expected: BRAND },
+    {
+      route: 'POST /api/v1/materials/:materialId/restore',
+      url: `/api/v1/materials/${laidOutId('all')}/restore`,
+      body: {},
+      expected: admin(200),
+    },
+    {
+      route: 'POST /api/v1/materials/:materialId/restore',
+      what: 'of the other brand',
+      url: `/api/v1/materials/${laidOutId('B1')}/restore`,
+      body: {},
+      expected: admin(404),
+    },
     {
       route: 'GET /api/v1/posts/:postId/results',
       what: 'of the other brand',
@@ -1106,6 +1294,7 @@ describe('who may call what', () => {
     await openTasks(service)
     await laidOut(service)
     await transfers(service)
+    await planDrafts(service)
     await service.settled()
     for (const name of CALLERS) {
       if (name === 'nobody') browsers.set(name, { browser: openBrowser(service), headers: {} })
@@ -1275,6 +1464,15 @@ async function openTasks({ pool }: TestService): Promise<void> {
     INSERT INTO members (brand_id, member_no, levels, tags, last_member_no, created_at, updated_at)
     VALUES (2, 'mB', '[]', '{}', 'mB', now(), now())`
   await task(2, 'B1', 'B1', 'b1', 'mB')
+}
+
+/** A draft of each brand. */
+async function planDrafts({ pool }: TestService): Promise<void> {
+  for (const name of ['d', 'dB']) {
+    await pool`
+      INSERT INTO plan_drafts (brand_id, name, revision, content, created_at, created_by, changed_at, changed_by)
+      VALUES (${name === 'd' ? 1 : 2}, ${name}, 1, '{}', now(), 'test', now(), 'test')`
+  }
 }
 
 /** What WeCom was asked to give to others, long ago. */

@@ -94,6 +94,7 @@ describe('the month so far against the target', () => {
         {
           storeCode: 'S1',
           name: '一店',
+          store: null,
           targetFen: 310_000,
           netSalesFen: 117_001, // 60,000 + 57,000 + 1
           attainmentBps: 3_774, // 0.37742…
@@ -104,6 +105,7 @@ describe('the month so far against the target', () => {
         {
           storeCode: 'S2',
           name: '二店',
+          store: null,
           targetFen: 0,
           netSalesFen: 12_000,
           attainmentBps: null,
@@ -114,6 +116,7 @@ describe('the month so far against the target', () => {
         {
           associateId: 'A1',
           name: '甲',
+          store: 'S1',
           targetFen: 99_999,
           netSalesFen: 113_001, // also what he sold elsewhere, not the line of A2
           attainmentBps: 11_300,
@@ -124,6 +127,7 @@ describe('the month so far against the target', () => {
         {
           associateId: 'B1',
           name: '丙',
+          store: 'S2',
           targetFen: 10_000,
           netSalesFen: 9_000, // all lines of the order whose closer he is by decision
           attainmentBps: 9_000,
@@ -224,6 +228,30 @@ describe('the month so far against the target', () => {
     })
     const { items } = await service.get<{ items: { netSalesFen: number }[] }>('/targets?limit=3')
     expect(items.map(item => item.netSalesFen)).toEqual([310_000, 0, 99_999])
+  })
+
+  test('is summed up, lists who has no target too, and a target is taken out by null', async () => {
+    const totals = await service.get<Record<string, unknown>>('/attainment/totals')
+    expect(totals).toMatchObject({
+      month: '2026-05',
+      monthGoneBps: 3_226,
+      store: { count: 2, targetCount: 2, targetFen: 310_000, netSalesFen: 129_001, attainmentBps: 4_161 },
+      associate: { count: 2, targetCount: 2, targetFen: 109_999, netSalesFen: 122_001 },
+    })
+    const names = async (query: string) =>
+      (await service.get<{ items: { name: string }[] }>(`/attainment?${query}`)).items.map(item => item.name)
+    expect(await names('everyone=true&kind=associate')).toEqual(['甲', '乙', '丙'])
+    expect(await names('everyone=true&kind=associate&month=2019-12')).toEqual([])
+    expect(await names(`everyone=true&q=${encodeURIComponent('二')}`)).toEqual(['二店'])
+    const told = { month: '2026-05', associateId: 'A2', netSalesFen: 5 }
+    expect(await service.ingest('targets', [told])).toMatchObject([{ status: 'created' }])
+    expect(await names('kind=associate')).toEqual(['甲', '乙', '丙'])
+    expect(await service.ingest('targets', [{ ...told, netSalesFen: null }])).toMatchObject([{ status: 'updated' }])
+    expect(await service.ingest('targets', [{ ...told, netSalesFen: null }])).toMatchObject([{ status: 'unchanged' }])
+    expect(await names('kind=associate')).toEqual(['甲', '丙'])
+    const activity = await all<object>(service, '/activity?action=targets.changed')
+    const details = { subject: 'associate/A2', netSalesFen: null }
+    expect(activity).toContainEqual(expect.objectContaining({ subject: 'targets/2026-05', details }))
   })
 })
 

@@ -90,7 +90,15 @@ beforeAll(async () => {
   ;(world.miniPrograms as { appId: string; name: string }[]).push({ appId: MINI, name: '商城' })
   service = await startTestService({ env: { ...wecom.env, MINIPROGRAM_APP_ID: MINI }, now, worker: false })
   const { publicUrl } = service.settings
-  posting = { pool: service.pool, wecom: service.app.wecom!, brandId: 1, publicUrl, miniProgramAppId: MINI, now }
+  posting = {
+    pool: service.pool,
+    wecom: service.app.wecom!,
+    brandId: 1,
+    objects: null,
+    publicUrl,
+    miniProgramAppId: MINI,
+    now,
+  }
   await service.ingest('stores', [
     { storeCode: 'S1', name: '一店', type: 'direct', region: 'east' },
     { storeCode: 'S2', name: '二店', type: 'direct', region: 'west' },

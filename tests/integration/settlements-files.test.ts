@@ -204,7 +204,11 @@ describe('files', () => {
     await book(service.pool, 1, [{ payee: 'a3', amountFen: 9, availableAt: at('2026-05-02T00:00:00') }])
     const id = await draftOf(service)
     const caller = await personAt(service, 'boss', NOW)
-    const { rows } = await exportStatements(service.pool, { caller, format: 'csv', now: NOW }, id)
+    const { rows } = await exportStatements(
+      service.pool,
+      { caller, format: 'csv', now: NOW },
+      { settlementId: id, query: {} },
+    )
     const reading = rows[Symbol.asyncIterator]()
     expect((await reading.next()).done).toBe(false)
     const gone = await service.app.inject({

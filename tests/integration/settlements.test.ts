@@ -655,6 +655,88 @@ describe('whatever happens', () => {
   }
 })
 
+describe('looking at it', () => {
+  test('a preview tells what the draft will hold, page by page; the review what it holds and what moved', async () => {
+    const brand = await aBrand()
+    await brand.book({ payee: 'A1', amountFen: 100, availableAt: '2026-02-01T00:00:00Z' })
+    const first = await brand.approve(await brand.draft('2026-02-02T00:00:00Z'))
+    await brand.book(
+      { payee: 'A1', amountFen: 400, availableAt: AVAILABLE },
+      { payee: 'A2', amountFen: -30, availableAt: AVAILABLE },
+      { payee: 'A2', amountFen: 5, availableAt: '2026-02-01T00:00:00Z', bookedAt: '2026-04-01T00:00:00Z' },
+      { payee: 'A3', amountFen: 7, availableAt: '2026-06-01T00:00:00Z' },
+      { payeeKind: 'store', payee: 'S2', amountFen: 50, availableAt: AVAILABLE },
+    )
+    const kinds = new Map<string, Record<string, number>>()
+    let cursor: string | null = null
+    do {
+      const page: { items: ({ payeeKind: string } & Record<string, number>)[]; nextCursor: string | null } =
+        await brand.get(`/settlements/preview?limit=2${cursor === null ? '' : `&cursor=${cursor}`}`)
+      for (const { payeeKind, ...item } of page.items) {
+        const sum = kinds.get(payeeKind) ?? {}
+        for (const [name, value] of Object.entries(item)) sum[name] = (sum[name] ?? 0) + (value as number)
+        kinds.set(payeeKind, sum)
+      }
+      cursor = page.nextCursor
+    } while (cursor !== null)
+    expect(Object.fromEntries(kinds)).toEqual({
+      associate: { accountCount: 4, dueCount: 1, dueFen: 400, carriedCount: 1, carriedFen: -25, laterFen: 7 },
+      headquarters: { accountCount: 1, dueCount: 0, dueFen: 0, carriedCount: 0, carriedFen: 0, laterFen: 0 },
+      store: { accountCount: 2, dueCount: 1, dueFen: 50, carriedCount: 0, carriedFen: 0, laterFen: 0 },
+    })
+    expect(await brand.get('/settlements/gathering')).toEqual({ gathering: null })
+
+    const settlement = await brand.draft()
+    expect(settlement).toMatchObject({ totalFen: 450, statementCount: 3, carriedCount: 1 })
+    expect(await brand.get(`/settlements/${settlement.settlementId}/review`)).toMatchObject({
+      groups: [
+        { payeeKind: 'associate', payeeType: 'employee', statementCount: 1, totalFen: 400, openCount: 1 },
+        { payeeKind: 'associate', payeeType: 'individual', statementCount: 0, carriedCount: 1, carriedFen: -25 },
+        { payeeKind: 'store', payeeType: 'company', statementCount: 1, totalFen: 50, paidCount: 0 },
+      ],
+      bearers: [{ bearerKind: 'headquarters', bearerCount: 1, totalFen: 450 }],
+      before: { settlementId: first.settlementId, totalFen: 100 },
+      moved: [
+        { payee: 'A1', totalFen: 400, beforeFen: 100, changeFen: 300 },
+        { payee: 'S2', totalFen: 50, beforeFen: null, changeFen: 50 },
+        { payee: 'A2', totalFen: -25, beforeFen: null, changeFen: -25 },
+      ],
+    })
+  })
+
+  test('statements are found by name, kind, type, franchisee, and what became of them', async () => {
+    const brand = await aBrand()
+    await brand.tell('associates', [associateItem({ associateId: 'A3', name: '王小明', storeCode: 'S2' })])
+    await brand.book(
+      { payee: 'A1', amountFen: 100 },
+      { payee: 'A2', amountFen: -30 },
+      { payee: 'A3', amountFen: 7 },
+      { payeeKind: 'store', payee: 'S2', amountFen: 50 },
+    )
+    const settlement = await brand.approve(await brand.draft())
+    const found = async (query: string) => {
+      const page: { items: Statement[] } = await brand.get(
+        `/settlements/${settlement.settlementId}/statements?${query}`,
+      )
+      return page.items.map(one => one.payee)
+    }
+    expect(await found(`q=${encodeURIComponent('小明')}`)).toEqual(['A3'])
+    expect(await found('q=a1')).toEqual(['A1'])
+    expect(await found('payeeKind=store')).toEqual(['S2'])
+    expect(await found('payee=A2&payeeKind=associate')).toEqual(['A2'])
+    expect(await found('payeeType=unknown')).toEqual(['A3'])
+    expect(await found('payeeType=employee')).toEqual(['A1'])
+    expect(await found('carried=true')).toEqual(['A2'])
+    expect(await found('franchiseeId=F1')).toEqual(['A3', 'S2'])
+    expect(await found('franchiseeId=F9')).toEqual([])
+    const report = (payee: string, status: string) => ({ payeeKind: 'associate', payee, status })
+    await brand.pay(settlement, { payments: [report('A1', 'paid'), report('A3', 'failed')] })
+    expect(await found('payment=paid')).toEqual(['A1'])
+    expect(await found('payment=failed')).toEqual(['A3'])
+    expect(await found('payment=open')).toEqual(['A3', 'S2'])
+  })
+})
+
 /** What is in the tables of settlements of a brand. */
 async function leftovers(brandId: number) {
   const [row] = await service.pool<Record<string, number>[]>`

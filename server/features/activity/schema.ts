@@ -7,8 +7,13 @@ export const ActivityQuery = Type.Object(
     actor: Type.Optional(Type.String({ minLength: 1, description: 'An associateId, or key:<name>.' })),
     action: Type.Optional(Type.String({ minLength: 1, description: 'As settlement.approved.' })),
     subject: Type.Optional(Type.String({ minLength: 1, description: 'What it was done to.' })),
-    from: Type.Optional(Type.String({ format: 'instant', description: 'At or after.' })),
-    to: Type.Optional(Type.String({ format: 'instant', description: 'Before.' })),
+    from: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description: 'At or after: RFC 3339 with offset, or YYYY-MM-DD for the day’s first instant.',
+      }),
+    ),
+    to: Type.Optional(Type.String({ maxLength: 64, description: 'Before; written likewise.' })),
   },
   { additionalProperties: false },
 )

@@ -112,7 +112,7 @@ export function writeOffOf(sums: readonly UnsettledSum[]): WriteOff | null {
     bearers.map(({ owedFen }) => owedFen),
   )
   const held = holdingsOf(sums)
-  const last = held.findLastIndex(({ fen }) => fen + debtFen > 0)
+  const last = held.map(({ fen }) => fen + debtFen > 0).lastIndexOf(true)
   return {
     parts: bearers
       .map(({ bearerKind, bearer }, i) => ({ bearerKind, bearer, amountFen: parts[i]! }))
@@ -128,7 +128,7 @@ export function writeOffOf(sums: readonly UnsettledSum[]): WriteOff | null {
  */
 export function paysOut(sums: readonly UnsettledSum[], credit: { amountFen: Fen; availableAt: Instant }): boolean {
   const held = holdingsOf(sums)
-  const first = held.findLast(({ at }) => at <= credit.availableAt)?.fen ?? 0
+  const first = held.filter(({ at }) => at <= credit.availableAt).at(-1)?.fen ?? 0
   const later = held.filter(({ at }) => at > credit.availableAt).map(({ fen }) => fen)
   return [first, ...later].some(fen => fen + credit.amountFen > 0)
 }

@@ -11,6 +11,8 @@ export interface SubjectRow {
   kind: SubjectKind
   subject: string
   name: string
+  /** The store itself, or where the associate works. */
+  storeCode: string | null
   targetFen: number | null
   updatedAt: Instant | null
 }
@@ -32,6 +34,7 @@ function visibleSubjects(db: Db, scope: Scope) {
  *
  * @param options.storeCode this store and who works there
  * @param options.associate this associate alone
+ * @param options.everyone also who has no target and works in a store within this span
  */
 export async function selectSubjects(
   db: Db,
@@ -40,29 +43,39 @@ export async function selectSubjects(
     month: string
     storeCode: string | null
     associate: string | null
+    kind?: SubjectKind | null
+    everyone?: Span | null
+    q?: string | null
     after: SubjectPosition | null
     limit: number
   },
 ) {
-  const { scope, month, storeCode, associate, after, limit } = options
+  const { scope, month, storeCode, associate, kind = null, everyone = null, q = null, after, limit } = options
+  const worksThere = (span: Span) => db`
+    OR (a.store_code IS NOT NULL AND EXISTS (
+      SELECT FROM jsonb_to_recordset(a.employments) AS spell ("activeFrom" timestamptz, "activeTo" timestamptz)
+      WHERE spell."activeFrom" < ${span.to} AND (spell."activeTo" IS NULL OR spell."activeTo" > ${span.from})))`
   return await db<SubjectRow[]>`
-    SELECT kind, subject, name, net_sales_fen AS "targetFen", subjects.updated_at AS "updatedAt" FROM (
+    SELECT kind, subject, name, store_code AS "storeCode", net_sales_fen AS "targetFen",
+      subjects.updated_at AS "updatedAt" FROM (
       SELECT 'store' AS kind, s.store_code AS subject, s.name, s.store_code, t.net_sales_fen, t.updated_at
       FROM stores AS s
       LEFT JOIN targets AS t ON t.brand_id = ${scope.brandId} AND t.month = ${month} AND t.subject_kind = 'store'
         AND t.subject = s.store_code
       WHERE s.brand_id = ${scope.brandId} AND ${associate}::text IS NULL
-        AND (t.subject IS NOT NULL OR s.store_code = ${storeCode})
+        AND (t.subject IS NOT NULL OR s.store_code = ${storeCode} ${everyone ? db`OR true` : db``})
       UNION ALL
       SELECT 'associate', a.associate_id, a.name, a.store_code, t.net_sales_fen, t.updated_at
       FROM associates AS a
       LEFT JOIN targets AS t ON t.brand_id = ${scope.brandId} AND t.month = ${month} AND t.subject_kind = 'associate'
         AND t.subject = a.associate_id
-      WHERE a.brand_id = ${scope.brandId} AND (t.subject IS NOT NULL OR a.associate_id = ${associate})
+      WHERE a.brand_id = ${scope.brandId} AND (t.subject IS NOT NULL OR a.associate_id = ${associate} ${everyone ? worksThere(everyone) : db``})
         AND (${associate}::text IS NULL OR a.associate_id = ${associate})
     ) AS subjects
     WHERE ${visibleSubjects(db, scope)}
       ${storeCode === null ? db`` : db`AND store_code = ${storeCode}`}
+      ${kind === null ? db`` : db`AND kind = ${kind}`}
+      ${q === null ? db`` : db`AND (strpos(lower(subject), lower(${q})) > 0 OR strpos(lower(name), lower(${q})) > 0)`}
       ${after === null ? db`` : db`AND (kind = 'associate', subject) > (${after.kind === 'associate'}, ${after.subject})`}
     ORDER BY kind = 'associate', subject LIMIT ${limit}`
 }

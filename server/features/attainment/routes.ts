@@ -3,8 +3,15 @@ import type { Pool } from '../../database.ts'
 import { formatOf, sendTable } from '../../lib/sheets.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Access } from '../../plugins/access.ts'
-import { AttainmentPage, AttainmentQuery, TargetPage, TargetQuery } from './schema.ts'
-import { exportAttainment, listAttainment, listTargets } from './service.ts'
+import {
+  AttainmentPage,
+  AttainmentQuery,
+  AttainmentTotals,
+  AttainmentTotalsQuery,
+  TargetPage,
+  TargetQuery,
+} from './schema.ts'
+import { exportAttainment, listAttainment, listTargets, totalAttainment } from './service.ts'
 
 export function attainmentRoutes(
   app: FastifyInstance,
@@ -30,6 +37,20 @@ export function attainmentRoutes(
       if (format === 'json') return await listAttainment(pool, asked)
       return sendTable(reply, format, await exportAttainment(pool, { ...asked, format }))
     },
+  )
+  app.get(
+    '/attainment/totals',
+    {
+      onRequest: access.read,
+      schema: {
+        tags,
+        summary: 'The same summed up, stores and associates each for themselves',
+        querystring: AttainmentTotalsQuery,
+        response: { 200: AttainmentTotals },
+      },
+    },
+    request =>
+      totalAttainment(pool, { caller: request.caller, now: now(), query: request.query as AttainmentTotalsQuery }),
   )
   app.get(
     '/targets',

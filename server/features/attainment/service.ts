@@ -1,5 +1,7 @@
 import type { Db, Pool } from '../../database.ts'
 import { AppError } from '../../errors.ts'
+import type { Span } from '../../lib/calendar.ts'
+import { sumFen } from '../../lib/money.ts'
 import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
 import { inPages, type SheetFormat, type Table } from '../../lib/sheets.ts'
 import { formatInstant, monthOf, monthStart, nextMonth, type Instant } from '../../lib/time.ts'
@@ -14,7 +16,7 @@ import {
   type SubjectPosition,
   type SubjectRow,
 } from './queries.ts'
-import type { AttainmentItem, AttainmentQuery, TargetQuery } from './schema.ts'
+import type { AttainmentItem, AttainmentQuery, AttainmentTotals, AttainmentTotalsQuery, TargetQuery } from './schema.ts'
 
 export { selectCreditedSales as creditedSalesOf } from './queries.ts'
 
@@ -33,6 +35,10 @@ interface Wanted {
   month: string
   storeCode: string | null
   associate: string | null
+  kind: 'store' | 'associate' | null
+  /** Also who has no target in it. */
+  everyone: Span | null
+  q: string | null
 }
 
 /** How far targets of a month are reached, stores first. @throws AppError not_found, malformed_cursor */
@@ -77,6 +83,34 @@ export async function exportAttainment(
   }
 }
 
+/** Sums over the same, stores and associates each for themselves. @throws AppError not_found */
+export async function totalAttainment(
+  db: Db,
+  { caller, now, query }: Asked & { query: AttainmentTotalsQuery },
+): Promise<AttainmentTotals> {
+  const { zone } = caller
+  const wanted = await wantedOf(db, { caller, now, query })
+  const sums = { store: noTotal(), associate: noTotal() }
+  const load = (after: Reached | null, limit: number) => reachedOf(db, { wanted, zone, now, after, limit })
+  for await (const row of inPages<Reached>(load)) {
+    const sum = sums[row.kind]
+    sum.count++
+    if (row.targetFen === null) continue
+    sum.targetCount++
+    sum.targetFen = sumFen([sum.targetFen, row.targetFen])
+    sum.netSalesFen = sumFen([sum.netSalesFen, row.netSalesFen])
+  }
+  const span = spanOf(wanted.month, zone)
+  const totalOf = (sum: ReturnType<typeof noTotal>) => {
+    const { attainmentBps, expectedFen } = attainmentOf(sum, { ...span, now })
+    return { ...sum, attainmentBps, expectedFen: expectedFen ?? 0 }
+  }
+  const { monthGoneBps } = attainmentOf(sums.store, { ...span, now })
+  return { month: wanted.month, monthGoneBps, store: totalOf(sums.store), associate: totalOf(sums.associate) }
+}
+
+const noTotal = () => ({ count: 0, targetCount: 0, targetFen: 0, netSalesFen: 0 })
+
 /** Targets of a month as last told, stores first. @throws AppError malformed_cursor */
 export async function listTargets(db: Db, { caller, now, query }: Asked & { query: TargetQuery }) {
   const limit = query.limit ?? PAGE_DEFAULT
@@ -99,14 +133,19 @@ export async function listTargets(db: Db, { caller, now, query }: Asked & { quer
   }
 }
 
+const spanOf = (month: string, zone: string): Span => ({
+  from: monthStart(month, zone),
+  to: monthStart(nextMonth(month), zone),
+})
+
 /** @throws AppError not_found where a store or associate is named that is not there, or not within what may be seen */
 async function wantedOf(db: Db, { caller, now, query }: Asked & { query: AttainmentQuery }): Promise<Wanted> {
   const { scope, zone } = caller
-  const { month = monthOf(now, zone), storeCode = null, associate = null } = query
+  const { month = monthOf(now, zone), storeCode = null, associate = null, kind = null, q = null } = query
   if (!(await areVisible(db, { scope, storeCode, associate, memberNo: null }))) {
     throw new AppError('not_found', 'There is no such store or associate.')
   }
-  return { scope, month, storeCode, associate }
+  return { scope, month, storeCode, associate, kind, q, everyone: query.everyone ? spanOf(month, zone) : null }
 }
 
 /** @throws AppError malformed_cursor */
@@ -127,7 +166,7 @@ async function reachedOf(
 ): Promise<Reached[]> {
   const { wanted, zone, now, after, limit } = options
   const { scope, month } = wanted
-  const span = { from: monthStart(month, zone), to: monthStart(nextMonth(month), zone) }
+  const span = spanOf(month, zone)
   const rows = await selectSubjects(db, { ...wanted, after, limit })
   const subjectsOf = (kind: SubjectRow['kind']) => rows.filter(row => row.kind === kind).map(row => row.subject)
   const [stores, associates] = await Promise.all([
@@ -146,6 +185,7 @@ const subjectOf = ({ kind, subject }: SubjectRow) =>
 const shown = (row: Reached): AttainmentItem => ({
   ...subjectOf(row),
   name: row.name,
+  store: row.kind === 'store' ? null : row.storeCode,
   targetFen: row.targetFen,
   netSalesFen: row.netSalesFen,
   attainmentBps: row.attainmentBps,

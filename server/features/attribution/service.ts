@@ -141,16 +141,31 @@ const isSameRole = (a: OrderKey & { role: string }, b: OrderKey & { role: string
  * @param options.order its lines may be filled in afterwards; the closer, the selling store and the share's associate
  *   are looked up, so an order that differs in these alone needs no second call
  * @param options.link the share that it would come by
+ * @param options.overrides who would hold a role by hand
  */
 export async function supposeEvidence(
   db: Db,
-  options: { brandId: number; order: Order; link: ShareLink; reach: LoadOptions['reach'] },
+  options: {
+    brandId: number
+    order: Order
+    link?: ShareLink
+    overrides?: readonly Override[]
+    reach: LoadOptions['reach']
+  },
 ): Promise<OrderEvidence> {
-  const { order, link, ...rest } = options
+  const { order, link, overrides = [], ...rest } = options
   const loaded = await gatherEvidence(
     db,
     { ...rest, lock: false },
-    { orders: [order], known: [], lastBuyers: [null], refunds: [], overrides: [], held: [], supposedLinks: [link] },
+    {
+      orders: [order],
+      known: [],
+      lastBuyers: [null],
+      refunds: [],
+      overrides: overrides.map(override => ({ source: order.source, orderNo: order.orderNo, ...override })),
+      held: [],
+      supposedLinks: link ? [link] : [],
+    },
   )
   return loaded.orders[0]!.evidence
 }

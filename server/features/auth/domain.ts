@@ -30,6 +30,8 @@ export interface Caller {
   actor: string
   /** Tells two callers apart where their names do not: two people must agree on what moves money by hand. */
   id: string
+  /** The key that he asks with; absent for a person. */
+  keyId?: string
   /** What a key may do; empty for a person. */
   scopes: ReadonlySet<KeyScope>
   scope: Scope

@@ -27,18 +27,23 @@ export async function insertKey(
     name: string
     keyHash: Buffer
     scopes: readonly KeyScope[]
+    prefix: string
+    createdBy: string | null
+    makerId: string | null
     now: Instant
   },
 ) {
+  const { brandId, keyId, name, keyHash, scopes, prefix, createdBy, makerId, now } = options
   await db`
-    INSERT INTO api_keys (brand_id, key_id, name, key_hash, scopes, created_at)
-    VALUES (${options.brandId}, ${options.keyId}, ${options.name}, ${options.keyHash}, ${options.scopes as string[]},
-      ${options.now})`
+    INSERT INTO api_keys (brand_id, key_id, name, key_hash, scopes, prefix, created_by, maker_id, created_at)
+    VALUES (${brandId}, ${keyId}, ${name}, ${keyHash}, ${scopes as string[]}, ${prefix}, ${createdBy}, ${makerId}, ${now})`
 }
 
 export async function selectKey(db: Db, options: { brandId: number; keyHash: Buffer }) {
-  const [row] = await db<{ keyId: string; name: string; scopes: KeyScope[] }[]>`
-    SELECT key_id AS "keyId", name, scopes FROM api_keys
+  const [row] = await db<
+    { keyId: string; name: string; scopes: KeyScope[]; makerId: string | null; lastUsedAt: Instant | null }[]
+  >`
+    SELECT key_id AS "keyId", name, scopes, maker_id AS "makerId", last_used_at AS "lastUsedAt" FROM api_keys
     WHERE brand_id = ${options.brandId} AND key_hash = ${options.keyHash} AND revoked_at IS NULL`
   return row ?? null
 }
@@ -47,14 +52,22 @@ export interface KeyRow {
   keyId: string
   name: string
   scopes: KeyScope[]
+  /** Its first characters; null: made before they were kept. */
+  prefix: string | null
   createdAt: Instant
+  /** null: from the command line. */
+  createdBy: string | null
+  /** To within five minutes. */
+  lastUsedAt: Instant | null
   revokedAt: Instant | null
 }
 
 /** Oldest first, revoked ones too. */
 export async function selectKeys(db: Db, options: { brandId: number }) {
   return await db<KeyRow[]>`
-    SELECT key_id AS "keyId", name, scopes, created_at AS "createdAt", revoked_at AS "revokedAt" FROM api_keys
+    SELECT key_id AS "keyId", name, scopes, prefix, created_at AS "createdAt", created_by AS "createdBy",
+      last_used_at AS "lastUsedAt", revoked_at AS "revokedAt"
+    FROM api_keys
     WHERE brand_id = ${options.brandId} ORDER BY created_at, key_id`
 }
 
@@ -64,6 +77,17 @@ export async function updateKeyRevoked(db: Db, options: { brandId: number; keyId
     UPDATE api_keys SET revoked_at = ${options.now}
     WHERE brand_id = ${options.brandId} AND key_id = ${options.keyId} AND revoked_at IS NULL RETURNING key_id`
   return rows.length > 0
+}
+
+/** Of many who ask at once, one writes. */
+export async function updateKeyUsed(
+  db: Db,
+  options: { brandId: number; keyId: string; now: Instant; before: Instant },
+) {
+  await db`
+    UPDATE api_keys SET last_used_at = ${options.now}
+    WHERE brand_id = ${options.brandId} AND key_id = ${options.keyId}
+      AND (last_used_at IS NULL OR last_used_at < ${options.before})`
 }
 
 export interface SessionRow {

@@ -12,4 +12,5 @@ export {
   readWelcome,
   takeWelcome,
   type Welcoming,
+  KEPT_DAYS as WELCOMES_KEPT_DAYS,
 } from './welcomes.ts'

@@ -326,6 +326,6 @@ export async function endLostWelcomes({ pool, wecom, brandId, now }: Welcoming):
   for (let i = 0; i < count; i++) wecom.meter.welcomed('unsure')
 }
 
-const KEPT_DAYS = 90
+export const KEPT_DAYS = 90
 
 export const forgetOldWelcomes = (db: Db, now: Instant) => deleteOldWelcomes(db, { before: now - KEPT_DAYS * DAY_MS })

@@ -1,3 +1,4 @@
+import { contentHash } from '../../lib/items.ts'
 import { compileCheck, type ValueFault } from '../../lib/validate.ts'
 import { formatInstant, monthOf, monthStart, nextMonth, parseInstant, type Instant } from '../../lib/time.ts'
 import { planInForce, type Plan } from './domain.ts'
@@ -121,6 +122,12 @@ export function plainPlan(body: PublishBody): PlanContent {
     effectiveFrom: formatInstant(parseInstant(plan.effectiveFrom)!),
     effectiveTo: plan.effectiveTo == null ? null : formatInstant(parseInstant(plan.effectiveTo)!),
   }
+}
+
+/** What a plan pays, in one word: under the same one nothing but its name and its span of effect can differ. */
+export function termsHashOf(content: PlanContent): string {
+  const { code, version, effectiveFrom, effectiveTo, ...terms } = content
+  return contentHash(terms).toString('hex')
 }
 
 /** A plan as `decide` takes it. */

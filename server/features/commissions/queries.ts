@@ -5,6 +5,7 @@ import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { BookingReason, OrderKey } from '../evidence/service.ts'
 import type { Scope } from '../auth/domain.ts'
 import { visibleOrders } from '../orders/sql.ts'
+import { insertLedgerEvents } from '../webhooks/sql.ts'
 import type { Entitlement } from './domain.ts'
 
 interface Options {
@@ -133,7 +134,7 @@ export interface Booking extends OrderKey {
 
 /**
  * Appends ledger rows and brings the entitlements to what is owed, in one statement: neither can happen without the
- * other.
+ * other. Other systems that are told of changes are told of these.
  *
  * @param options.isFirst nothing was booked for any of these orders so far, so that no key can be there already
  */
@@ -166,7 +167,7 @@ export async function insertBookings(
       SELECT ${brandId}, row_id, ${now}, 'order_line', source, order_no, line_no, role, payee_kind, payee, bearer_kind,
         bearer, rule_id, plan_code, plan_version, amount_fen, ${reason}, available_at
       FROM row
-    )
+    ), told AS (${insertLedgerEvents(db, { brandId, reason, now })})
     ${
       isFirst
         ? db``

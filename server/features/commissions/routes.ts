@@ -2,15 +2,25 @@ import { Type, type Static } from 'typebox'
 import type { FastifyInstance } from 'fastify'
 import type { Pool } from '../../database.ts'
 import { ListQuery } from '../../lib/list-query.ts'
+import { OneOf } from '../../lib/schema.ts'
+import { formatOf, sendTable } from '../../lib/sheets.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Access } from '../../plugins/access.ts'
 import { HoldBody, OrderParams, OverrideBody } from '../orders/service.ts'
+import { exportBacktest, listBacktests } from './backtests/reads.ts'
 import { startBacktest } from './backtests/service.ts'
 import { holdOrder, overrideOrder } from './by-hand/service.ts'
 import { explainOrder } from './explanation.ts'
 import { BonusQuery, getJob, getPlan, listBonuses, listOrders, listPlans, OrderQuery } from './reads.ts'
 import { explainRewards, listRewards, RewardExplainQuery, RewardQuery } from './rewards/reads.ts'
-import { BacktestBody, PublishBody } from './schema.ts'
+import {
+  BACKTEST_TABLES,
+  BacktestBody,
+  BacktestPage,
+  BacktestQuery,
+  PublishBody,
+  type BacktestTable,
+} from './schema.ts'
 import { cancelJob, publishPlan, reconcileHealth } from './service.ts'
 
 const PlanParams = Type.Object({
@@ -18,6 +28,10 @@ const PlanParams = Type.Object({
   version: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }),
 })
 const PlansQuery = Type.Object({ ...ListQuery }, { additionalProperties: false })
+const ExportParams = Type.Object({
+  jobId: Type.String({ format: 'uuid' }),
+  table: OneOf(BACKTEST_TABLES, 'Which part of the result.'),
+})
 const JobParams = Type.Object({ jobId: Type.String({ format: 'uuid' }) })
 
 export function commissionRoutes(
@@ -74,6 +88,39 @@ export function commissionRoutes(
       const { brandId, actor } = request.caller
       const jobId = await startBacktest(pool, { brandId, actor, body: request.body, now: now() })
       return await reply.code(202).send({ jobId })
+    },
+  )
+  app.get(
+    '/plans/backtests',
+    {
+      onRequest: access.readBrand,
+      schema: {
+        tags: ['plans'],
+        summary: 'Back-tests with what they cost now and then, newest first',
+        querystring: BacktestQuery,
+        response: { 200: BacktestPage },
+      },
+    },
+    request => listBacktests(pool, request.caller.brandId, request.query as BacktestQuery),
+  )
+  app.get(
+    '/plans/backtests/:jobId/:table',
+    {
+      onRequest: access.readBrand,
+      schema: {
+        tags: ['plans'],
+        summary: 'A part of a back-test’s result as a file',
+        description:
+          'Accept: text/csv, or the type of XLSX; amounts in yuan. The same as JSON is the result of its job.',
+        params: ExportParams,
+      },
+    },
+    async (request, reply) => {
+      const { jobId, table } = request.params as { jobId: string; table: BacktestTable }
+      const { brandId, actor } = request.caller
+      const format = formatOf(request.headers.accept)
+      const sheet = await exportBacktest(pool, { brandId, actor, jobId, table, now: now() })
+      return sendTable(reply, format === 'xlsx' ? 'xlsx' : 'csv', sheet)
     },
   )
   app.get(

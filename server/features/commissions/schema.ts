@@ -123,3 +123,81 @@ export const BacktestSpan = Strict({
 })
 
 export const BacktestBody = Strict({ plan: PublishBody, ...BacktestSpan.properties })
+
+/** The back-tests of a brand, newest first. */
+export const BacktestQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, description: 'How many rows; 50 where absent.' })),
+    cursor: Type.Optional(Type.String({ maxLength: 4096, description: 'The nextCursor of the page before.' })),
+    terms: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f]{64}$',
+        description: 'Of plans with these terms alone, as /plans/validate says.',
+      }),
+    ),
+    status: Type.Optional(Type.Enum(['done'], { description: 'Only those that have their result.' })),
+  },
+  { additionalProperties: false },
+)
+export type BacktestQuery = Static<typeof BacktestQuery>
+
+const Cost = Type.Object({
+  totalFen: Type.Integer(),
+  bonusFen: Type.Optional(Type.Integer({ description: 'Monthly tiers, where the span holds whole months.' })),
+})
+const Job = {
+  jobId: Type.String(),
+  status: Type.Enum(['waiting', 'running', 'cancelling', 'done', 'failed', 'cancelled']),
+  done: Type.Integer(),
+  total: Type.Integer(),
+  createdAt: Type.String(),
+}
+export const BacktestSummary = Type.Object({
+  ...Job,
+  from: Type.String(),
+  to: Type.String(),
+  code: Type.String(),
+  version: Type.Integer(),
+  orders: Type.Union([Type.Integer(), Type.Null()]),
+  now: Type.Union([Cost, Type.Null()]),
+  then: Type.Union([Cost, Type.Null()]),
+})
+export type BacktestSummary = Static<typeof BacktestSummary>
+export const BacktestPage = Type.Object({
+  items: Type.Array(BacktestSummary),
+  nextCursor: Type.Union([Type.String(), Type.Null()]),
+})
+
+const sums = { nowFen: Type.Integer(), thenFen: Type.Integer() }
+/** What a back-test answers; as `result` of its job. */
+export const BacktestResult = Type.Object({
+  orders: Type.Integer(),
+  lines: Type.Integer(),
+  now: Cost,
+  then: Cost,
+  bonusMonths: Type.Array(Type.String()),
+  perRole: Type.Array(Type.Object({ role: Type.String(), ...sums })),
+  storeCount: Type.Integer(),
+  perStore: Type.Array(Type.Object({ storeCode: Type.Union([Type.String(), Type.Null()]), ...sums })),
+  associateCount: Type.Integer(),
+  perAssociate: Type.Array(
+    Type.Object({ associateId: Type.String(), ...sums, bonusNowFen: Type.Integer(), bonusThenFen: Type.Integer() }),
+  ),
+  mostDifferent: Type.Array(
+    Type.Object({ source: Type.String(), orderNo: Type.String(), paidAt: Type.String(), ...sums }),
+  ),
+  pendingOrders: Type.Integer(),
+})
+export type BacktestResult = Static<typeof BacktestResult>
+
+/** A job as it is asked about. */
+export const JobState = Type.Object({
+  ...Job,
+  kind: Type.String(),
+  result: Type.Optional(Type.Unknown()),
+  error: Type.Optional(Type.String()),
+})
+export type JobState = Static<typeof JobState>
+
+export const BACKTEST_TABLES = ['associates', 'stores', 'orders'] as const
+export type BacktestTable = (typeof BACKTEST_TABLES)[number]

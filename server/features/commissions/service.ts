@@ -10,6 +10,7 @@ import type { Scope } from '../auth/domain.ts'
 import type { OrderEvidence, Override } from '../attribution/domain.ts'
 import { isFresh } from '../messages/domain.ts'
 import { noteMessages, type Note } from '../messages/service.ts'
+import { markOrders, markOrdersThatWere } from '../rollups/service.ts'
 import {
   insertBindingMarks,
   insertMarks,
@@ -29,7 +30,7 @@ import {
 import { markRewardsOfSpan, rewardStep } from './rewards/service.ts'
 import { decide, differences, entitlementKey, planInForce, type Decision, type Plan } from './domain.ts'
 import { insertJob, lockJob, selectOpenBooking, takeJob, updateJob } from './jobs.ts'
-import { faultsOfPlan, planOf, plainPlan, tierWarnings, type PlanWarning } from './plans.ts'
+import { faultsOfPlan, planOf, plainPlan, termsHashOf, tierWarnings, type PlanWarning } from './plans.ts'
 import {
   countOrdersPaid,
   deleteMarks,
@@ -63,6 +64,7 @@ import {
 } from './queries.ts'
 import type { PlanContent, PublishBody } from './schema.ts'
 
+export { faultsOfPlan, plainPlan, planOf } from './plans.ts'
 export { basesOf } from './bonuses/domain.ts'
 export { bonusKey, decideMonths } from './bonuses/service.ts'
 export { rewardKey, subjectOf as rewardSubjectOf, type RewardEntitlement } from './rewards/domain.ts'
@@ -172,6 +174,9 @@ export async function publishPlan(
       booksLedger: true,
       now,
     })
+    const subject = `plans/${key.code}/versions/${key.version}`
+    const details = { effectiveFrom: content.effectiveFrom, retroactive: retroactive === true }
+    await insertActivity(tx, { brandId, now, actor, action: 'plan.published', subject, details })
     return {
       ...key,
       isNew: true,
@@ -179,6 +184,26 @@ export async function publishPlan(
       jobId: retroactive === true ? jobId : null,
     }
   })
+}
+
+/** What would be said if a plan were published now: every fault by its path; nothing is published. */
+export async function checkPlan(db: Db, options: { brandId: number; zone: string; body: unknown; now: Instant }) {
+  const { brandId, zone, now } = options
+  const body = withoutNulls(options.body)
+  const faults = faultsOfPlan(body)
+  if (faults.length > 0) return { faults, warnings: [], isPast: false, taken: null, terms: null }
+  const { retroactive: _, ...rest } = body as PublishBody
+  const content = plainPlan(rest)
+  const plan = planOf(content)
+  const [before] = await selectPlans(db, { brandId, keys: [{ code: plan.code, version: plan.version }] })
+  const isSame = before?.withdrawnAt === null && before.hash === contentHash(content).toString('hex')
+  return {
+    faults,
+    warnings: tierWarnings(plan, [...(await plansOf(db, brandId)), plan], zone),
+    isPast: plan.effectiveFrom < now,
+    taken: before ? (isSame ? ('same' as const) : ('other' as const)) : null,
+    terms: termsHashOf(content),
+  }
 }
 
 function alreadyPublished(before: PlanRow, hash: Buffer, key: { code: string; version: number }): Published {
@@ -257,6 +282,7 @@ export async function reconcile(
   const locked = await lockOrdersForBooking(tx, { brandId, orders: options.orders })
   if (locked.length + told.length === 0) return
   const orders = locked.map(({ source, orderNo }) => ({ source, orderNo }))
+  await Promise.all([markOrdersThatWere(tx, { brandId, now, orders }), markOrders(tx, { brandId, now, orders: told })])
   const [plans, booked, zone] = await Promise.all([
     plansOf(tx, brandId),
     selectBooked(tx, { brandId, orders }),

@@ -98,6 +98,21 @@ export async function upsertTargets(db: Db, { brandId, now, rows }: Options<Targ
   )
 }
 
+/** Takes targets out. @returns the keys of those that there were */
+export async function deleteTargets(
+  db: Db,
+  { brandId, rows }: { brandId: number; rows: readonly Omit<TargetRow, 'key' | 'netSalesFen'>[] },
+): Promise<Set<string>> {
+  if (rows.length === 0) return new Set()
+  const deleted = await db<{ key: string }[]>`
+    DELETE FROM targets AS was USING jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
+      AS row (month text, "subjectKind" text, subject text)
+    WHERE was.brand_id = ${brandId} AND was.month = row.month AND was.subject_kind = row."subjectKind"
+      AND was.subject = row.subject
+    RETURNING was.subject_kind || '/' || was.month || '/' || was.subject AS key`
+  return new Set(deleted.map(({ key }) => key))
+}
+
 export async function upsertGroups(db: Db, { brandId, now, rows }: Options<GroupItem>) {
   return outcomes(
     await db<{ key: string; isNew: boolean }[]>`

@@ -42,7 +42,7 @@ export const TargetItem = Strict({
   month: Type.String({ description: 'YYYY-MM', pattern: '^[0-9]{4}-(0[1-9]|1[0-2])$' }),
   storeCode: Type.Optional(Nullable(Key('Whose target: this, or associateId.'))),
   associateId: Type.Optional(Nullable(Key('Whose target: this, or storeCode.'))),
-  netSalesFen: FenAmount('Net sales to reach.'),
+  netSalesFen: Nullable(FenAmount('Net sales to reach; null takes the target out.')),
 })
 export type TargetItem = Static<typeof TargetItem>
 

@@ -9,9 +9,11 @@ import {
   updated,
 } from '../../lib/items.ts'
 import { formatInstant, parseInstant } from '../../lib/time.ts'
+import { insertActivity } from '../activity/service.ts'
 import { createBareMembers, type Take } from '../evidence/service.ts'
 import { existingAssociates, existingStores } from '../stores/service.ts'
 import {
+  deleteTargets,
   insertCouponEvents,
   selectCouponEventHashes,
   upsertCoupons,
@@ -76,7 +78,7 @@ export const takeCouponEvents: Take<CouponEventItem> = async ({ tx, brandId, now
 
 /** Targets of stores or associates, as last told. */
 export const takeTargets: Take<TargetItem> = async (context, items) => {
-  const { tx, brandId, now } = context
+  const { tx, brandId, now, actor } = context
   const stores = await existingStores(
     tx,
     brandId,
@@ -109,17 +111,29 @@ export const takeTargets: Take<TargetItem> = async (context, items) => {
   const valid = items.filter((_, i) => !faults[i])
   const fullKey = (item: TargetItem) => `${subjectOf(item)}/${keyOf(item)}`
   const last = new Map(valid.map(item => [fullKey(item), item]))
+  const rows = [...last].map(([key, item]) => ({
+    key,
+    month: item.month,
+    subjectKind: subjectOf(item),
+    subject: (item.storeCode ?? item.associateId)!,
+    netSalesFen: item.netSalesFen,
+  }))
   const upserted = await upsertTargets(tx, {
     brandId,
     now,
-    rows: [...last].map(([key, item]) => ({
-      key,
-      month: item.month,
-      subjectKind: subjectOf(item),
-      subject: (item.storeCode ?? item.associateId)!,
-      netSalesFen: item.netSalesFen,
-    })),
+    rows: rows.flatMap(({ netSalesFen, ...row }) => (netSalesFen === null ? [] : [{ ...row, netSalesFen }])),
   })
+  const gone = await deleteTargets(tx, { brandId, rows: rows.filter(row => row.netSalesFen === null) })
+  for (const key of gone) upserted.set(key, 'updated')
+  for (const month of new Set(rows.filter(row => upserted.has(row.key)).map(row => row.month))) {
+    const changed = rows.filter(row => row.month === month && upserted.has(row.key))
+    const [only] = changed
+    const details =
+      changed.length === 1
+        ? { subject: `${only!.subjectKind}/${only!.subject}`, netSalesFen: only!.netSalesFen }
+        : { count: changed.length }
+    await insertActivity(tx, { brandId, now, actor, action: 'targets.changed', subject: `targets/${month}`, details })
+  }
   for (const item of valid) {
     if (item.associateId != null && upserted.has(fullKey(item))) {
       context.month({ associateId: item.associateId, month: item.month })

@@ -1,6 +1,6 @@
 import type { Db } from '../../database.ts'
 import type { Instant } from '../../lib/time.ts'
-import type { CouponTally } from './domain.ts'
+import type { CouponState, CouponTally } from './domain.ts'
 
 interface Options {
   brandId: number
@@ -44,16 +44,21 @@ export async function selectTallies(db: Db, { brandId, memberNos }: Options & { 
     ORDER BY c.valid_to NULLS LAST, t.coupon_code`
 }
 
-/** Coupons that can be handed out: not over, and not told to be used up; by name. */
+/** Whose associates may hand a coupon out. */
+const isFor = (db: Db, storeCode: string | null) =>
+  db`(c.store_codes IS NULL OR ${storeCode}::text = ANY (c.store_codes))`
+
+/** Coupons that a store's people can hand out: not over, and not told to be used up; by name. */
 export async function selectUsable(
   db: Db,
-  options: Options & { now: Instant; query: string; after: string | null; limit: number },
+  options: Options & { storeCode: string | null; now: Instant; query: string; after: string | null; limit: number },
 ) {
-  const { brandId, now, query, after, limit } = options
+  const { brandId, storeCode, now, query, after, limit } = options
   const found = (column: string) => db`strpos(lower(c.${db(column)}), lower(${query})) > 0`
   return await db<(CouponRow & { name: string; stock: number | null })[]>`
     SELECT c.coupon_code AS "couponCode", ${db.unsafe(COUPON_COLUMNS)}, c.stock FROM coupons AS c
     WHERE c.brand_id = ${brandId} AND (c.valid_to IS NULL OR c.valid_to > ${now}) AND (c.stock IS NULL OR c.stock > 0)
+      AND ${isFor(db, storeCode)}
       ${query === '' ? db`` : db`AND (${found('name')} OR ${found('coupon_code')})`}
       ${
         after === null
@@ -65,10 +70,84 @@ export async function selectUsable(
 }
 
 export async function selectCoupon(db: Db, { brandId, couponCode }: Options & { couponCode: string }) {
-  const [row] = await db<(CouponRow & { name: string; stock: number | null })[]>`
-    SELECT c.coupon_code AS "couponCode", ${db.unsafe(COUPON_COLUMNS)}, c.stock FROM coupons AS c
-    WHERE c.brand_id = ${brandId} AND c.coupon_code = ${couponCode}`
+  const [row] = await db<CouponOfBrand[]>`
+    SELECT c.coupon_code AS "couponCode", ${db.unsafe(COUPON_COLUMNS)}, c.stock, c.store_codes AS "storeCodes",
+      c.updated_at AS "updatedAt"
+    FROM coupons AS c WHERE c.brand_id = ${brandId} AND c.coupon_code = ${couponCode}`
   return row ?? null
+}
+
+export interface CouponOfBrand extends CouponRow {
+  name: string
+  kind: (typeof COUPON_KINDS)[number]
+  stock: number | null
+  storeCodes: string[] | null
+  updatedAt: Instant
+}
+
+/** Every coupon with what came of it, the ones that end last first. */
+export async function selectCoupons(
+  db: Db,
+  options: Options & {
+    query: string
+    state: CouponState | null
+    now: Instant
+    after: { validTo: string; couponCode: string } | null
+    limit: number
+  },
+) {
+  const { brandId, query, state, now, after, limit } = options
+  const found = (column: string) => db`strpos(lower(c.${db(column)}), lower(${query})) > 0`
+  const count = (kind: string) => db`(SELECT count(*) FROM coupon_events AS e
+    WHERE e.brand_id = ${brandId} AND e.coupon_code = c.coupon_code AND e.kind = ${kind})`
+  const end = db`COALESCE(c.valid_to, 'infinity')`
+  return await db<(CouponOfBrand & Record<'issued' | 'claimed' | 'redeemed' | 'netSalesFen', number>)[]>`
+    SELECT c.coupon_code AS "couponCode", ${db.unsafe(COUPON_COLUMNS)}, c.stock, c.store_codes AS "storeCodes",
+      c.updated_at AS "updatedAt", ${count('issued')} AS issued, ${count('claimed')} AS claimed,
+      ${count('redeemed')} AS redeemed,
+      (SELECT COALESCE(sum(o.net_fen), 0)::bigint FROM (
+          SELECT DISTINCT e.source, e.order_no FROM coupon_events AS e
+          WHERE e.brand_id = ${brandId} AND e.coupon_code = c.coupon_code AND e.kind = 'redeemed'
+            AND e.order_no IS NOT NULL) AS e
+        JOIN orders AS o ON o.brand_id = ${brandId} AND o.source = e.source AND o.order_no = e.order_no
+        WHERE o.revision IS NOT NULL AND NOT o.cancelled AND o.net_fen > 0) AS "netSalesFen"
+    FROM coupons AS c
+    WHERE c.brand_id = ${brandId}
+      ${query === '' ? db`` : db`AND (${found('name')} OR ${found('coupon_code')})`}
+      ${state === null ? db`` : db`AND ${isInState(db, state, now)}`}
+      ${after === null ? db`` : db`AND (${end}, c.coupon_code) < (${after.validTo}::text::timestamptz, ${after.couponCode})`}
+    ORDER BY ${end} DESC, c.coupon_code DESC LIMIT ${limit}`
+}
+
+function isInState(db: Db, state: CouponState, now: Instant) {
+  switch (state) {
+    case 'to_come':
+      return db`c.valid_from > ${now}`
+    case 'over':
+      return db`c.valid_to <= ${now}`
+    case 'used_up':
+      return db`c.stock <= 0`
+    case 'usable':
+      return db`(c.valid_from IS NULL OR c.valid_from <= ${now}) AND (c.valid_to IS NULL OR c.valid_to > ${now})
+        AND (c.stock IS NULL OR c.stock > 0)`
+  }
+}
+
+/** Locked. */
+export async function lockCoupon(db: Db, { brandId, couponCode }: Options & { couponCode: string }) {
+  await db`SELECT 1 FROM coupons WHERE brand_id = ${brandId} AND coupon_code = ${couponCode} FOR UPDATE`
+}
+
+export async function writeCoupon(db: Db, { brandId, coupon: row }: Options & { coupon: CouponOfBrand }) {
+  await db`
+    INSERT INTO coupons (brand_id, coupon_code, name, kind, amount_fen, discount_bps, minimum_fen, valid_from, valid_to,
+      stock, store_codes, updated_at)
+    VALUES (${brandId}, ${row.couponCode}, ${row.name}, ${row.kind}, ${row.amountFen}, ${row.discountBps},
+      ${row.minimumFen}, ${row.validFrom}, ${row.validTo}, ${row.stock}, ${row.storeCodes}::text[], ${row.updatedAt})
+    ON CONFLICT (brand_id, coupon_code) DO UPDATE SET name = EXCLUDED.name, kind = EXCLUDED.kind,
+      amount_fen = EXCLUDED.amount_fen, discount_bps = EXCLUDED.discount_bps, minimum_fen = EXCLUDED.minimum_fen,
+      valid_from = EXCLUDED.valid_from, valid_to = EXCLUDED.valid_to, stock = EXCLUDED.stock,
+      store_codes = EXCLUDED.store_codes, updated_at = EXCLUDED.updated_at`
 }
 
 /** Somebody's links to coupons, and when each was sent into this chat. */

@@ -1,5 +1,7 @@
 /** Coupons to hand out, and what came of them. Browser code imports the types only. */
 import { Type, type Static, type TSchema } from 'typebox'
+import { FenAmount, InstantText, Key, Nullable, OneOf, Strict, Text, WholeNumber } from '../../lib/schema.ts'
+import { COUPON_STATES } from './domain.ts'
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const instant = (description?: string) => Type.String({ format: 'date-time', ...(description ? { description } : {}) })
@@ -61,6 +63,57 @@ export type OwnCoupons = Static<typeof OwnCoupons>
 
 export const CouponParams = Type.Object({ couponCode: Type.String({ minLength: 1, maxLength: 256, format: 'text' }) })
 export type CouponParams = Static<typeof CouponParams>
+
+/** GET /api/v1/coupons: the ones that end last first. */
+export const CouponQuery = Type.Object(
+  {
+    q: Type.Optional(Type.String({ maxLength: 64, format: 'text', description: 'In name or code' })),
+    state: Type.Optional(OneOf(COUPON_STATES, 'By when it can be used.')),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, description: '50 where absent' })),
+    cursor: Type.Optional(Type.String({ maxLength: 4096 })),
+  },
+  { additionalProperties: false },
+)
+export type CouponQuery = Static<typeof CouponQuery>
+
+export const BrandCoupon = Type.Object({
+  ...CouponTerms,
+  stock: nullable(Type.Integer({ description: 'null: not told' })),
+  storeCodes: nullable(Type.Array(Type.String(), { description: 'Whose associates may hand it out; null: all' })),
+  updatedAt: instant(),
+})
+export type BrandCoupon = Static<typeof BrandCoupon>
+
+export const CouponPage = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      ...BrandCoupon.properties,
+      issued: Type.Integer(),
+      claimed: Type.Integer(),
+      redeemed: Type.Integer(),
+      netSalesFen: Type.Integer({ description: 'Of the orders on which it was redeemed' }),
+    }),
+  ),
+  nextCursor: nullable(Type.String()),
+})
+
+/** PUT /api/v1/coupons/{couponCode}: the whole; what is absent is cleared. */
+export const CouponBody = Strict({
+  name: Text('Its name.', 128),
+  kind: OneOf(['amount', 'discount', 'gift'], 'What it gives.'),
+  amountFen: Type.Optional(Nullable(FenAmount('Taken off.'))),
+  discountBps: Type.Optional(Nullable(WholeNumber('What is paid: 9000 is 10 % off.', 1, 9_999))),
+  minimumFen: Type.Optional(Nullable(FenAmount('From which purchase on.'))),
+  validFrom: Type.Optional(Nullable(InstantText('First instant.'))),
+  validTo: Type.Optional(Nullable(InstantText('First instant at which it is no longer valid.'))),
+  stock: Type.Optional(Nullable(WholeNumber('How many are left.'))),
+  storeCodes: Type.Optional(
+    Nullable(
+      Type.Array(Key('Store.'), { maxItems: 1000, description: 'Whose associates may hand it out; null: all.' }),
+    ),
+  ),
+})
+export type CouponBody = Static<typeof CouponBody>
 
 export const CouponLinksQuery = Type.Object(
   {

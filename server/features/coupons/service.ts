@@ -1,23 +1,39 @@
 import type { LinkTarget } from '../../../drizzle/schema/share-links.ts'
-import type { Db } from '../../database.ts'
+import { transact, type Db, type Pool } from '../../database.ts'
 import { AppError } from '../../errors.ts'
+import { canonicalJson } from '../../lib/items.ts'
 import { decodeCursor, encodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
-import { formatInstant, type Instant } from '../../lib/time.ts'
+import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { findCustomer, personOf } from '../customers/service.ts'
 import { targetOfMaterial } from '../materials/domain.ts'
-import { placeOf, selectMaterials } from '../materials/service.ts'
-import { countInHand, isOver } from './domain.ts'
+import { faultsOfReach, placeOf, selectMaterials } from '../materials/service.ts'
+import { countInHand, faultsOfCoupon, isHandedOutAt, isOver } from './domain.ts'
 import {
+  lockCoupon,
   selectCoupon,
+  selectCoupons,
   selectLinksOfCoupon,
   selectLinkTallies,
   selectOwnLinks,
   selectTallies,
   selectUsable,
+  writeCoupon,
+  type CouponOfBrand,
   type CouponRow,
 } from './queries.ts'
-import type { CouponLinks, CouponLinksQuery, HeldCoupon, OwnCoupon, OwnCoupons, OwnCouponsQuery } from './schema.ts'
+import type {
+  BrandCoupon,
+  CouponBody,
+  CouponLinks,
+  CouponLinksQuery,
+  CouponQuery,
+  HeldCoupon,
+  OwnCoupon,
+  OwnCoupons,
+  OwnCouponsQuery,
+} from './schema.ts'
 
 const PAGE = 20
 const MATERIALS_MAX = 50
@@ -67,10 +83,17 @@ export async function readOwnCoupons(
     throw new AppError('invalid_query', 'Name a customer or a group, not both.')
   }
   const limit = query.limit ?? PAGE
-  const { associateId } = personOf(caller)
+  const { associateId, storeCode } = personOf(caller)
   const [customer, rows] = await Promise.all([
     externalUserid === undefined ? null : findCustomer(db, caller, { externalUserid, now }),
-    selectUsable(db, { brandId, now, query: (query.q ?? '').trim(), after: positionOf(cursor), limit: limit + 1 }),
+    selectUsable(db, {
+      brandId,
+      storeCode,
+      now,
+      query: (query.q ?? '').trim(),
+      after: positionOf(cursor),
+      limit: limit + 1,
+    }),
   ])
   const shown = rows.slice(0, limit)
   const sentTo = externalUserid !== undefined ? { externalUserid } : chatId !== undefined ? { chatId } : null
@@ -111,7 +134,7 @@ function positionOf(cursor: string | undefined): string | null {
  * What a link to a coupon leads to: the page that headquarters laid out for it in the asker's store, else none, and the
  * short link shows its name.
  *
- * @returns null where there is no such coupon, or it is over
+ * @returns null where there is no such coupon, it is over, or it is not for his store
  */
 export async function couponTarget(
   db: Db,
@@ -123,12 +146,90 @@ export async function couponTarget(
   }: { brandId: number; couponCode: string; storeCode: string | null; now: Instant },
 ): Promise<LinkTarget | null> {
   const coupon = await selectCoupon(db, { brandId, couponCode })
-  if (!coupon || isOver(coupon, now)) return null
+  if (!coupon || isOver(coupon, now) || !isHandedOutAt(coupon, storeCode)) return null
   const usable = { place: await placeOf(db, { brandId, storeCode, now }), now }
   const filter = { query: couponCode, campaign: null, category: null, kind: 'coupon' as const }
   const materials = await selectMaterials(db, { brandId, filter, usable, after: null, limit: MATERIALS_MAX })
   const material = materials.find(({ ref }) => ref === couponCode)
   return { ...(material ? targetOfMaterial(material, null) : {}), kind: 'coupon', ref: couponCode, title: coupon.name }
+}
+
+/** Every coupon with what came of it, the ones that end last first. @throws AppError malformed_cursor */
+export async function listCoupons(
+  db: Db,
+  { brandId, now, query }: { brandId: number; now: Instant; query: CouponQuery },
+) {
+  const limit = query.limit ?? PAGE_DEFAULT
+  const parts = query.cursor === undefined ? null : decodeCursor(query.cursor, ['text', 'text'])
+  const isEnd = parts && (parts[0] === 'infinity' || parseInstant(String(parts[0])) !== null)
+  if (query.cursor !== undefined && !isEnd) {
+    throw new AppError('malformed_cursor', 'This is no cursor of this list.')
+  }
+  const rows = await selectCoupons(db, {
+    brandId,
+    query: (query.q ?? '').trim(),
+    state: query.state ?? null,
+    now,
+    after: parts && { validTo: String(parts[0]), couponCode: String(parts[1]) },
+    limit: limit + 1,
+  })
+  return pageOf(
+    rows,
+    limit,
+    row => [row.validTo === null ? 'infinity' : formatInstant(row.validTo), row.couponCode],
+    row => {
+      const { issued, claimed, redeemed, netSalesFen } = row
+      return { ...brandCoupon(row), issued, claimed, redeemed, netSalesFen }
+    },
+  )
+}
+
+const brandCoupon = (row: CouponOfBrand): BrandCoupon => ({
+  ...termsOf(row),
+  stock: row.stock,
+  storeCodes: row.storeCodes,
+  updatedAt: formatInstant(row.updatedAt),
+})
+
+/**
+ * Makes or changes a coupon. Malls tell of the same coupons: of what both say the last stands, of the stores what is said
+ * here. The same again changes nothing.
+ *
+ * @throws AppError invalid_body with every fault by its path
+ */
+export async function putCoupon(
+  pool: Pool,
+  { caller, now, couponCode, body }: { caller: Caller; now: Instant; couponCode: string; body: CouponBody },
+): Promise<BrandCoupon> {
+  const { brandId, actor } = caller
+  const instant = (text: string | null | undefined) => (text == null ? null : parseInstant(text))
+  const coupon: CouponOfBrand = {
+    couponCode,
+    name: body.name,
+    kind: body.kind,
+    amountFen: body.kind === 'amount' ? (body.amountFen ?? null) : null,
+    discountBps: body.kind === 'discount' ? (body.discountBps ?? null) : null,
+    minimumFen: body.minimumFen ?? null,
+    validFrom: instant(body.validFrom),
+    validTo: instant(body.validTo),
+    stock: body.stock ?? null,
+    storeCodes: body.storeCodes ?? null,
+    updatedAt: now,
+  }
+  return await transact(pool, async tx => {
+    await lockCoupon(tx, { brandId, couponCode })
+    const before = await selectCoupon(tx, { brandId, couponCode })
+    if (before && canonicalJson({ ...before, updatedAt: now }) === canonicalJson(coupon)) return brandCoupon(before)
+    const faults = [
+      ...faultsOfCoupon(coupon),
+      ...(await faultsOfReach(tx, brandId, { storeCodes: coupon.storeCodes, regions: null })),
+    ]
+    if (faults.length > 0) throw new AppError('invalid_body', faults[0]!.message, faults)
+    await writeCoupon(tx, { brandId, coupon })
+    const action = before ? 'coupon.changed' : 'coupon.created'
+    await insertActivity(tx, { brandId, now, actor, action, subject: `coupons/${couponCode}` })
+    return brandCoupon(coupon)
+  })
 }
 
 /**

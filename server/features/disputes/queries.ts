@@ -53,12 +53,14 @@ function disputesFrom(db: Db, asker: Asker) {
     WHERE d.brand_id = ${scope.brandId} AND ${visibleDisputes(db, asker)}`
 }
 
-/** Newest first: the ids are made in the order of time. */
+/** In the order of time, in which the ids are made. */
 export async function selectDisputes(
   db: Db,
   options: {
     asker: Asker
     status: DisputeStatus | null
+    kind: 'dispute' | 'claim' | null
+    isOldestFirst: boolean
     /** Where it was sold, or who filed it worked. */
     storeCode: string | null
     associate: string | null
@@ -66,14 +68,16 @@ export async function selectDisputes(
     limit: number
   },
 ) {
-  const { asker, status, storeCode, associate, after, limit } = options
+  const { asker, status, kind, isOldestFirst, storeCode, associate, after, limit } = options
+  const [order, beyond] = isOldestFirst ? [db`ASC`, db`>`] : [db`DESC`, db`<`]
   return await db<DisputeRow[]>`
     ${disputesFrom(db, asker)}
       ${status === null ? db`` : db`AND COALESCE(decision.outcome, 'open') = ${status}`}
       ${storeCode === null ? db`` : db`AND (d.store_code = ${storeCode} OR o.selling_store = ${storeCode})`}
       ${associate === null ? db`` : db`AND d.associate_id = ${associate}`}
-      ${after === null ? db`` : db`AND d.dispute_id < ${after}`}
-    ORDER BY d.dispute_id DESC LIMIT ${limit}`
+      ${kind === null ? db`` : db`AND d.kind = ${kind}`}
+      ${after === null ? db`` : db`AND d.dispute_id ${beyond} ${after}`}
+    ORDER BY d.dispute_id ${order} LIMIT ${limit}`
 }
 
 /** Where it is there, and may be seen. */

@@ -32,7 +32,7 @@ export function disputeRoutes(app: FastifyInstance, options: { pool: Pool; acces
       onRequest: access.read,
       schema: {
         tags: ['disputes'],
-        summary: 'Disputes and claims, newest first',
+        summary: 'Disputes and claims, newest first where not asked otherwise',
         querystring: DisputeQuery,
         response: { 200: DisputePage },
       },

@@ -33,6 +33,8 @@ export type DisputeParams = Static<typeof DisputeParams>
 export const DisputeQuery = Strict({
   ...ListQuery,
   status: Type.Optional(OneOf(STATUSES, 'How far it is.')),
+  kind: Type.Optional(OneOf(['dispute', 'claim'], 'claim: the order was unattributed.')),
+  order: Type.Optional(OneOf(['asc', 'desc'], 'By when it was filed; desc where absent.')),
   storeCode: Type.Optional(Type.String({ minLength: 1, description: 'Sold there, or filed by its people.' })),
   associate: Type.Optional(Type.String({ minLength: 1, description: 'Who filed it.' })),
 })

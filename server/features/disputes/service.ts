@@ -13,6 +13,7 @@ import { noteMessages } from '../messages/service.ts'
 import { insertNotices } from '../notices/service.ts'
 import { lockKnownOrder } from '../orders/service.ts'
 import { selectAssociates, type AssociateRow } from '../stores/service.ts'
+import { noteEvent } from '../webhooks/service.ts'
 import {
   concerns,
   holdersOf,
@@ -137,7 +138,7 @@ async function getDispute(db: Db, caller: Caller, disputeId: string): Promise<Di
   return row
 }
 
-/** Disputes, newest first, of those that the asker may see. @throws AppError not_found, malformed_cursor */
+/** Disputes, newest first where not asked otherwise, of those that the asker may see. @throws AppError not_found, malformed_cursor */
 export async function listDisputes(db: Db, caller: Caller, query: DisputeQuery) {
   const { scope } = caller
   const { limit = PAGE_DEFAULT, storeCode = null, associate = null, status = null } = query
@@ -149,6 +150,8 @@ export async function listDisputes(db: Db, caller: Caller, query: DisputeQuery) 
   const rows = await selectDisputes(db, {
     asker: caller,
     status,
+    kind: query.kind ?? null,
+    isOldestFirst: query.order === 'asc',
     storeCode,
     associate,
     after: after && String(after[0]),
@@ -298,6 +301,9 @@ export async function decideDispute(
     const overrideId = override?.overrideId ?? null
     await insertDecision(tx, { brandId, disputeId, outcome, reason, overrideId, actor, now })
     await tellBothSides(tx, { brandId, now, row, outcome, reason, changes })
+    const { kind, openedAt } = row
+    const data = { disputeId, kind, source, orderNo, role, associateId, openedAt: formatInstant(openedAt), outcome }
+    await noteEvent(tx, { brandId, event: 'dispute.decided', data: { ...data, overrideId, decidedBy: actor }, now })
     const details = { source, orderNo, role, associateId, reason, overrideId }
     await insertActivity(tx, { ...byHand, action: `dispute.${outcome}`, subject: subjectOf(disputeId), details })
     return shownDispute(await getDispute(tx, caller, disputeId))

@@ -161,10 +161,8 @@ async function rankOf(
 /** @throws AppError malformed_cursor */
 function positionOf(cursor: string | undefined) {
   if (cursor === undefined) return null
-  const position = decodeCursor(cursor, 3)
-  if (!position || Number.isNaN(Date.parse(String(position[0])))) {
-    throw new AppError('malformed_cursor', 'This is no cursor of this list.')
-  }
+  const position = decodeCursor(cursor, ['instant', 'text', 'text'])
+  if (!position) throw new AppError('malformed_cursor', 'This is no cursor of this list.')
   return { paidAt: String(position[0]), source: String(position[1]), orderNo: String(position[2]) }
 }
 

@@ -52,6 +52,14 @@ const membersOf = (db: Db, brandId: number, associateId: Fragment, at: Instant):
     WHERE associate_id = ${associateId}`
 }
 
+/** How many members are somebody's. */
+export async function countMembersOf(db: Db, options: Options & { associateId: string; at: Instant }) {
+  const { brandId, associateId, at } = options
+  const [row] = await db<{ count: number }[]>`
+    SELECT count(*) AS count FROM (${membersOf(db, brandId, db`${associateId}`, at)}) AS member`
+  return row!.count
+}
+
 /** By member number. */
 export async function selectMembersOf(
   db: Db,

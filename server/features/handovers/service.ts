@@ -29,7 +29,7 @@ import {
 import { MEMBERS_MAX, type CandidateQuery, type Handover, type HandoverBody, type ListOnlyQuery } from './schema.ts'
 import type { UndoneHandover } from './schema.ts'
 
-export { selectAttributed as attributedOf, selectMembersOf as membersOfAssociate } from './queries.ts'
+export { countMembersOf, selectAttributed as attributedOf, selectMembersOf as membersOfAssociate } from './queries.ts'
 
 /** What a handover is written with: the assignments are evidence like any other. */
 export interface HandoverDependencies {

@@ -40,6 +40,17 @@ export async function surveyFile(file: string, known?: Encoding): Promise<Survey
 }
 
 /**
+ * The text of bytes that are held in memory, found out in the same way.
+ *
+ * @throws TypeError where they are of no encoding that is known
+ */
+export function decodeBytes(bytes: Buffer): { encoding: Encoding; text: string } {
+  const isUtf8 = decodes(new TextDecoder('utf-8', { fatal: true }), bytes)
+  const encoding = markedEncoding(bytes) ?? (isUtf8 ? 'utf-8' : 'gb18030')
+  return { encoding, text: new TextDecoder(encoding, { fatal: true }).decode(bytes) }
+}
+
+/**
  * The file's text, piece by piece, without the mark at its start.
  *
  * @param onBytes told of the bytes read so far, for a progress bar

@@ -16,7 +16,10 @@ import type { Item, ItemKind, LineError, Mapping } from './schema.ts'
 import type { ItemError, ItemResult } from '../../lib/items.ts'
 
 export { MappingError, readMapping } from './mapping.ts'
-export { encodings, type Encoding } from './encoding.ts'
+export { createAssembler, type Unit } from './assemble.ts'
+export { compileMapping } from './compile.ts'
+export { createCsvReader } from './csv.ts'
+export { decodeBytes, encodings, type Encoding } from './encoding.ts'
 export { itemKinds, type Item, type ItemKind, type LineError, type Mapping } from './schema.ts'
 export type { ImportCounts } from './state.ts'
 

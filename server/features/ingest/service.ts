@@ -4,10 +4,13 @@ import { AppError } from '../../errors.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { rejected, withoutNulls, type ItemResult } from '../../lib/items.ts'
 import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
-import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import { inPages, localTime, type SheetFormat, type Table } from '../../lib/sheets.ts'
+import { DAY_MS, dayOf, formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { compileCheck, type ValueFault } from '../../lib/validate.ts'
 import type { Vault } from '../../lib/vault.ts'
+import { insertActivity } from '../activity/service.ts'
 import { takeOpeningBalances, OpeningBalanceItem } from '../adjustments/service.ts'
+import type { Caller } from '../auth/domain.ts'
 import { markMonths, markRewards, preparePartitions, reconcile } from '../commissions/service.ts'
 import {
   takeCouponEvents,
@@ -50,8 +53,21 @@ import { takeShareLinks, ShareLinkItem } from '../share-links/service.ts'
 import { takeAssociates, takeStores, AssociateItem, StoreItem } from '../stores/service.ts'
 import { takeTaskEvents, TaskEventItem } from '../tasks/service.ts'
 import { takeTouches, TouchItem } from '../touches/service.ts'
-import { maskItem, maskPhones, storableText } from './domain.ts'
-import { deleteOldRejects, insertRejects, selectBrandIds, selectRejects } from './queries.ts'
+import { maskedFieldsOf, maskItem, maskPhones, stillMasked, storableText } from './domain.ts'
+import type { IntakeMeter } from './intake.ts'
+import {
+  deleteOldIntake,
+  deleteOldRejects,
+  insertRejects,
+  selectBrandIds,
+  selectIntake,
+  selectRejects,
+  updateResent,
+  type KeptReject,
+} from './queries.ts'
+import type { Intake, Reject, RejectQuery, ResendBody } from './schema.ts'
+
+export { buildIntakeMeter, type IntakeMeter } from './intake.ts'
 
 /** What comes in, by the name of its call. */
 interface IngestKind {
@@ -102,6 +118,8 @@ export interface IngestDependencies {
   pool: Pool
   vault: Vault
   publicUrl: string
+  /** Counts what comes in, for people to see. */
+  intake?: IntakeMeter
   now: () => Instant
 }
 
@@ -132,18 +150,9 @@ export async function ingest(
   const faults = plain.map(item => checkItem(definition, item))
   const valid = plain.filter((_, i) => !faults[i]) as never[]
   const now = dependencies.now()
-  if (valid.length > 0) {
-    await preparePartitions(pool, 'ledger_rows', [now])
-    if (options.kind === 'touches') {
-      await preparePartitions(
-        pool,
-        'touches',
-        valid.map(item => parseInstant((item as TouchItem).at)!),
-      )
-    }
-  }
+  if (valid.length > 0) await preparePlace(pool, options.kind, valid, now)
 
-  return await transact(pool, async tx => {
+  const answered = await transact(pool, async tx => {
     const taken = valid.length === 0 ? [] : await takeItems(tx, { ...options, vault, publicUrl, items: valid, now })
     let next = 0
     const results = faults.map(fault => fault ?? taken[next++]!)
@@ -151,23 +160,34 @@ export async function ingest(
       brandId,
       now,
       actor,
-      rows: results.flatMap((result, position) =>
-        result.error
-          ? {
-              rejectId: uuidv7(now),
-              kind: options.kind,
-              itemKey: result.key === null ? null : storableText(result.key.slice(0, 512)),
-              item: maskItem(items[position]),
-              code: result.error.code,
-              message: maskPhones(result.error.message),
-              field: result.error.field === undefined ? null : storableText(result.error.field),
-              position,
-            }
-          : [],
-      ),
+      rows: results.flatMap((result, position) => {
+        if (!result.error) return []
+        const item = maskItem(items[position])
+        return {
+          rejectId: uuidv7(now),
+          kind: options.kind,
+          itemKey: result.key === null ? null : storableText(result.key.slice(0, 512)),
+          item,
+          code: result.error.code,
+          message: maskPhones(result.error.message),
+          field: result.error.field === undefined ? null : storableText(result.error.field),
+          position,
+          maskedFields: maskedFieldsOf(items[position], item).map(maskPhones),
+        }
+      }),
     })
     return results
   })
+  dependencies.intake?.count({ brandId, kind: options.kind, actor, items, results: answered, now })
+  return answered
+}
+
+/** The partitions that items are about to be written to. */
+async function preparePlace(pool: Pool, kindName: IngestKindName, items: readonly unknown[], now: Instant) {
+  await preparePartitions(pool, 'ledger_rows', [now])
+  if (kindName !== 'touches') return
+  const instants = items.map(item => parseInstant((item as TouchItem).at)!)
+  await preparePartitions(pool, 'touches', instants)
 }
 
 /**
@@ -249,35 +269,138 @@ function keyOf({ keyFields }: IngestKind, item: unknown): string | null {
   return parts.join('/').toWellFormed().replaceAll('\u0000', '').slice(0, 512)
 }
 
+const filterOf = (brandId: number, query: Omit<RejectQuery, 'limit' | 'cursor'>) => ({
+  brandId,
+  kind: query.kind ?? null,
+  code: query.code ?? null,
+  sentBy: query.sentBy ?? null,
+  resent: query.resent ?? null,
+  from: query.from === undefined ? null : parseInstant(query.from),
+  to: query.to === undefined ? null : parseInstant(query.to),
+})
+
+const shownReject = ({ rejectedAt, resentAt, ...row }: KeptReject): Reject => ({
+  ...row,
+  rejectedAt: formatInstant(rejectedAt),
+  resentAt: resentAt === null ? null : formatInstant(resentAt),
+})
+
 /** Rejected items, newest first. @throws AppError malformed_cursor */
-export async function listRejects(
-  db: Db,
-  options: { brandId: number; kind?: string; limit?: number; cursor?: string },
-) {
-  const limit = options.limit ?? PAGE_DEFAULT
-  const position = options.cursor === undefined ? null : decodeCursor(options.cursor, ['instant', 'uuid'])
-  if (options.cursor !== undefined && !position)
-    throw new AppError('malformed_cursor', 'This is no cursor of this list.')
+export async function listRejects(db: Db, brandId: number, query: RejectQuery) {
+  const limit = query.limit ?? PAGE_DEFAULT
+  const position = query.cursor === undefined ? null : decodeCursor(query.cursor, ['instant', 'uuid'])
+  if (query.cursor !== undefined && !position) throw new AppError('malformed_cursor', 'This is no cursor of this list.')
   const rows = await selectRejects(db, {
-    brandId: options.brandId,
-    kind: options.kind ?? null,
+    ...filterOf(brandId, query),
     after: position ? { rejectedAt: String(position[0]), rejectId: String(position[1]) } : null,
     limit: limit + 1,
   })
-  return pageOf(
-    rows,
-    limit,
-    row => [formatInstant(row.rejectedAt), row.rejectId],
-    row => row,
-  )
+  return pageOf(rows, limit, row => [formatInstant(row.rejectedAt), row.rejectId], shownReject)
+}
+
+/** The same as a file, the whole of it. Written down: it leaves the service. */
+export async function exportRejects(
+  pool: Pool,
+  options: { caller: Caller; query: RejectQuery; format: SheetFormat; now: Instant },
+): Promise<Table<KeptReject>> {
+  const { caller, query, format, now } = options
+  const { brandId, zone, actor } = caller
+  const { limit: _limit, cursor: _cursor, ...filter } = query
+  const details = { format, ...filter }
+  await insertActivity(pool, { brandId, now, actor, action: 'rejects.exported', subject: 'rejected-items', details })
+  const time = localTime(zone)
+  return {
+    name: 'rejected-items',
+    columns: [
+      { title: '时间', text: row => time(row.rejectedAt) },
+      { title: '种类', text: row => row.kind },
+      { title: '主键', text: row => row.itemKey },
+      { title: '发送方', text: row => row.sentBy },
+      { title: '原因', text: row => row.code },
+      { title: '字段', text: row => row.field },
+      { title: '说明', text: row => row.message },
+      { title: '内容（已脱敏）', text: row => JSON.stringify(row.item) },
+      { title: '已重新发送', text: row => (row.resentAt === null ? null : time(row.resentAt)) },
+    ],
+    rows: inPages((after, rowsMax) =>
+      selectRejects(pool, {
+        ...filterOf(brandId, query),
+        after: after && { rejectedAt: formatInstant(after.rejectedAt), rejectId: after.rejectId },
+        limit: rowsMax,
+      }),
+    ),
+  }
+}
+
+/** @throws AppError not_found */
+export async function getReject(db: Db, brandId: number, rejectId: string): Promise<Reject> {
+  const [row] = await selectRejects(db, { ...filterOf(brandId, {}), rejectId, after: null, limit: 1 })
+  if (!row) throw new AppError('not_found', 'There is no such item.')
+  return shownReject(row)
+}
+
+/**
+ * Sends a rejected item again, corrected or as it was. What was masked is gone, and has to be given anew. Refused again,
+ * nothing changes.
+ *
+ * @throws AppError not_found, reject.masked
+ */
+export async function resendReject(
+  { pool, vault, publicUrl, now: clock }: IngestDependencies,
+  { caller, rejectId, body }: { caller: Caller; rejectId: string; body: ResendBody },
+): Promise<ItemResult> {
+  const { brandId, actor, id: callerId } = caller
+  const reject = await getReject(pool, brandId, rejectId)
+  const kindName = reject.kind as IngestKindName
+  const masked = reject.maskedFields ?? ['']
+  const missing = body.item === undefined ? masked : stillMasked(body.item, reject.item, masked)
+  if (missing.length > 0) {
+    const faults = missing.map(path => ({ path, code: 'masked', message: 'This was masked; give it anew.' }))
+    throw new AppError('reject.masked', 'Part of the item was masked and is not kept; give it anew.', faults)
+  }
+  const definition = INGEST_KINDS[kindName]
+  const told = body.item ?? reject.item
+  const item = definition.isNullAbsent ? withoutNulls(told) : told
+  const fault = checkItem(definition, item)
+  if (fault) return fault
+  const now = clock()
+  await preparePlace(pool, kindName, [item], now)
+  return await transact(pool, async tx => {
+    const sender = { kind: kindName, brandId, actor, callerId, vault, publicUrl, now }
+    const [result] = await takeItems(tx, { ...sender, items: [item as object] })
+    if (result!.status === 'rejected') return result!
+    await updateResent(tx, { brandId, rejectId, actor, now })
+    const details = { kind: kindName, key: result!.key, status: result!.status, corrected: body.item !== undefined }
+    const subject = `rejected-items/${rejectId}`
+    await insertActivity(tx, { brandId, now, actor, action: 'reject.resent', subject, details })
+    return result!
+  })
+}
+
+const INTAKE_MAX = 500
+
+/** What came in lately: who tells of what, when last, and how much today. */
+export async function listIntake(db: Db, { caller, now }: { caller: Caller; now: Instant }): Promise<Intake[]> {
+  const today = dayOf(now, caller.zone)
+  const rows = await selectIntake(db, { brandId: caller.brandId, today, limit: INTAKE_MAX })
+  return rows.map(({ kind: kindName, source, sentBy, lastAt, lastRejectedAt, ...counts }) => ({
+    kind: kindName,
+    source: source === '' ? null : source,
+    sentBy,
+    lastAt: formatInstant(lastAt),
+    lastRejectedAt: lastRejectedAt === null ? null : formatInstant(lastRejectedAt),
+    today: counts,
+  }))
 }
 
 /** How long rejected items are kept. */
-const REJECTS_KEPT_DAYS = 30
+export const REJECTS_KEPT_DAYS = 30
 
-/** Forgets the rejected items of all brands that are older than promised. */
+/** Forgets the rejected items of all brands that are older than promised, and what came in before. */
 export async function forgetOldRejects(db: Db, now: Instant): Promise<void> {
+  const before = formatInstant(now - (REJECTS_KEPT_DAYS + 1) * DAY_MS).slice(0, 10)
   for (const brandId of await selectBrandIds(db)) {
     await deleteOldRejects(db, { brandId, now, keepDays: REJECTS_KEPT_DAYS })
+    await deleteOldIntake(db, { brandId, before })
   }
 }

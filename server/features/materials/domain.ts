@@ -7,6 +7,10 @@ import { plainWebUrl } from '../share-links/domain.ts'
 export const MATERIAL_KINDS = ['product', 'page', 'live', 'coupon', 'activity', 'article'] as const
 export type MaterialKind = (typeof MATERIAL_KINDS)[number]
 
+/** By when it may be shared; archived: taken away, and to be brought back. */
+export const MATERIAL_STATES = ['usable', 'to_come', 'over', 'archived'] as const
+export type MaterialState = (typeof MATERIAL_STATES)[number]
+
 export interface Material {
   materialId: string
   kind: MaterialKind

@@ -1,4 +1,4 @@
-import { deflateSync } from 'node:zlib'
+import { drawPng } from '../../lib/png.ts'
 
 /** The picture of what has none: WeCom refuses a message whose picture is missing. Drawn, so that no file is needed. */
 
@@ -14,41 +14,5 @@ function isInk(x: number, y: number): boolean {
   return isBag || (v < 9 && distance >= 3 && distance < 4.2)
 }
 
-function crc32(bytes: Buffer): number {
-  let crc = ~0
-  for (const byte of bytes) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
-  }
-  return ~crc >>> 0
-}
-
-function chunk(type: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
-  const framed = Buffer.alloc(body.length + 8)
-  framed.writeUInt32BE(data.length, 0)
-  body.copy(framed, 4)
-  framed.writeUInt32BE(crc32(body), body.length + 4)
-  return framed
-}
-
-function draw(): Buffer {
-  const rows = Buffer.alloc(SIZE * (1 + SIZE * 3))
-  for (let y = 0; y < SIZE; y++) {
-    for (let x = 0; x < SIZE; x++) rows.set(isInk(x, y) ? INK : GROUND, y * (1 + SIZE * 3) + 1 + x * 3)
-  }
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(SIZE, 0)
-  header.writeUInt32BE(SIZE, 4)
-  header.set([8, 2, 0, 0, 0], 8) // 8 bits, RGB
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
-  return Buffer.concat([
-    signature,
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(rows)),
-    chunk('IEND', Buffer.alloc(0)),
-  ])
-}
-
 /** A PNG of 240 × 240. */
-export const sharePicture: Buffer = draw()
+export const sharePicture: Buffer = drawPng(SIZE, SIZE, (x, y) => (isInk(x, y) ? INK : GROUND))

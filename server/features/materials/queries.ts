@@ -1,6 +1,6 @@
 import type { Db } from '../../database.ts'
 import type { Instant } from '../../lib/time.ts'
-import { LINK_KIND, type Material, type MaterialKind, type Place } from './domain.ts'
+import { LINK_KIND, type Material, type MaterialKind, type MaterialState, type Place } from './domain.ts'
 
 interface Options {
   brandId: number
@@ -61,6 +61,8 @@ export interface MaterialFilter {
   campaign: string | null
   category: string | null
   kind: MaterialKind | null
+  /** As of an instant; absent: all but what was taken away. */
+  state?: { is: MaterialState; now: Instant }
 }
 
 /** Newest first, those left out that were shown before. `usable`: only what somebody of that place may share then. */
@@ -75,11 +77,11 @@ export async function selectMaterials(
   },
 ) {
   const { brandId, filter, usable, without = [], after, limit } = options
-  const { query, campaign, category, kind } = filter
+  const { query, campaign, category, kind, state } = filter
   const found = (column: string) => db`strpos(lower(${db(column)}), lower(${query})) > 0`
   return await db<MaterialRow[]>`
     SELECT ${db.unsafe(COLUMNS)} FROM materials
-    WHERE brand_id = ${brandId} AND deleted_at IS NULL
+    WHERE brand_id = ${brandId} AND ${isInState(db, state)}
       ${usable === null ? db`` : db`AND ${isUsable(db, usable)}`}
       ${campaign === null ? db`` : db`AND campaign = ${campaign}`}
       ${category === null ? db`` : db`AND category = ${category}`}
@@ -93,6 +95,75 @@ export async function selectMaterials(
       ${without.length === 0 ? db`` : db`AND material_id <> ALL (${without as string[]}::text[]::uuid[])`}
     ORDER BY material_id DESC LIMIT ${limit}`
 }
+
+function isInState(db: Db, state: MaterialFilter['state']) {
+  if (!state) return db`deleted_at IS NULL`
+  switch (state.is) {
+    case 'archived':
+      return db`deleted_at IS NOT NULL`
+    case 'to_come':
+      return db`deleted_at IS NULL AND valid_from > ${state.now}`
+    case 'over':
+      return db`deleted_at IS NULL AND valid_to <= ${state.now}`
+    case 'usable':
+      return db`deleted_at IS NULL AND (valid_from IS NULL OR valid_from <= ${state.now})
+        AND (valid_to IS NULL OR valid_to > ${state.now})`
+  }
+}
+
+export interface LinkFigures {
+  shares: number
+  clicks: number
+  orders: number
+  netSalesFen: number
+}
+
+/**
+ * What came of the links to these materials that were made since an instant. Links are to what a material is of, so
+ * materials of one product have the same figures.
+ */
+export async function selectMaterialFigures(
+  db: Db,
+  { brandId, materialIds, since }: Options & { materialIds: readonly string[]; since: Instant },
+) {
+  if (materialIds.length === 0) return []
+  const linkKind = Object.entries(LINK_KIND).map(([own, kind]) => ({ own, kind }))
+  return await db<(LinkFigures & { materialId: string })[]>`
+    WITH link AS MATERIALIZED (
+      SELECT m.material_id, l.link_code FROM materials AS m
+      JOIN jsonb_to_recordset(${JSON.stringify(linkKind)}::text::jsonb) AS k (own text, kind text) ON k.own = m.kind
+      JOIN share_links AS l ON l.brand_id = ${brandId} AND l.target ->> 'kind' = k.kind AND l.target ->> 'ref' = m.ref
+        AND COALESCE(l.created_at, l.received_at) >= ${since}
+      WHERE m.brand_id = ${brandId} AND m.material_id = ANY (${materialIds as string[]}::text[]::uuid[])
+    )
+    SELECT m.material_id AS "materialId", ${figuresOf(db, brandId, db`link.material_id = m.material_id`)}
+    FROM unnest(${materialIds as string[]}::text[]::uuid[]) AS m (material_id)`
+}
+
+/** What came of links. */
+export async function selectLinkFigures(
+  db: Db,
+  { brandId, linkCodes }: Options & { linkCodes: readonly string[] },
+): Promise<LinkFigures> {
+  if (linkCodes.length === 0) return { shares: 0, clicks: 0, orders: 0, netSalesFen: 0 }
+  const [row] = await db<LinkFigures[]>`
+    WITH link AS MATERIALIZED (SELECT unnest(${linkCodes as string[]}::text[]) AS link_code)
+    SELECT ${figuresOf(db, brandId, db`true`)}`
+  return row!
+}
+
+/** Figures of the rows of `link` for which something holds; clicks and orders as docs/metrics.md counts them. */
+const figuresOf = (db: Db, brandId: number, isOwn: ReturnType<Db>) => db`
+  (SELECT count(*) FROM link WHERE ${isOwn}) AS shares,
+  (SELECT count(*) FROM link JOIN touches AS t ON t.brand_id = ${brandId} AND t.link_code = link.link_code
+    AND t.kind <> 'sent' AND NOT t.by_associate WHERE ${isOwn}) AS clicks,
+  (SELECT count(*) FROM link JOIN orders AS o ON ${isWon(db, brandId)} WHERE ${isOwn}) AS orders,
+  (SELECT COALESCE(sum(o.net_fen), 0)::bigint FROM link JOIN orders AS o ON ${isWon(db, brandId)} WHERE ${isOwn})
+    AS "netSalesFen"`
+
+const isWon = (db: Db, brandId: number) => db`
+  o.brand_id = ${brandId} AND o.sharer_link = link.link_code AND o.revision IS NOT NULL AND NOT o.cancelled
+  AND o.net_fen > 0`
 
 /**
  * What fits a customer: things that he looked at, the latest first, then what is of a category that he buys, the one
@@ -144,11 +215,15 @@ const isUsable = (db: Db, { place, now }: { place: Place; now: Instant }) => db`
 
 const FACETS_MAX = 100
 
-/** Campaigns and categories that somebody may choose among. */
-export async function selectFacets(db: Db, { brandId, usable }: Options & { usable: { place: Place; now: Instant } }) {
+/** Campaigns and categories that somebody may choose among; null: headquarters, among all. */
+export async function selectFacets(
+  db: Db,
+  { brandId, usable }: Options & { usable: { place: Place; now: Instant } | null },
+) {
   const distinct = (column: string) => db<{ value: string }[]>`
     SELECT DISTINCT ${db(column)} AS value FROM materials
-    WHERE brand_id = ${brandId} AND deleted_at IS NULL AND ${db(column)} IS NOT NULL AND ${isUsable(db, usable)}
+    WHERE brand_id = ${brandId} AND deleted_at IS NULL AND ${db(column)} IS NOT NULL
+      ${usable === null ? db`` : db`AND ${isUsable(db, usable)}`}
     ORDER BY 1 LIMIT ${FACETS_MAX}`
   const [campaigns, categories] = await Promise.all([distinct('campaign'), distinct('category')])
   return { campaigns: campaigns.map(row => row.value), categories: categories.map(row => row.value) }
@@ -160,7 +235,8 @@ export interface PictureRow {
   type: string
   width: number
   height: number
-  bytes: Buffer
+  /** null: it lies in the object storage. */
+  bytes: Buffer | null
 }
 
 export async function insertPicture(

@@ -2,10 +2,14 @@ import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
 import type { Pool } from '../../database.ts'
 import { AppError } from '../../errors.ts'
+import type { ObjectStore } from '../../lib/object-store.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Access } from '../../plugins/access.ts'
 import {
+  FiguresQuery,
   MaterialBody,
+  MaterialFacets,
+  MaterialFigures,
   MaterialPage,
   MaterialParams,
   MaterialQuery,
@@ -19,8 +23,11 @@ import {
   createMaterial,
   deleteMaterial,
   listMaterials,
+  readFacets,
+  readFigures,
   readMaterial,
   readUploaded,
+  restoreMaterial,
   uploadPicture,
 } from './service.ts'
 
@@ -28,9 +35,9 @@ const PictureParams = Type.Object({ pictureId: Type.String({ maxLength: 80 }) })
 
 export function materialRoutes(
   app: FastifyInstance,
-  options: { pool: Pool; access: Access; now: () => Instant },
+  options: { pool: Pool; objects: ObjectStore | null; access: Access; now: () => Instant },
 ): void {
-  const { pool, access, now } = options
+  const { pool, objects, access, now } = options
   const tags = ['materials']
   app.get(
     '/materials',
@@ -43,7 +50,33 @@ export function materialRoutes(
         response: { 200: MaterialPage },
       },
     },
-    ({ caller, query }) => listMaterials(pool, caller.brandId, query as MaterialQuery),
+    ({ caller, query }) => listMaterials(pool, { brandId: caller.brandId, now: now(), query: query as MaterialQuery }),
+  )
+  app.get(
+    '/materials/facets',
+    {
+      onRequest: access.readBrand,
+      schema: { tags, summary: 'Campaigns and categories that there are', response: { 200: MaterialFacets } },
+    },
+    ({ caller }) => readFacets(pool, caller.brandId),
+  )
+  app.get(
+    '/materials/figures',
+    {
+      onRequest: access.readBrand,
+      schema: {
+        tags,
+        summary: 'What came of the links to materials that were made in the last 90 days',
+        querystring: FiguresQuery,
+        response: { 200: MaterialFigures },
+      },
+    },
+    ({ caller, query }) =>
+      readFigures(pool, {
+        brandId: caller.brandId,
+        now: now(),
+        materialIds: (query as FiguresQuery).materialIds.split(','),
+      }),
   )
   app.post(
     '/materials',
@@ -96,6 +129,21 @@ export function materialRoutes(
     },
   )
 
+  app.post(
+    '/materials/:materialId/restore',
+    {
+      onRequest: access.admin,
+      schema: {
+        tags,
+        summary: 'Bring back a material that was taken away',
+        params: MaterialParams,
+        body: Type.Object({}, { additionalProperties: false }),
+        response: { 200: ShownMaterial },
+      },
+    },
+    ({ caller, params }) => restoreMaterial(pool, { caller, now: now(), ...(params as MaterialParams) }),
+  )
+
   // On its own: no other route takes a picture as its body.
   void app.register((pictures, _options, done) => {
     pictures.addContentTypeParser(
@@ -118,13 +166,13 @@ export function materialRoutes(
         if (!Buffer.isBuffer(body)) {
           throw new AppError('unsupported_media_type', 'Send the picture itself, as image/png or image/jpeg.')
         }
-        return uploadPicture(pool, { caller, now: now(), bytes: body })
+        return uploadPicture(pool, { caller, now: now(), bytes: body, objects })
       },
     )
     done()
   })
   app.get('/pictures/:pictureId', { schema: { hide: true, params: PictureParams } }, async ({ params }, reply) => {
-    const { type, bytes } = await readUploaded(pool, (params as { pictureId: string }).pictureId)
+    const { type, bytes } = await readUploaded(pool, { ...(params as { pictureId: string }), objects })
     return await reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(bytes)
   })
 }

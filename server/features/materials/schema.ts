@@ -2,7 +2,7 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { ListQuery } from '../../lib/list-query.ts'
 import { InstantText, Key, Nullable, OneOf, Strict, Text } from '../../lib/schema.ts'
-import { MATERIAL_KINDS } from './domain.ts'
+import { MATERIAL_KINDS, MATERIAL_STATES } from './domain.ts'
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
@@ -62,6 +62,7 @@ export const MaterialQuery = Type.Object(
     campaign: Type.Optional(Key('Of this campaign.', 64)),
     category: Type.Optional(Key('Of this category.', 64)),
     kind: Type.Optional(OneOf(MATERIAL_KINDS, 'Of this kind.')),
+    state: Type.Optional(OneOf(MATERIAL_STATES, 'By when it may be shared; all but archived ones where absent.')),
   },
   { additionalProperties: false },
 )
@@ -88,8 +89,39 @@ export const ShownMaterial = Type.Object({
   createdAt: text(),
   changedAt: text(),
   changedBy: text(),
+  archivedAt: nullable(text()),
 })
 export type ShownMaterial = Static<typeof ShownMaterial>
+
+/** GET /api/v1/materials/facets. */
+export const MaterialFacets = Type.Object({ campaigns: texts(), categories: texts() })
+export type MaterialFacets = Static<typeof MaterialFacets>
+
+/** GET /api/v1/materials/figures. */
+export const FiguresQuery = Type.Object(
+  {
+    materialIds: Type.String({
+      maxLength: 4000,
+      pattern: '^[0-9a-fA-F-]{36}(,[0-9a-fA-F-]{36})*$',
+      description: 'Of these, with commas between; 100 at most.',
+    }),
+  },
+  { additionalProperties: false },
+)
+export type FiguresQuery = Static<typeof FiguresQuery>
+
+export const linkFigures = {
+  shares: Type.Integer({ description: 'Links made' }),
+  clicks: Type.Integer({ description: 'By customers' }),
+  orders: Type.Integer({ description: 'Won by these links, uncancelled, with net above 0' }),
+  netSalesFen: Type.Integer({ description: 'Of those' }),
+}
+
+export const MaterialFigures = Type.Object({
+  since: Type.String({ description: 'Of links made from this instant on' }),
+  items: Type.Array(Type.Object({ materialId: text(), ...linkFigures })),
+})
+export type MaterialFigures = Static<typeof MaterialFigures>
 
 export const MaterialPage = Type.Object({ items: Type.Array(ShownMaterial), nextCursor: nullable(text()) })
 

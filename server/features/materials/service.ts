@@ -5,7 +5,8 @@ import { valueInForce } from '../../lib/dated.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { canonicalJson } from '../../lib/items.ts'
 import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
-import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import { ObjectStoreError, type ObjectStore } from '../../lib/object-store.ts'
+import { DAY_MS, formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { existingStores, readHistory, selectStores } from '../stores/service.ts'
@@ -23,6 +24,8 @@ import {
 import {
   insertPicture,
   lockMaterial,
+  selectFacets,
+  selectMaterialFigures,
   selectMaterials,
   selectMaterialsById,
   selectPicture,
@@ -30,15 +33,22 @@ import {
   writeMaterial,
   type MaterialRow,
 } from './queries.ts'
-import type { MaterialBody, MaterialQuery, NewMaterialBody, ShownMaterial, UploadedPicture } from './schema.ts'
+import type {
+  MaterialBody,
+  MaterialFigures,
+  MaterialQuery,
+  NewMaterialBody,
+  ShownMaterial,
+  UploadedPicture,
+} from './schema.ts'
 
 export { sharePicture } from './picture.ts'
 export {
   selectFacets,
   selectFittingMaterials,
+  selectLinkFigures,
   selectMaterials,
   selectMaterialsById,
-  selectPicture,
   type MaterialRow,
 } from './queries.ts'
 
@@ -50,14 +60,34 @@ interface Asked {
 // ---------------------------------------------------------------------------------------------- headquarters
 
 /** All that is laid out, newest first. @throws AppError malformed_cursor */
-export async function listMaterials(db: Db, brandId: number, query: MaterialQuery) {
+export async function listMaterials(
+  db: Db,
+  { brandId, now, query }: { brandId: number; now: Instant; query: MaterialQuery },
+) {
   const limit = query.limit ?? PAGE_DEFAULT
   const { campaign = null, category = null, kind = null } = query
-  const filter = { query: (query.q ?? '').trim(), campaign, category, kind }
+  const state = query.state === undefined ? {} : { state: { is: query.state, now } }
+  const filter = { query: (query.q ?? '').trim(), campaign, category, kind, ...state }
   const after = materialPosition(query.cursor)
   const rows = await selectMaterials(db, { brandId, filter, usable: null, after, limit: limit + 1 })
   return pageOf(rows, limit, row => [row.materialId], shownMaterial)
 }
+
+const FIGURES_DAYS = 90
+const FIGURES_MAX = 100
+
+/** What came of the links to these materials that were made in the last 90 days. @throws AppError invalid_query */
+export async function readFigures(
+  db: Db,
+  { brandId, now, materialIds }: { brandId: number; now: Instant; materialIds: readonly string[] },
+): Promise<MaterialFigures> {
+  if (materialIds.length > FIGURES_MAX) throw new AppError('invalid_query', `Name at most ${FIGURES_MAX} materials.`)
+  const since = now - FIGURES_DAYS * DAY_MS
+  return { since: formatInstant(since), items: await selectMaterialFigures(db, { brandId, materialIds, since }) }
+}
+
+/** Campaigns and categories that there are. */
+export const readFacets = (db: Db, brandId: number) => selectFacets(db, { brandId, usable: null })
 
 /** @throws AppError malformed_cursor */
 export function materialPosition(cursor: string | undefined): string | null {
@@ -134,6 +164,23 @@ export async function deleteMaterial(pool: Pool, { caller, now, materialId }: As
   })
 }
 
+/** Brings back what was taken away. Again, it changes nothing. @throws AppError not_found */
+export async function restoreMaterial(
+  pool: Pool,
+  { caller, now, materialId }: Asked & { materialId: string },
+): Promise<ShownMaterial> {
+  const { brandId, actor } = caller
+  return await transact(pool, async tx => {
+    const before = await lockMaterial(tx, { brandId, materialId })
+    if (!before) throw noMaterial()
+    if (before.deletedAt === null) return shownMaterial(before)
+    const row = { ...before, changedAt: now, changedBy: actor, deletedAt: null }
+    await writeMaterial(tx, { brandId, material: row })
+    await insertActivity(tx, { brandId, now, actor, action: 'material.restored', subject: `materials/${materialId}` })
+    return shownMaterial(row)
+  })
+}
+
 function rowOf(
   body: MaterialBody,
   { materialId, createdAt, now, actor }: { materialId: string; createdAt: Instant; now: Instant; actor: string },
@@ -204,13 +251,14 @@ export async function faultsOfReach(db: Db, brandId: number, { storeCodes }: Rea
 }
 
 export const shownMaterial = (row: MaterialRow): ShownMaterial => {
-  const { deletedAt: _, validFrom, validTo, createdAt, changedAt, ...shown } = row
+  const { deletedAt, validFrom, validTo, createdAt, changedAt, ...shown } = row
   return {
     ...shown,
     validFrom: validFrom === null ? null : formatInstant(validFrom),
     validTo: validTo === null ? null : formatInstant(validTo),
     createdAt: formatInstant(createdAt),
     changedAt: formatInstant(changedAt),
+    archivedAt: deletedAt === null ? null : formatInstant(deletedAt),
   }
 }
 
@@ -244,24 +292,52 @@ export async function usableMaterial(
 /**
  * Keeps a picture. The same file again is the same picture.
  *
- * @throws AppError unsupported_media_type where it is neither PNG nor JPEG
+ * @param options.objects where pictures lie; null: in the database
+ * @throws AppError unsupported_media_type where it is neither PNG nor JPEG; picture.storage_unreachable
  */
 export async function uploadPicture(
   pool: Pool,
-  { caller, now, bytes }: Asked & { bytes: Buffer },
+  { caller, now, bytes, objects }: Asked & { bytes: Buffer; objects: ObjectStore | null },
 ): Promise<UploadedPicture> {
   const { brandId, actor } = caller
   const facts = readPicture(bytes)
   if (!facts) throw new AppError('unsupported_media_type', 'This is neither a PNG nor a JPEG picture.')
   const pictureId = `${brandId}-${createHash('sha256').update(bytes).digest('hex')}`
-  await insertPicture(pool, { brandId, pictureId, picture: { ...facts, bytes }, uploadedBy: actor, now })
+  // The file first: a row that names no file would be a broken picture for ever.
+  if (objects) await inStorage(() => objects.put(pictureId, { type: facts.type, bytes }))
+  const picture = { ...facts, bytes: objects ? null : bytes }
+  await insertPicture(pool, { brandId, pictureId, picture, uploadedBy: actor, now })
   return { url: PICTURE_FOLDER + pictureId, width: facts.width, height: facts.height }
 }
 
-/** By its address alone: WeCom and customers' phones fetch it. @throws AppError not_found */
-export async function readUploaded(db: Db, pictureId: string): Promise<{ type: string; bytes: Buffer }> {
+/** @throws AppError picture.storage_unreachable */
+async function inStorage<T>(deed: () => Promise<T>): Promise<T> {
+  try {
+    return await deed()
+  } catch (error) {
+    if (!(error instanceof ObjectStoreError)) throw error
+    throw new AppError('picture.storage_unreachable', 'The storage of pictures cannot be reached; try again.')
+  }
+}
+
+/** An uploaded picture, wherever it lies; null: there is none. @throws AppError picture.storage_unreachable */
+export async function readPictureFile(
+  db: Db,
+  { brandId, pictureId, objects }: { brandId: number; pictureId: string; objects: ObjectStore | null },
+): Promise<{ type: string; bytes: Buffer } | null> {
+  const row = await selectPicture(db, { brandId, pictureId })
+  if (!row) return null
+  const bytes = row.bytes ?? (objects && (await inStorage(() => objects.get(pictureId))))
+  return bytes && { type: row.type, bytes }
+}
+
+/** By its address alone: WeCom and customers' phones fetch it. @throws AppError not_found, picture.storage_unreachable */
+export async function readUploaded(
+  db: Db,
+  { pictureId, objects }: { pictureId: string; objects: ObjectStore | null },
+): Promise<{ type: string; bytes: Buffer }> {
   const brandId = Number(/^([1-9]\d{0,8})-[0-9a-f]{64}$/.exec(pictureId)?.[1] ?? 0)
-  const picture = brandId === 0 ? null : await selectPicture(db, { brandId, pictureId })
+  const picture = brandId === 0 ? null : await readPictureFile(db, { brandId, pictureId, objects })
   if (!picture) throw new AppError('not_found', 'There is no such picture.')
   return picture
 }

@@ -12,6 +12,7 @@ import {
 import { uuidv7 } from '../../lib/ids.ts'
 import { formatInstant, parseInstant } from '../../lib/time.ts'
 import { createBareMembers, takeTurns, type Take } from '../evidence/service.ts'
+import { markIdentities, markJoined, markMembers } from '../rollups/service.ts'
 import { existingAssociates, existingStores } from '../stores/service.ts'
 import { tellKept } from '../stores/domain.ts'
 import { closesCircle, normalisePhone, parseBirthday } from './domain.ts'
@@ -74,6 +75,7 @@ export const takeMembers: Take<MemberItem> = async (context, items) => {
     ]),
   )
   const changed = new Map<string, MemberRow>()
+  const rejoined = new Set<string>()
   const consents: { consentId: string; memberNo: string; kind: string; given: boolean }[] = []
 
   const results = items.map((item, i) => {
@@ -116,6 +118,7 @@ export const takeMembers: Take<MemberItem> = async (context, items) => {
     if (canonicalJson(before) === canonicalJson(after)) return isCreated ? created(key) : unchanged(key)
     rows.set(key, after)
     changed.set(key, after)
+    if (before.joinedAt !== after.joinedAt || before.openingStore !== after.openingStore) rejoined.add(key)
     if (decisive(before) !== decisive(after)) context.mark({ kind: 'member', key })
     if (enrolment(before) !== enrolment(after)) {
       context.bind({ kind: 'member', key })
@@ -132,7 +135,9 @@ export const takeMembers: Take<MemberItem> = async (context, items) => {
     }
     return isCreated ? created(key) : updated(key)
   })
+  await markJoined(tx, { brandId, now, memberNos: [...rejoined] })
   await updateMembers(tx, { brandId, now, rows: [...changed.values()] })
+  await markJoined(tx, { brandId, now, memberNos: [...rejoined] })
   await insertConsents(tx, { brandId, now, rows: consents })
   return results
 }
@@ -196,6 +201,7 @@ export const takeMemberMerges: Take<MemberMergeItem> = async (context, items) =>
     brandId,
     rows: [...everybody].sort(compareBytes).map(memberNo => ({ memberNo, lastMemberNo: endOf(memberNo, counting) })),
   })
+  if (added.length > 0) await markMembers(tx, { brandId, now, memberNos: [...everybody] })
   return results
 }
 
@@ -237,6 +243,7 @@ export const takeIdentities: Take<IdentityItem> = async (context, items) => {
   )
   const distinct = new Map([...rows, ...follow].map(row => [keyOf(row), row]))
   const inserted = await insertIdentities(tx, { brandId, now, rows: [...distinct.values()] })
+  await markIdentities(tx, { brandId, now, identities: inserted })
   const isNew = new Set(inserted.map(row => keyOf({ ...row, at: formatInstant(row.at) })))
   const isCreated = (row: (typeof rows)[number]) => {
     if (!isNew.delete(keyOf(row))) return false

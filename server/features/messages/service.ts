@@ -258,7 +258,7 @@ export async function endLostCards({ pool, wecom, brandId, now }: Messaging): Pr
   for (let i = 0; i < count; i++) wecom.meter.messaged('unsure')
 }
 
-const KEPT_DAYS = 30
+export const KEPT_DAYS = 30
 
 export const forgetOldAssociateMessages = (db: Db, now: Instant) =>
   deleteOldMessages(db, { before: now - KEPT_DAYS * DAY_MS })

@@ -14,6 +14,7 @@ import {
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { createBareMembers, type OrderKey, type Take, type ToldOrder } from '../evidence/service.ts'
 import { normalisePhone } from '../members/domain.ts'
+import { markOrdersThatWere } from '../rollups/service.ts'
 import { existingAssociates, existingStores, selectAssociates } from '../stores/service.ts'
 import {
   insertMissingOrders,
@@ -88,6 +89,7 @@ export const takeOrders: Take<OrderItem> = async (context, items) => {
   // Written before anything is read of what decides about the orders: from now on a mark waits for this transaction.
   await insertRevisions(tx, { brandId, now, rows: added })
   const changed = [...nowCounted.values()].filter(row => isKnown.has(orderKey(row)))
+  await markOrdersThatWere(tx, { brandId, now, orders: changed })
   await updateCountedRevisions(tx, { brandId, rows: changed })
   for (const row of changed) context.reconcileNow(keyOnly(row))
   for (const row of nowCounted.values()) if (!isKnown.has(orderKey(row))) context.bookNew(row)

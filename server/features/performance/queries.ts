@@ -4,6 +4,7 @@ import { formatInstant, type Instant } from '../../lib/time.ts'
 import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
 import { COUNTED, RATIOS, type Counted, type Figures } from './domain.ts'
+import { isGrain, OF_PEOPLE, peopleParts, summedParts } from './rolled.ts'
 
 /** What a table is by; `total` is one row, the grains are days of the calendar by which time goes on. */
 export type Dimension =
@@ -21,7 +22,8 @@ export interface Asked extends Whose {
   visibleStores: readonly string[] | null
   span: Span
   zone: string
-  now: Instant
+  /** The days that the span is, where they are read from what is summed ahead; null: from evidence. */
+  days: { from: string; to: string } | null
   /** Months whose bonuses the span has, each with its last instant. */
   months: readonly { month: string; at: Instant }[]
   /** Each store's region at the span's end. */
@@ -164,10 +166,11 @@ const OF_ORDERS = [...OF_ALL, 'unattributedFen', 'unattributedOrders', 'commissi
 const OF_CREDITED = [...OF_ALL, 'closerFen'] as const
 
 /** `facts (key, name, value)`: every figure of a table, and the common parts that it is made of. */
-function factsOf(db: Db, dimension: Dimension, asked: Asked) {
-  const { brandId, span, now } = asked
+function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) {
+  const { brandId, span } = asked
   const keys = keysOf(db, dimension, asked)
-  const yearBefore = { from: span.from - 365 * 86_400_000, to: span.from }
+  const yearBefore = (at: Part) =>
+    db`((${at} AT TIME ZONE ${asked.zone}::text - interval '365 days') AT TIME ZONE ${asked.zone}::text)`
   const wantsLinks = dimension === 'link' || dimension === 'channel' || dimension === 'group'
   const ownOrders = db`${isOwnStore(db, 'o.selling_store', asked)}
     AND ${asked.associateId === null ? db`true` : db`o.associates @> ARRAY[${asked.associateId}]::text[]`}`
@@ -186,7 +189,12 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
   const isOwnWinner = db`${isOwnStore(db, 'wl.store_code', asked)} AND ${isOwnPerson(db, 'wl.associate_id', asked)}`
 
   const parts: Part[] = [db`SELECT NULL::text AS key, NULL::text AS name, 0::numeric AS value WHERE false`]
-  if (keys.order) {
+  const isSummed = asked.days !== null
+  if (isSummed) {
+    parts.push(...summedParts(db, dimension, asked, isOwnPay(db, 'r', asked)))
+    if (withPeople) parts.push(...peopleParts(db, dimension, asked))
+  }
+  if (keys.order && !isSummed) {
     const keyed = db`FROM (SELECT ${keys.order} AS key, o.* FROM o) AS o`
     const counted = (value: Part, condition?: Part) =>
       db`COALESCE(sum(${value}) FILTER (WHERE is_counted ${condition === undefined ? db`` : db`AND ${condition}`}), 0)`
@@ -205,9 +213,20 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
           ${keyed} GROUP BY key`,
         OF_ORDERS,
       ),
-      db`SELECT key, 'repeatBuyers', count(*) FROM (
-          SELECT DISTINCT key, buyer ${keyed} WHERE is_counted AND buyer IS NOT NULL
-        ) AS once JOIN repeating ON repeating.buyer = once.buyer GROUP BY key`,
+      isGrain(dimension)
+        ? db`SELECT key, 'repeatBuyers', count(*) FROM (
+            SELECT DISTINCT key, buyer ${keyed} WHERE is_counted AND buyer IS NOT NULL
+          ) AS once
+          CROSS JOIN LATERAL (SELECT GREATEST(${instant(db, span.from)},
+            once.key::date::timestamp AT TIME ZONE ${asked.zone}::text) AS since OFFSET 0) AS own
+          WHERE EXISTS (
+            SELECT FROM orders AS o
+            WHERE ${isCounted(db, brandId)} AND o.buyer = once.buyer AND o.paid_at < own.since
+              AND o.paid_at >= ${yearBefore(db`own.since`)})
+          GROUP BY key`
+        : db`SELECT key, 'repeatBuyers', count(*) FROM (
+            SELECT DISTINCT key, buyer ${keyed} WHERE is_counted AND buyer IS NOT NULL
+          ) AS once JOIN repeating ON repeating.buyer = once.buyer GROUP BY key`,
     )
   }
   if (dimension === 'product') {
@@ -267,10 +286,10 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
         GROUP BY 1`,
     )
   }
-  if (keys.refund) {
+  if (keys.refund && !isSummed) {
     parts.push(db`SELECT ${keys.refund}, 'refundFen', sum(f.part_fen) FROM refund AS f GROUP BY 1`)
   }
-  if (keys.share) {
+  if (keys.share && !isSummed) {
     const keyed = db`FROM (SELECT ${keys.share} AS key, l.* FROM made AS l) AS l`
     parts.push(
       db`SELECT key, 'shares', count(*) ${keyed} GROUP BY key`,
@@ -278,14 +297,13 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
       db`SELECT key, 'linkVisitors', count(DISTINCT opened.person) ${keyed} JOIN opened USING (link_code)
         WHERE opened.person IS NOT NULL GROUP BY key`,
       db`SELECT key, 'linkBuyers', count(DISTINCT opened.person) ${keyed} JOIN opened USING (link_code)
-        WHERE (key IS NULL, COALESCE(key, ''), opened.person) IN (
-          SELECT won.key IS NULL, COALESCE(won.key, ''), 'member ' || o.buyer FROM (SELECT ${keys.share} AS key, l.link_code FROM made AS l) AS won
-          JOIN orders AS o ON o.sharer_link = won.link_code
-          WHERE ${isCounted(db, brandId)} AND o.buyer IS NOT NULL)
+        WHERE opened.person LIKE 'member %' AND EXISTS (
+          SELECT FROM orders AS o WHERE ${isCounted(db, brandId)} AND o.buyer = substr(opened.person, 8)
+            AND o.sharer_link = link_code)
         GROUP BY key`,
     )
   }
-  if (keys.click) {
+  if (keys.click && !isSummed) {
     parts.push(
       db`SELECT ${keys.click}, 'clicks', count(*) FROM clicked AS c GROUP BY 1`,
       db`SELECT ${keys.click}, 'visitors', count(DISTINCT c.person) FROM clicked AS c WHERE c.person IS NOT NULL GROUP BY 1`,
@@ -302,7 +320,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
         ) AS e GROUP BY 1, 2`,
     )
   }
-  if (keys.member) {
+  if (keys.member && !isSummed) {
     parts.push(
       db`SELECT ${keys.member}, 'newMembers', count(*) FROM members AS m
         WHERE m.brand_id = ${brandId} AND ${within(db, 'm.joined_at', span)} AND m.member_no = m.last_member_no
@@ -362,7 +380,8 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
       SELECT once.buyer FROM (SELECT DISTINCT buyer FROM o WHERE is_counted AND buyer IS NOT NULL) AS once
       WHERE EXISTS (
         SELECT FROM orders AS o
-        WHERE ${isCounted(db, brandId)} AND o.buyer = once.buyer AND ${isPaidWithin(db, yearBefore)})
+        WHERE ${isCounted(db, brandId)} AND o.buyer = once.buyer AND o.paid_at < ${instant(db, span.from)}
+          AND o.paid_at >= ${yearBefore(instant(db, span.from))})
     ), refund AS MATERIALIZED (
       SELECT f.source, f.order_no, f.refunded_at, o.revision, o.selling_store, part."lineNo" AS line_no,
         part."refundFen" AS part_fen
@@ -427,7 +446,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked) {
     ), later_click AS MATERIALIZED (
       SELECT t.link_code, t.member_no, t.unionid, t.openid, t.external_userid, t.visitor_id
       FROM made JOIN touches AS t ON t.link_code = made.link_code
-      WHERE ${isClick(db, brandId)} AND t.at >= ${instant(db, span.from)} AND t.at <= ${instant(db, now)}
+      WHERE ${isClick(db, brandId)} AND t.at >= ${instant(db, span.from)} AND t.at >= made.made_at
     ), id AS (
       SELECT kind, value FROM (
         SELECT member_no, unionid, openid, external_userid, visitor_id FROM click
@@ -519,6 +538,7 @@ export async function selectTable(
   asked: Asked,
   { sort, isDescending, after, limit }: Sorting,
 ) {
+  const withPeople = !isPagedFirst(dimension, asked, sort)
   const ratio = RATIOS[sort as keyof typeof RATIOS] as readonly [string, string, number] | undefined
   const part = (name: string) => (name === 'privateDomainFen' ? db`("directFen" + "indirectFen")` : db`${db(name)}`)
   const value = ratio ? db`${part(ratio[0])}::numeric / NULLIF(${part(ratio[1])}, 0)` : db`${db(sort)}::numeric`
@@ -530,12 +550,35 @@ export async function selectTable(
         ? db`(sorted IS NULL AND (key IS NULL, key) > (${after.key === null}, ${after.key ?? ''}))`
         : db`(sorted ${beyond} ${after.value}::text::numeric OR sorted IS NULL
             OR (sorted = ${after.value}::text::numeric AND (key IS NULL, COALESCE(key, '')) > (${after.key === null}, ${after.key ?? ''})))`
-  return await db<(Counted & { key: string | null; sorted: string | null })[]>`
-    WITH ${factsOf(db, dimension, asked)}, pivoted AS (
+  const rows = await db<(Counted & { key: string | null; sorted: string | null })[]>`
+    WITH ${factsOf(db, dimension, asked, withPeople)}, pivoted AS (
       SELECT key, ${pivot(db)} FROM facts GROUP BY key
     ), ranked AS (SELECT *, ${value} AS sorted FROM pivoted)
     SELECT * FROM ranked WHERE ${isAfter}
     ORDER BY sorted ${order} NULLS LAST, key IS NULL, key LIMIT ${limit}`
+  return withPeople ? rows : await addPeople(db, dimension, asked, rows)
+}
+
+/** Distinct people of a thousand stores are many: where nothing is sorted by them, those of one page are counted. */
+const isPagedFirst = (dimension: Dimension, { days }: Asked, sort: keyof Figures) =>
+  days !== null &&
+  dimension === 'store' &&
+  !OF_PEOPLE.has(sort) &&
+  !OF_PEOPLE.has(RATIOS[sort as keyof typeof RATIOS]?.[0] ?? '') &&
+  !OF_PEOPLE.has(RATIOS[sort as keyof typeof RATIOS]?.[1] ?? '')
+
+async function addPeople<Row extends Counted & { key: string | null }>(
+  db: Db,
+  dimension: Dimension,
+  asked: Asked,
+  rows: readonly Row[],
+): Promise<Row[]> {
+  const parts = peopleParts(db, dimension, asked, { stores: rows.map(row => row.key ?? '') })
+  const found = await db<{ key: string | null; name: keyof Counted; value: number }[]>`
+    SELECT key, name, value::bigint FROM (${parts.reduce((all, one) => db`${all} UNION ALL ${one}`)}) AS people (key, name, value)`
+  const byKey = new Map(rows.map(row => [row.key, { ...row }]))
+  for (const { key, name, value } of found) Object.assign(byKey.get(key)!, { [name]: value })
+  return [...byKey.values()]
 }
 
 // ------------------------------------------------------------------------------------------------- names

@@ -9,8 +9,10 @@ import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { areVisible } from '../commissions/service.ts'
 import { monthsEnded } from '../earnings/domain.ts'
+import { isSummed } from '../rollups/service.ts'
 import { readHistory } from '../stores/service.ts'
 import { COUNTED, figuresOf, NOTHING, type Counted, type Figures } from './domain.ts'
+import { isRolledUp } from './rolled.ts'
 import {
   selectAllStores,
   selectAssociateNames,
@@ -32,12 +34,17 @@ interface Asking<Query> {
 }
 
 /** The figures of a span beside those of the one it is compared with. @throws AppError not_found, invalid_query */
-export async function readSummary(db: Db, { caller, now, query }: Asking<SummaryQuery>): Promise<Summary> {
+export async function readSummary(
+  db: Db,
+  { caller, now, query }: Asking<SummaryQuery>,
+  from: Source = 'sums',
+): Promise<Summary> {
   const { asked } = await prepare(db, { caller, now, query })
   const before = spanBefore(asked.span, query.before ?? 'span', caller.zone)
   const [own, compared] = await Promise.all(
     [asked.span, before].map(async span => {
-      const [row] = await selectFigures(db, 'total', { ...asked, span, months: monthsIn(span, caller.zone, now) })
+      const days = await daysSummed(db, 'total', { ...asked, span }, from)
+      const [row] = await selectFigures(db, 'total', { ...asked, span, days, months: monthsIn(span, caller.zone, now) })
       return { ...shownSpan(span), ...shown(row ?? NOTHING) }
     }),
   )
@@ -45,10 +52,15 @@ export async function readSummary(db: Db, { caller, now, query }: Asking<Summary
 }
 
 /** A span's figures as time goes on. @throws AppError not_found, invalid_query */
-export async function readTrend(db: Db, { caller, now, query }: Asking<TrendQuery>): Promise<Trend> {
+export async function readTrend(
+  db: Db,
+  { caller, now, query }: Asking<TrendQuery>,
+  from: Source = 'sums',
+): Promise<Trend> {
   const { asked } = await prepare(db, { caller, now, query })
   const grain = query.grain ?? 'day'
-  const found = new Map((await selectFigures(db, grain, asked)).map(row => [row.key, row]))
+  const days = await daysSummed(db, grain, asked, from)
+  const found = new Map((await selectFigures(db, grain, { ...asked, days })).map(row => [row.key, row]))
   const firsts = new Set(daysOf(asked.span, caller.zone).map(day => firstDayOf(day, grain)))
   return {
     ...shownSpan(asked.span),
@@ -60,8 +72,9 @@ export async function readTrend(db: Db, { caller, now, query }: Asking<TrendQuer
 export async function listTable(
   db: Db,
   { caller, now, query, table }: Asking<TableQuery> & { table: TableName },
+  from: Source = 'sums',
 ): Promise<Page<Record<string, unknown>>> {
-  const prepared = await prepare(db, { caller, now, query })
+  const prepared = await prepareTable(db, { caller, now, query, table }, from)
   const limit = query.limit ?? PAGE_DEFAULT
   const rows = await rowsOf(db, { caller, prepared, query, table, after: positionOf(query.cursor), limit: limit + 1 })
   return pageOf(
@@ -79,7 +92,7 @@ export async function exportTable(
   pool: Pool,
   { caller, now, query, table }: Asking<TableQuery> & { table: TableName },
 ): Promise<Table<Record<string, unknown>>> {
-  const prepared = await prepare(pool, { caller, now, query })
+  const prepared = await prepareTable(pool, { caller, now, query, table }, 'sums')
   const { from, to } = prepared.asked.span
   await insertActivity(pool, {
     brandId: caller.brandId,
@@ -150,11 +163,32 @@ async function prepare(
       associateId: scope.reach === 'self' ? scope.associateId : associate,
       span,
       zone,
-      now,
+      days: null,
       months: monthsIn(span, zone, now),
       regions,
     },
   }
+}
+
+/** Where figures are read from: sums where there are any that are new enough, or evidence alone, as tests hold them. */
+type Source = 'sums' | 'evidence'
+
+/** The days that a span is, where they may be read from sums. */
+async function daysSummed(db: Db, dimension: Dimension, asked: Asked, from: Source): Promise<Asked['days']> {
+  const { span, zone, brandId } = asked
+  if (from === 'evidence' || !isRolledUp(dimension, asked)) return null
+  const days = { from: dayOf(span.from, zone), to: dayOf(span.to, zone) }
+  if (startOfDay(days.from, zone) !== span.from || startOfDay(days.to, zone) !== span.to) return null
+  return (await isSummed(db, { brandId, zone })) ? days : null
+}
+
+async function prepareTable(
+  db: Db,
+  { table, ...asking }: Asking<TableQuery> & { table: TableName },
+  from: Source,
+): Promise<Prepared> {
+  const { asked, stores } = await prepare(db, asking)
+  return { asked: { ...asked, days: await daysSummed(db, DIMENSIONS[table], asked, from) }, stores }
 }
 
 const regionOf = (store: StoreName, span: Span): string | null => valueInForce(readHistory(store.regions), span.to - 1)

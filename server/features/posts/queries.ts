@@ -69,18 +69,26 @@ const usedOf = (db: Db) =>
 export async function selectPosts(
   db: Db,
   options: Options & {
+    /** For some of these stores or regions; absent: all. */
+    ofStores?: { storeCodes: readonly string[]; regions: readonly string[] }
     from: string | null
     to: string | null
     after: { day: string; startsAt: string; postId: string } | null
     limit: number
   },
 ) {
-  const { brandId, from, to, after, limit } = options
+  const { brandId, ofStores, from, to, after, limit } = options
   return await db<(PostRow & { used: number })[]>`
     SELECT ${db.unsafe(COLUMNS)}, ${usedOf(db)} AS used FROM posts AS p
     WHERE p.brand_id = ${brandId} AND p.deleted_at IS NULL
       ${from === null ? db`` : db`AND p.day >= ${from}`}
       ${to === null ? db`` : db`AND p.day <= ${to}`}
+      ${
+        ofStores === undefined
+          ? db``
+          : db`AND (p.store_codes IS NULL AND p.regions IS NULL OR p.store_codes && ${ofStores.storeCodes as string[]}::text[]
+              OR p.regions && ${ofStores.regions as string[]}::text[])`
+      }
       ${
         after === null
           ? db``
@@ -346,11 +354,28 @@ export async function upsertRecipients(
     ON CONFLICT (brand_id, task_id, recipient) DO UPDATE SET status = EXCLUDED.status, sent_at = EXCLUDED.sent_at`
 }
 
-/** How a post's tasks stand. */
-export async function selectTaskCounts(db: Db, { brandId, postId }: Options & { postId: string }) {
+const ofStores = (db: Db, storeCodes: readonly string[] | null) =>
+  storeCodes === null ? db`` : db`AND store_code = ANY (${storeCodes as string[]}::text[])`
+
+/** The links that went out with a post, of these stores; null: of all. */
+export async function selectPostLinks(
+  db: Db,
+  { brandId, postId, storeCodes }: Options & { postId: string; storeCodes: readonly string[] | null },
+): Promise<string[]> {
+  const rows = await db<{ linkCode: string }[]>`
+    SELECT DISTINCT unnest(link_codes) AS "linkCode" FROM post_tasks
+    WHERE brand_id = ${brandId} AND post_id = ${postId}::text::uuid AND status = 'made' ${ofStores(db, storeCodes)}`
+  return rows.map(row => row.linkCode)
+}
+
+/** How a post's tasks stand; of stores those of their people, so a moment's, which is one for all, is none. */
+export async function selectTaskCounts(
+  db: Db,
+  { brandId, postId, storeCodes }: Options & { postId: string; storeCodes: readonly string[] | null },
+) {
   return await db<{ status: TaskStatus; errcode: number | null; count: number }[]>`
     SELECT status, errcode, count(*) FROM post_tasks
-    WHERE brand_id = ${brandId} AND post_id = ${postId}::text::uuid GROUP BY status, errcode`
+    WHERE brand_id = ${brandId} AND post_id = ${postId}::text::uuid ${ofStores(db, storeCodes)} GROUP BY status, errcode`
 }
 
 export interface StoreCounts {

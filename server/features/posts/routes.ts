@@ -26,7 +26,7 @@ export function postRoutes(app: FastifyInstance, options: { pool: Pool; access: 
   app.get(
     '/posts',
     {
-      onRequest: access.readBrand,
+      onRequest: access.read,
       schema: {
         tags,
         summary: 'The content calendar, by day and hour',
@@ -34,7 +34,7 @@ export function postRoutes(app: FastifyInstance, options: { pool: Pool; access: 
         response: { 200: PostPage },
       },
     },
-    ({ caller, query }) => listPosts(pool, caller.brandId, query as PostQuery),
+    ({ caller, query }) => listPosts(pool, { caller, now: now(), query: query as PostQuery }),
   )
   app.post(
     '/posts',
@@ -89,7 +89,7 @@ export function postRoutes(app: FastifyInstance, options: { pool: Pool; access: 
   app.get(
     '/posts/:postId/results',
     {
-      onRequest: access.readBrand,
+      onRequest: access.read,
       schema: {
         tags,
         summary: 'What became of an entry: who used it, who sent it, to whom it went, by store',

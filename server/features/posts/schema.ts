@@ -129,6 +129,17 @@ export const PostResults = Type.Object({
       advice: Type.Object({ zh: Type.String(), en: Type.String() }),
     }),
   ),
+  links: Type.Object(
+    {
+      shares: count('Links that went out'),
+      clicks: count('By customers'),
+      orders: count('Won by these links, uncancelled, with net above 0'),
+      netSalesFen: count('Of those'),
+    },
+    {
+      description: 'Of the links that group messages carried; all 0 by hand and in moments, which carry nobody’s code',
+    },
+  ),
   items: Type.Array(
     Type.Object({
       storeCode: Type.String(),

@@ -1,13 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { transact, type Pool } from '../../database.ts'
 import { uuidv7 } from '../../lib/ids.ts'
+import type { ObjectStore } from '../../lib/object-store.ts'
 import { DAY_MS, MINUTE_MS, type Instant } from '../../lib/time.ts'
 import { selectBrand } from '../auth/service.ts'
 import { pictureAddress } from '../catalogue/domain.ts'
 import { selectProducts } from '../catalogue/service.ts'
 import { worksAt } from '../handovers/domain.ts'
 import { pictureIdOf, targetOfMaterial } from '../materials/domain.ts'
-import { selectMaterialsById, selectPicture, sharePicture, type MaterialRow } from '../materials/service.ts'
+import { readPictureFile, selectMaterialsById, sharePicture, type MaterialRow } from '../materials/service.ts'
 import { linkAddresses } from '../share-links/domain.ts'
 import { createLink, selectLinks, type LinkRow } from '../share-links/service.ts'
 import { selectStores } from '../stores/service.ts'
@@ -43,6 +44,8 @@ export interface Posting {
   pool: Pool
   wecom: Wecom
   brandId: number
+  /** Where pictures lie that are not in the database. */
+  objects: ObjectStore | null
   publicUrl: string
   /** null: no mini program is configured. */
   miniProgramAppId: string | null
@@ -302,9 +305,9 @@ async function uploadCovers(posting: Posting, place: PostPlace, materials: reado
  * @param address null: our own, of what has none
  * @throws WecomError
  */
-async function uploaded({ pool, wecom, brandId, now }: Posting, forMoments: boolean, address: string | null) {
+async function uploaded({ pool, objects, wecom, brandId, now }: Posting, forMoments: boolean, address: string | null) {
   const pictureId = address === null ? null : pictureIdOf(address)
-  const picture = pictureId === null ? null : await selectPicture(pool, { brandId, pictureId })
+  const picture = pictureId === null ? null : await readPictureFile(pool, { brandId, pictureId, objects })
   const { type, bytes } = picture ?? { type: 'image/png', bytes: sharePicture }
   const hash = createHash('sha256').update(bytes).digest('hex')
   // Moments have files of their own.

@@ -3,6 +3,7 @@ import { AppError, type Fault } from '../../errors.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { canonicalJson } from '../../lib/items.ts'
 import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
+import { valueInForce } from '../../lib/dated.ts'
 import { dayOf, formatInstant, type Instant } from '../../lib/time.ts'
 import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
@@ -10,7 +11,15 @@ import { libraryItems } from '../catalogue/service.ts'
 import { personOf } from '../customers/service.ts'
 import { worksAt } from '../handovers/domain.ts'
 import { isUsable, reaches } from '../materials/domain.ts'
-import { faultsOfPictures, faultsOfReach, pictureSizes, placeOf, selectMaterialsById } from '../materials/service.ts'
+import {
+  faultsOfPictures,
+  faultsOfReach,
+  pictureSizes,
+  placeOf,
+  selectLinkFigures,
+  selectMaterialsById,
+} from '../materials/service.ts'
+import { readHistory, selectStores } from '../stores/service.ts'
 import { adviceOf } from '../wecom/service.ts'
 import { faultsOfPost, spanOfPost } from './domain.ts'
 import {
@@ -19,6 +28,7 @@ import {
   selectColleagues,
   selectOwnStates,
   selectPost,
+  selectPostLinks,
   selectPosts,
   selectStoreCounts,
   selectTaskCounts,
@@ -49,13 +59,28 @@ interface Asked {
 
 // ------------------------------------------------------------------------------------------------- calendar
 
-/** The calendar, by day and hour. @throws AppError malformed_cursor */
-export async function listPosts(db: Db, brandId: number, query: PostQuery) {
+/** The stores whose posts the asker may see; null: all. @throws AppError not_found where he answers for none */
+function seenStores({ scope }: Caller): readonly string[] | null {
+  if (scope.reach === 'self') throw new AppError('not_found', 'There is nothing here.')
+  return scope.reach === 'brand' ? null : scope.storeCodes
+}
+
+/**
+ * The calendar, by day and hour; to who answers for stores what is for some of them.
+ *
+ * @throws AppError malformed_cursor, not_found
+ */
+export async function listPosts(db: Db, { caller, now, query }: Asked & { query: PostQuery }) {
+  const { brandId } = caller
+  const storeCodes = seenStores(caller)
+  const stores = storeCodes === null ? [] : await selectStores(db, { brandId, storeCodes: [...storeCodes] })
+  const regions = stores.flatMap(store => valueInForce(readHistory<string>(store.regions), now) ?? [])
   const limit = query.limit ?? PAGE_DEFAULT
   const parts = query.cursor === undefined ? null : decodeCursor(query.cursor, ['text', 'instant', 'uuid'])
   if (query.cursor !== undefined && !parts) throw noCursor()
   const rows = await selectPosts(db, {
     brandId,
+    ...(storeCodes === null ? {} : { ofStores: { storeCodes, regions } }),
     from: query.from ?? null,
     to: query.to ?? null,
     after: parts && { day: String(parts[0]), startsAt: String(parts[1]), postId: String(parts[2]) },
@@ -215,7 +240,11 @@ function shownPost(row: PostRow & { used: number }): ShownPost {
 
 // -------------------------------------------------------------------------------------------------- results
 
-/** What became of a post: its tasks, and store by store. @throws AppError not_found, malformed_cursor */
+/**
+ * What became of a post: its tasks, its links, and store by store; to who answers for stores of those alone.
+ *
+ * @throws AppError not_found, malformed_cursor
+ */
 export async function readResults(
   db: Db,
   { caller, now, postId, query }: Asked & { postId: string; query: ResultsQuery },
@@ -224,13 +253,19 @@ export async function readResults(
   const limit = query.limit ?? PAGE_DEFAULT
   const after = query.cursor === undefined ? null : decodeCursor(query.cursor, ['text'])
   if (query.cursor !== undefined && !after) throw noCursor()
+  const seen = seenStores(caller)
   const post = await standingPost(db, brandId, postId)
-  const stores = (await storesReached(db, { brandId, reach: post, now })).filter(
+  const reached = (await storesReached(db, { brandId, reach: post, now })).filter(
+    store => seen === null || seen.includes(store.storeCode),
+  )
+  if (seen !== null && reached.length === 0) throw noPost()
+  const stores = reached.filter(
     store => after === null || Buffer.compare(Buffer.from(store.storeCode), Buffer.from(String(after[0]))) > 0,
   )
   const storeCodes = stores.slice(0, limit).map(store => store.storeCode)
-  const [statuses, counts, colleagues] = await Promise.all([
-    selectTaskCounts(db, { brandId, postId }),
+  const [linkCodes, statuses, counts, colleagues] = await Promise.all([
+    selectPostLinks(db, { brandId, postId, storeCodes: seen }),
+    selectTaskCounts(db, { brandId, postId, storeCodes: seen }),
     selectStoreCounts(db, { brandId, postId, storeCodes }),
     selectColleagues(db, { brandId, storeCodes }),
   ])
@@ -262,6 +297,7 @@ export async function readResults(
       count,
       advice: adviceOf({ errcode, address: null }),
     })),
+    links: await selectLinkFigures(db, { brandId, linkCodes }),
     items: page.items.map(item => ({ ...item, ...(byStore.has(item.storeCode) ? {} : NOTHING) })),
     nextCursor: page.nextCursor,
   }

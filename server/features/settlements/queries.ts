@@ -2,6 +2,7 @@ import type { Db } from '../../database.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { shownLedgerRow } from '../accounts/service.ts'
 import type { Scope } from '../auth/domain.ts'
+import { nameOf } from './sql.ts'
 
 interface Key {
   brandId: number
@@ -26,14 +27,6 @@ function visible(db: Db, scope: Scope) {
     OR (payee_kind = 'associate' AND payee IN (
       SELECT associate_id FROM associates WHERE brand_id = ${scope.brandId} AND store_code = ANY (${storeCodes}::text[]))))`
 }
-
-/** What somebody is called, as last told; null for headquarters. The columns are ours, not anybody's text. */
-const nameOf = (db: Db, brandId: number, kind: string, key: string) => db`
-  CASE ${db.unsafe(kind)}
-    WHEN 'associate' THEN (
-      SELECT a.name FROM associates AS a WHERE a.brand_id = ${brandId} AND a.associate_id = ${db.unsafe(key)})
-    WHEN 'store' THEN (SELECT s.name FROM stores AS s WHERE s.brand_id = ${brandId} AND s.store_code = ${db.unsafe(key)})
-  END`
 
 // ---------------------------------------------------------------------------------------------- settlements
 
@@ -144,19 +137,70 @@ interface Payee {
   payee: string
 }
 
+/** Which statements are wanted. */
+export interface StatementFilter {
+  payeeKind?: string
+  payee?: string
+  payeeType?: string
+  carried?: 'true' | 'false'
+  payment?: 'open' | 'paid' | 'failed'
+  franchiseeId?: string
+  q?: string
+}
+
+function isWanted(db: Db, key: Key, filter: StatementFilter) {
+  const { payeeKind, payee, payeeType, carried, payment, franchiseeId, q } = filter
+  const { brandId, settlementId } = key
+  const has = (status: string) => db`
+    EXISTS (
+      SELECT FROM settlement_payments AS p
+      WHERE p.brand_id = ${brandId} AND p.settlement_id = ${settlementId}
+        AND p.payee_kind = settlement_statements.payee_kind AND p.payee = settlement_statements.payee
+        AND p.status = ${status})`
+  const stores = db`SELECT store_code FROM (${franchiseStores(db, brandId, franchiseeId ?? null)}) AS own`
+  return db`
+    ${payeeKind === undefined ? db`` : db`AND payee_kind = ${payeeKind}`}
+    ${payee === undefined ? db`` : db`AND payee = ${payee}`}
+    ${payeeType === undefined ? db`` : payeeType === 'unknown' ? db`AND payee_type IS NULL AND payee_kind = 'associate'` : db`AND payee_type = ${payeeType}`}
+    ${carried === undefined ? db`` : db`AND carried = ${carried === 'true'}`}
+    ${payment === 'open' ? db`AND total_fen > 0 AND NOT carried AND NOT ${has('paid')}` : db``}
+    ${payment === 'paid' ? db`AND ${has('paid')}` : db``}
+    ${payment === 'failed' ? db`AND ${has('failed')} AND NOT ${has('paid')}` : db``}
+    ${
+      franchiseeId === undefined
+        ? db``
+        : db`AND ((payee_kind = 'store' AND payee IN (${stores})) OR (payee_kind = 'associate' AND payee IN (
+            SELECT a.associate_id FROM associates AS a WHERE a.brand_id = ${brandId} AND a.store_code IN (${stores}))))`
+    }
+    ${
+      q === undefined
+        ? db``
+        : db`AND (strpos(lower(payee), lower(${q})) > 0
+            OR strpos(lower(${nameOf(db, brandId, 'payee_kind', 'payee')}), lower(${q})) > 0)`
+    }`
+}
+
 /** By payee. */
 export async function selectStatements(
   db: Db,
-  options: { scope: Scope; settlementId: string; payee?: Payee; after?: Payee | null; limit: number },
+  options: {
+    scope: Scope
+    settlementId: string
+    payee?: Payee
+    filter?: StatementFilter
+    after?: Payee | null
+    limit: number
+  },
 ) {
-  const { scope, settlementId, payee, after = null, limit } = options
+  const { scope, settlementId, payee, filter = {}, after = null, limit } = options
+  const wanted = isWanted(db, { brandId: scope.brandId, settlementId }, filter)
   return await db<StatementRow[]>`
     SELECT payee_kind AS "payeeKind", payee, ${nameOf(db, scope.brandId, 'payee_kind', 'payee')} AS "payeeName",
       payee_type AS "payeeType", total_fen AS "totalFen", row_count AS "rowCount", carried
     FROM settlement_statements
     WHERE brand_id = ${scope.brandId} AND settlement_id = ${settlementId} AND ${visible(db, scope)}
       ${payee === undefined ? db`` : db`AND payee_kind = ${payee.payeeKind} AND payee = ${payee.payee}`}
-      ${after === null ? db`` : db`AND (payee_kind, payee) > (${after.payeeKind}, ${after.payee})`}
+      ${after === null ? db`` : db`AND (payee_kind, payee) > (${after.payeeKind}, ${after.payee})`} ${wanted}
     ORDER BY payee_kind, payee LIMIT ${limit}`
 }
 

@@ -6,6 +6,7 @@ import type { Access } from '../../plugins/access.ts'
 import { exportClearing, exportInvoices, listClearing, listInvoices } from './clearing.ts'
 import type { Exporting } from './exports.ts'
 import { exportFranchise, getFranchise, listFranchises } from './franchises.ts'
+import { getGathering, previewSettlement, reviewSettlement } from './review/service.ts'
 import {
   ClearingPage,
   ClearingQuery,
@@ -13,14 +14,19 @@ import {
   Franchise,
   FranchisePage,
   FranchiseParams,
+  Gathering,
   InvoicePage,
   PageQuery,
   PayBody,
+  Preview,
+  PreviewQuery,
+  Review,
   Settlement,
   SettlementPage,
   SettlementParams,
   StatementPage,
   StatementParams,
+  StatementQuery,
   StatementRowPage,
 } from './schema.ts'
 import {
@@ -85,6 +91,40 @@ export function settlementRoutes(
     request => listSettlements(pool, request.caller, request.query as PageQuery),
   )
   app.get(
+    '/settlements/preview',
+    {
+      onRequest: access.readBrand,
+      schema: {
+        tags,
+        summary: 'What a draft of this cut-off would hold, and what not: page by page of accounts, to be added up',
+        querystring: PreviewQuery,
+        response: { 200: Preview },
+      },
+    },
+    request => previewSettlement(pool, { caller: request.caller, query: request.query as PreviewQuery, now: now() }),
+  )
+  app.get(
+    '/settlements/gathering',
+    {
+      onRequest: access.readBrand,
+      schema: { tags, summary: 'The draft that is being made now, and how far it is', response: { 200: Gathering } },
+    },
+    request => getGathering(pool, request.caller),
+  )
+  app.get(
+    '/settlements/:settlementId/review',
+    {
+      onRequest: access.readBrand,
+      schema: {
+        tags,
+        summary: 'Sums of a settlement, and whose moved most since the one before',
+        params: SettlementParams,
+        response: { 200: Review },
+      },
+    },
+    request => reviewSettlement(pool, request.caller, idOf(request)),
+  )
+  app.get(
     '/settlements/:settlementId',
     {
       onRequest: access.read,
@@ -143,15 +183,18 @@ export function settlementRoutes(
         summary: 'What each payee is owed, by bearer and purpose',
         description: AS_FILE,
         params: SettlementParams,
-        querystring: PageQuery,
+        querystring: StatementQuery,
         response: { 200: StatementPage },
       },
     },
-    (request, reply) =>
-      answer(request, reply, {
-        json: () => listStatements(pool, request.caller, idOf(request), request.query as PageQuery),
-        table: exporting => exportStatements(pool, exporting, idOf(request)),
-      }),
+    (request, reply) => {
+      const settlementId = idOf(request)
+      const query = request.query as StatementQuery
+      return answer(request, reply, {
+        json: () => listStatements(pool, request.caller, settlementId, query),
+        table: exporting => exportStatements(pool, exporting, { settlementId, query }),
+      })
+    },
   )
   app.get(
     '/settlements/:settlementId/statements/:payeeKind/:payee',

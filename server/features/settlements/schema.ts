@@ -20,6 +20,25 @@ export type FranchiseParams = Static<typeof FranchiseParams>
 export const PageQuery = Type.Object({ ...ListQuery }, { additionalProperties: false })
 export type PageQuery = Static<typeof PageQuery>
 
+export const StatementQuery = Type.Object(
+  {
+    ...ListQuery,
+    payeeKind: Type.Optional(OneOf(PAYEE_KINDS, 'Only those accounts.')),
+    payee: Type.Optional(Type.String({ minLength: 1, description: 'Only accounts of this name.' })),
+    payeeType: Type.Optional(
+      OneOf(['employee', 'individual', 'company', 'unknown'], 'How he is paid; unknown: not told.'),
+    ),
+    carried: Type.Optional(OneOf(['true', 'false'], 'Only those that are carried, or are not.')),
+    payment: Type.Optional(OneOf(['open', 'paid', 'failed'], 'open: still to be paid, failed ones too.')),
+    franchiseeId: Type.Optional(Type.String({ minLength: 1, description: 'His stores and who works there.' })),
+    q: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 100, format: 'text', description: 'A part of the name or the key.' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type StatementQuery = Static<typeof StatementQuery>
+
 export const ClearingQuery = Type.Object(
   {
     ...ListQuery,
@@ -35,6 +54,48 @@ export const DraftBody = Strict({
   cutoff: InstantText('Rows that became available before it are gathered. Not in the future.'),
 })
 export type DraftBody = Static<typeof DraftBody>
+
+export const PreviewQuery = Type.Object(
+  {
+    ...ListQuery,
+    cutoff: Type.Optional(Type.String({ format: 'instant', description: 'As for a draft; now where absent.' })),
+  },
+  { additionalProperties: false },
+)
+export type PreviewQuery = Static<typeof PreviewQuery>
+
+export const Preview = Type.Object({
+  cutoff: text(),
+  accountCount: count('Accounts of the brand: how far one is, page by page.'),
+  items: Type.Array(
+    Type.Object({
+      payeeKind: PayeeKind,
+      accountCount: count('Accounts looked at.'),
+      dueCount: count('Accounts that would get a statement that is paid out.'),
+      dueFen: fen('Of these.'),
+      carriedCount: count('Accounts that owe: theirs would be carried.'),
+      carriedFen: fen('Of these, below 0.'),
+      laterFen: fen('What is booked and becomes available at the cut-off or later.'),
+    }),
+    { description: 'The accounts of this page, summed by kind. A page adds to those before.' },
+  ),
+  nextCursor: Nullable(text()),
+})
+export type Preview = Static<typeof Preview>
+
+export const Gathering = Type.Object({
+  gathering: Nullable(
+    Type.Object({
+      settlementId: text(),
+      cutoff: text(),
+      createdAt: text(),
+      createdBy: text(),
+      accountCount: count('Accounts of the brand.'),
+      gatheredCount: count('How many of them are through, roughly.'),
+    }),
+  ),
+})
+export type Gathering = Static<typeof Gathering>
 
 const reference = Type.Optional(Nullable(Text('The bank’s or payroll’s own number.')))
 
@@ -111,6 +172,47 @@ export const Statement = Type.Object({
 })
 export type Statement = Static<typeof Statement>
 export const StatementPage = page(Statement)
+
+export const Review = Type.Object({
+  groups: Type.Array(
+    Type.Object({
+      payeeKind: PayeeKind,
+      payeeType: Statement.properties.payeeType,
+      statementCount: count('Statements that are not carried.'),
+      totalFen: fen('Of these.'),
+      carriedCount: count('Statements that are carried.'),
+      carriedFen: fen('Of these, below 0.'),
+      paidCount: count('Statements that were paid.'),
+      paidFen: fen('Of these.'),
+      failedCount: count('Statements of which the last try failed.'),
+      openCount: count('Statements that are still to be paid, failed ones too.'),
+      openFen: fen('Of these.'),
+    }),
+    { description: 'Sums by whose account it is and how he is paid.' },
+  ),
+  bearers: Type.Array(
+    Type.Object({
+      bearerKind: BearerKind,
+      bearerCount: count('How many.'),
+      totalFen: fen('What they bear; carried left out.'),
+    }),
+  ),
+  before: Nullable(
+    Type.Object({ settlementId: text(), cutoff: text(), totalFen: fen('Of it.'), statementCount: count('Of it.') }),
+  ),
+  moved: Type.Array(
+    Type.Object({
+      payeeKind: PayeeKind,
+      payee: text(),
+      payeeName: Nullable(text()),
+      totalFen: Nullable(fen('Here; null: he has no statement here.')),
+      beforeFen: Nullable(fen('In the one before; null: he had none there.')),
+      changeFen: fen('The first less the second.'),
+    }),
+    { description: 'Whose sum moved most since the settlement that was approved before; at most 20.' },
+  ),
+})
+export type Review = Static<typeof Review>
 
 export const StatementRowPage = page(
   Type.Object({

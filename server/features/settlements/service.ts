@@ -6,6 +6,7 @@ import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { noteStatements } from '../messages/service.ts'
+import { noteEvent } from '../webhooks/service.ts'
 import {
   decidePayments,
   isSettlementId,
@@ -89,12 +90,16 @@ export async function getSettlement(db: Db, caller: Caller, settlementId: string
  * @throws AppError settlement.cutoff_in_future, settlement.busy
  */
 export async function draftSettlement(pool: Pool, { caller, body, now }: Asked & { body: DraftBody }) {
-  const cutoff = parseInstant(body.cutoff)!
-  if (cutoff > now) {
-    const message = 'What is not available yet cannot be settled.'
-    throw new AppError('settlement.cutoff_in_future', message, [{ path: 'cutoff', code: 'cutoff_in_future', message }])
-  }
+  const cutoff = cutoffOf(body.cutoff, now)
   return await getSettlement(pool, caller, await gatherSettlement(pool, caller, { cutoff, now }))
+}
+
+/** @throws AppError settlement.cutoff_in_future */
+export function cutoffOf(text: string, now: Instant): Instant {
+  const cutoff = parseInstant(text)!
+  if (cutoff <= now) return cutoff
+  const message = 'What is not available yet cannot be settled.'
+  throw new AppError('settlement.cutoff_in_future', message, [{ path: 'cutoff', code: 'cutoff_in_future', message }])
 }
 
 /** Approves a draft: its rows are settled from now on. Again, nothing changes. @throws AppError not_found */
@@ -105,6 +110,8 @@ export async function approveSettlement(pool: Pool, { caller, settlementId, now 
     if ((await lockSettlement(tx, { brandId, settlementId })) !== 'draft') return
     await updateApproved(tx, { brandId, settlementId, now, actor })
     await noteStatements(tx, { brandId, settlementId, now })
+    const settlement = await getSettlement(tx, caller, settlementId)
+    await noteEvent(tx, { brandId, event: 'settlement.approved', data: settlement, now })
     await insertActivity(tx, { ...deedOf(settlementId, 'approved'), brandId, actor, now })
   })
   return await getSettlement(pool, caller, settlementId)

@@ -25,13 +25,13 @@ import {
   type PartRow,
   type StatementRow,
 } from './queries.ts'
-import type { PageQuery, Statement, StatementParams } from './schema.ts'
+import type { PageQuery, Statement, StatementParams, StatementQuery } from './schema.ts'
 import { getSettlement, paymentsOf, positionOf } from './service.ts'
 
 // ----------------------------------------------------------------------------------------------- statements
 
 /** The statements of a settlement, by payee, within what the caller may see. @throws AppError not_found, malformed_cursor */
-export async function listStatements(db: Db, caller: Caller, settlementId: string, query: PageQuery) {
+export async function listStatements(db: Db, caller: Caller, settlementId: string, query: StatementQuery) {
   await getSettlement(db, caller, settlementId)
   const { scope } = caller
   const limit = query.limit ?? PAGE_DEFAULT
@@ -39,6 +39,7 @@ export async function listStatements(db: Db, caller: Caller, settlementId: strin
   const rows = await selectStatements(db, {
     scope,
     settlementId,
+    filter: query,
     after: after && { payeeKind: after[0]!, payee: after[1]! },
     limit: limit + 1,
   })
@@ -99,18 +100,18 @@ const STATEMENT_COLUMNS: readonly Column<Statement>[] = [
   { title: '失败原因', text: row => (row.payment === 'failed' ? (row.payments.at(-1)?.reason ?? null) : null) },
 ]
 
-/** All of them, as a file. @throws AppError not_found */
+/** All of them that are wanted, as a file. @throws AppError not_found */
 export async function exportStatements(
   pool: Pool,
   exporting: Exporting,
-  settlementId: string,
+  { settlementId, query }: { settlementId: string; query: StatementQuery },
 ): Promise<Table<Statement>> {
   const { caller } = exporting
   const { scope } = caller
   const key = { brandId: scope.brandId, settlementId }
   const settlement = await getSettlement(pool, caller, settlementId)
   const rows = inPages<Statement>(async (after, limit) =>
-    withDetails(pool, key, await selectStatements(pool, { scope, settlementId, after, limit })),
+    withDetails(pool, key, await selectStatements(pool, { scope, settlementId, filter: query, after, limit })),
   )
   return await exportOf(pool, exporting, { settlement, what: 'statements', columns: STATEMENT_COLUMNS, rows })
 }

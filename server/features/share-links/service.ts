@@ -14,6 +14,7 @@ import {
 } from '../../lib/items.ts'
 import { parseInstant, type Instant } from '../../lib/time.ts'
 import { takeTurns, type Take } from '../evidence/service.ts'
+import { markLinks } from '../rollups/service.ts'
 import { existingStores, selectAssociates } from '../stores/service.ts'
 import { LINK_CODE_LENGTH, linkAddresses, plainWebUrl } from './domain.ts'
 import { announceLinks, claimLinkCodes, insertLinks, revokeLinks, selectLinks, type LinkRow } from './queries.ts'
@@ -112,6 +113,7 @@ export const takeShareLinks: Take<ShareLinkItem> = async (context, items): Promi
     return { ...result, linkCode: row.linkCode, ...linkAddresses(row.linkCode, row.target.path, publicUrl) }
   })
   await insertLinks(tx, { brandId, now, rows: [...added.values()] })
+  await markLinks(tx, { brandId, now, linkCodes: [...added.keys()] })
   await revokeLinks(tx, { brandId, rows: revoked })
   await announceLinks(tx, { linkCodes: revoked.map(link => link.linkCode) })
   return results
@@ -165,6 +167,7 @@ export async function createLink(
     if (owners.get(linkCode) !== brandId) continue // another brand has it: once in 2^69
     const row: LinkRow = { ...link, linkCode, revokedAt: null }
     await insertLinks(tx, { brandId, now, rows: [row] })
+    await markLinks(tx, { brandId, now, linkCodes: [row.linkCode] })
     return row
   }
 }

@@ -28,6 +28,21 @@ export interface Rule {
   lastDay: string | null
   /** null: all. */
   storeCodes: readonly string[] | null
+  /** false: it makes none for the time being. */
+  isOn: boolean
+  /** So many a night for one associate; null: no bound. */
+  nightlyMax: number | null
+}
+
+/**
+ * A rule about customers who are asleep, or a campaign, finds all of them on its first night: they are spread over nights,
+ * so that nobody begins the day with hundreds. The others find few customers a day by themselves.
+ */
+export const NIGHTLY_MAX: Record<RuleKind, number | null> = {
+  after_purchase: null,
+  birthday: null,
+  asleep: 10,
+  campaign: 20,
 }
 
 /** A task that a rule made. */
@@ -58,6 +73,8 @@ export interface CustomerFacts {
   storeCode: string | null
   /** Whose friendship with him is over. */
   lostBy: readonly string[]
+  /** The rules on whose list he is. */
+  listedBy: readonly string[]
   /** Of all rules. */
   tasks: readonly KeptTask[]
 }
@@ -92,7 +109,7 @@ export function occasionOf(rule: Rule, facts: CustomerFacts, today: string): Occ
     case 'asleep':
       return bought !== null && addDays(bought, days) <= today ? { occasion: bought, dueDay: today } : null
     case 'campaign':
-      return isIn(rule.segment ?? {}, facts, today) ? { occasion: 'campaign', dueDay: rule.lastDay ?? today } : null
+      return isIn(rule, facts, today) ? { occasion: 'campaign', dueDay: rule.lastDay ?? today } : null
   }
 }
 
@@ -107,8 +124,10 @@ function nextBirthday({ birthMonth, birthDay }: CustomerFacts, today: string): s
   return ofYear(year) >= today ? ofYear(year) : ofYear(year + 1)
 }
 
-function isIn(segment: TaskSegment, facts: CustomerFacts, today: string): boolean {
+function isIn(rule: Rule, facts: CustomerFacts, today: string): boolean {
   const { level, tags, lastPurchaseDay } = facts
+  const segment = rule.segment ?? {}
+  if (segment.isListed && !facts.listedBy.includes(rule.ruleId)) return false
   if (segment.levels && (level === null || !segment.levels.includes(level))) return false
   if (segment.tags && !segment.tags.some(tag => tags.includes(tag))) return false
   return hasNotBought(segment, lastPurchaseDay, today)
@@ -164,7 +183,9 @@ export function changesFor(facts: CustomerFacts, rules: readonly Rule[], today: 
     if (task.associateId !== facts.associateId || task.storeCode !== facts.storeCode) changes.move.push({ task, facts })
   }
   if (facts.consentMarketing === false || facts.tasks.some(task => task.madeDay === today)) return changes
-  const byPriority = [...rules].sort((a, b) => b.priority - a.priority || compareBytes(a.ruleId, b.ruleId))
+  const byPriority = rules
+    .filter(rule => rule.isOn)
+    .sort((a, b) => b.priority - a.priority || compareBytes(a.ruleId, b.ruleId))
   for (const rule of byPriority) {
     const fitting = open.has(rule.ruleId) ? null : occasionOf(rule, facts, today)
     const isNew = (task: KeptTask) => task.ruleId !== rule.ruleId || task.occasion !== fitting?.occasion
@@ -172,6 +193,28 @@ export function changesFor(facts: CustomerFacts, rules: readonly Rule[], today: 
   }
   return changes
 }
+
+/** Whose share of a night a task takes: its associate's, else its store's. */
+export const bearerOf = ({ associateId, storeCode }: { associateId: string | null; storeCode: string | null }) =>
+  associateId ?? `@${storeCode ?? ''}`
+
+/**
+ * The tasks that a night still has room for; the others wait for another night.
+ *
+ * @param countOf how many the night has made for each rule and bearer so far; counted on
+ */
+export function withinCaps(tasks: readonly NewTask[], countOf: Map<string, number>): NewTask[] {
+  return tasks.filter(({ rule, facts }) => {
+    if (rule.nightlyMax === null) return true
+    const key = capKey(rule.ruleId, bearerOf(facts))
+    const count = countOf.get(key) ?? 0
+    if (count >= rule.nightlyMax) return false
+    countOf.set(key, count + 1)
+    return true
+  })
+}
+
+export const capKey = (ruleId: string, bearer: string): string => `${ruleId} ${bearer}`
 
 /** What is wrong with a rule as a whole, by path. */
 export function faultsOfRule(rule: Omit<Rule, 'ruleId'>): { path: string; code: string; message: string }[] {

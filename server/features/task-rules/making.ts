@@ -1,4 +1,4 @@
-import { transact, type Pool } from '../../database.ts'
+import { transact, type Db, type Pool, type Tx } from '../../database.ts'
 import { valueInForce } from '../../lib/dated.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { compareBytes } from '../../lib/text.ts'
@@ -9,14 +9,24 @@ import { takeTurns } from '../evidence/service.ts'
 import { worksAt } from '../handovers/domain.ts'
 import { noteMessages, type Note } from '../messages/service.ts'
 import { readHistory, selectAssociates } from '../stores/service.ts'
-import { changesFor, type CustomerFacts, type NewTask, type TaskChanges } from './domain.ts'
+import {
+  bearerOf,
+  capKey,
+  changesFor,
+  withinCaps,
+  type CustomerFacts,
+  type NewTask,
+  type TaskChanges,
+} from './domain.ts'
 import {
   closeTasks,
   insertTasks,
   moveTasks,
   selectBrandIds,
   selectFriendships,
+  selectListings,
   selectLivingRules,
+  selectMadeOn,
   selectManagers,
   selectMemberFacts,
   selectMemberNos,
@@ -123,12 +133,23 @@ async function tendPage(
         })),
       ),
     })
-    const made = isMaking ? changes.flatMap(({ make }) => make ?? []) : []
+    const wanted = isMaking ? changes.flatMap(({ make }) => make ?? []) : []
+    const made = withinCaps(wanted, await countsOfNight(tx, { brandId, rules, today }))
     const tasks = await insertTasks(tx, { brandId, now, rows: made.map(task => rowOf(task, { today, now })) })
     const nobodys = tasks.flatMap(task => (task.associateId === null ? (task.storeCode ?? []) : []))
     const managers = await selectManagers(tx, { brandId, storeCodes: [...new Set(nobodys)] })
     await noteMessages(tx, { brandId, now, notes: tasks.flatMap(task => notesOf(task, managers, now)) })
   })
+}
+
+/** What the capped rules have made tonight, as `withinCaps` takes it. */
+async function countsOfNight(
+  tx: Tx,
+  { brandId, rules, today }: { brandId: number; rules: readonly RuleRow[]; today: string },
+): Promise<Map<string, number>> {
+  const ruleIds = rules.filter(rule => rule.nightlyMax !== null).map(rule => rule.ruleId)
+  const rows = await selectMadeOn(tx, { brandId, ruleIds, day: today })
+  return new Map(rows.map(row => [capKey(row.ruleId, bearerOf(row)), row.count]))
 }
 
 /** What its associate is told; of a task that is nobody's the managers of its store. */
@@ -165,15 +186,16 @@ const rowOf = (
 })
 
 /** What rules ask of a page of members, in a fixed number of statements. */
-async function factsOf(
-  pool: Pool,
-  { brandId, zone, now, memberNos }: Page & { memberNos: readonly string[] },
+export async function factsOf(
+  pool: Db,
+  { brandId, zone, now, memberNos }: Omit<Page, 'rules' | 'today'> & { memberNos: readonly string[] },
 ): Promise<CustomerFacts[]> {
-  const [members, standings, friendships, tasks] = await Promise.all([
+  const [members, standings, friendships, tasks, listings] = await Promise.all([
     selectMemberFacts(pool, { brandId, memberNos, zone, now }),
     standingsOf(pool, { brandId, memberNos, now }),
     selectFriendships(pool, { brandId, memberNos }),
     selectTasksOf(pool, { brandId, memberNos }),
+    selectListings(pool, { brandId, memberNos }),
   ])
   const candidates = [
     ...friendships.map(row => row.associateId),
@@ -205,6 +227,7 @@ async function factsOf(
       associateId: associate?.associateId ?? null,
       storeCode: associate?.storeCode ?? member.homeStore,
       lostBy,
+      listedBy: listings.filter(row => row.memberNo === member.memberNo).map(row => row.ruleId),
       tasks: tasks.filter(task => task.memberNo === member.memberNo),
     }
   })

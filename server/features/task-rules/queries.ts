@@ -31,22 +31,27 @@ export interface RuleRow {
   firstDay: string
   lastDay: string | null
   storeCodes: string[] | null
+  isOn: boolean
+  nightlyMax: number | null
   createdAt: Instant
   updatedAt: Instant
   endedAt: Instant | null
 }
 
 const RULE_COLUMNS = `rule_id AS "ruleId", kind, days, segment, title, text, target, priority, first_day AS "firstDay",
-  last_day AS "lastDay", store_codes AS "storeCodes", created_at AS "createdAt", updated_at AS "updatedAt",
+  last_day AS "lastDay", store_codes AS "storeCodes", is_on AS "isOn", nightly_max AS "nightlyMax", created_at AS "createdAt", updated_at AS "updatedAt",
   ended_at AS "endedAt"`
 
+/** Newest first; of stores those that are for some of them. */
 export async function selectRules(
   db: Db,
-  { brandId, after, limit }: Options & { after: string | null; limit: number },
+  options: Options & { storeCodes: readonly string[] | null; after: string | null; limit: number },
 ) {
+  const { brandId, storeCodes, after, limit } = options
   return await db<RuleRow[]>`
     SELECT ${db.unsafe(RULE_COLUMNS)} FROM task_rules
     WHERE brand_id = ${brandId} ${after === null ? db`` : db`AND rule_id < ${after}`}
+      ${storeCodes === null ? db`` : db`AND (store_codes IS NULL OR store_codes && ${storeCodes as string[]}::text[])`}
     ORDER BY rule_id DESC LIMIT ${limit}`
 }
 
@@ -78,16 +83,104 @@ export async function writeRule(db: Db, { brandId, rule }: Options & { rule: Rul
   }
   await db`
     INSERT INTO task_rules (brand_id, rule_id, kind, days, segment, title, text, target, priority, first_day, last_day,
-      store_codes, created_at, updated_at, ended_at)
+      store_codes, is_on, nightly_max, created_at, updated_at, ended_at)
     SELECT ${brandId}, "ruleId", kind, days, segment, title, text, target, priority, "firstDay", "lastDay", "storeCodes",
-      "createdAt", "updatedAt", "endedAt"
+      "isOn", "nightlyMax", "createdAt", "updatedAt", "endedAt"
     FROM jsonb_to_record(${json(row)}::text::jsonb) AS row ("ruleId" uuid, kind text, days int, segment jsonb, title text,
-      text text, target jsonb, priority int, "firstDay" text, "lastDay" text, "storeCodes" text[],
-      "createdAt" timestamptz, "updatedAt" timestamptz, "endedAt" timestamptz)
+      text text, target jsonb, priority int, "firstDay" text, "lastDay" text, "storeCodes" text[], "isOn" boolean,
+      "nightlyMax" int, "createdAt" timestamptz, "updatedAt" timestamptz, "endedAt" timestamptz)
     ON CONFLICT (brand_id, rule_id) DO UPDATE SET days = EXCLUDED.days, segment = EXCLUDED.segment,
       title = EXCLUDED.title, text = EXCLUDED.text, target = EXCLUDED.target, priority = EXCLUDED.priority,
       first_day = EXCLUDED.first_day, last_day = EXCLUDED.last_day, store_codes = EXCLUDED.store_codes,
-      updated_at = EXCLUDED.updated_at, ended_at = EXCLUDED.ended_at`
+      is_on = EXCLUDED.is_on, nightly_max = EXCLUDED.nightly_max, updated_at = EXCLUDED.updated_at,
+      ended_at = EXCLUDED.ended_at`
+}
+
+/** A rule's list becomes these. @returns how many of them are members */
+export async function replaceListed(
+  db: Db,
+  { brandId, ruleId, memberNos }: Options & { ruleId: string; memberNos: readonly string[] },
+): Promise<number> {
+  await db`DELETE FROM task_rule_members WHERE brand_id = ${brandId} AND rule_id = ${ruleId}`
+  const rows = await db`
+    INSERT INTO task_rule_members (brand_id, rule_id, member_no)
+    SELECT DISTINCT ${brandId}::int, ${ruleId}::text::uuid, m.member_no FROM members AS m
+    WHERE m.brand_id = ${brandId} AND m.member_no = ANY (${memberNos as string[]}::text[]) RETURNING 1`
+  return rows.length
+}
+
+/** Those of these numbers that no member has; so many at most. */
+export async function selectUnknownMembers(
+  db: Db,
+  { brandId, memberNos, limit }: Options & { memberNos: readonly string[]; limit: number },
+) {
+  const rows = await db<{ memberNo: string }[]>`
+    SELECT asked.member_no AS "memberNo" FROM unnest(${memberNos as string[]}::text[]) WITH ORDINALITY AS asked (member_no, place)
+    WHERE NOT EXISTS (SELECT FROM members AS m WHERE m.brand_id = ${brandId} AND m.member_no = asked.member_no)
+    ORDER BY asked.place LIMIT ${limit}`
+  return rows.map(row => row.memberNo)
+}
+
+/** On which rules' lists these people are, under any number of theirs. */
+export async function selectListings(db: Db, { brandId, memberNos }: Options & { memberNos: readonly string[] }) {
+  return await db<{ memberNo: string; ruleId: string }[]>`
+    SELECT DISTINCT number.last_member_no AS "memberNo", l.rule_id AS "ruleId"
+    FROM members AS number
+    JOIN task_rule_members AS l ON l.brand_id = ${brandId} AND l.member_no = number.member_no
+    WHERE number.brand_id = ${brandId} AND number.last_member_no = ANY (${memberNos as string[]}::text[])`
+}
+
+/** What these rules have made for the bearers of a night so far. */
+export async function selectMadeOn(
+  db: Db,
+  { brandId, ruleIds, day }: Options & { ruleIds: readonly string[]; day: string },
+) {
+  if (ruleIds.length === 0) return []
+  return await db<{ ruleId: string; associateId: string | null; storeCode: string | null; count: number }[]>`
+    SELECT rule_id AS "ruleId", associate_id AS "associateId",
+      CASE WHEN associate_id IS NULL THEN store_code END AS "storeCode", count(*) FROM tasks
+    WHERE brand_id = ${brandId} AND rule_id = ANY (${ruleIds as string[]}::text[]::uuid[]) AND made_day = ${day}
+    GROUP BY 1, 2, 3`
+}
+
+export interface RuleCounts {
+  ruleId: string
+  made: number
+  open: number
+  overdue: number
+  done: number
+  skipped: number
+  closed: number
+}
+
+const COUNTS = (db: Db, today: string) => db`
+  count(*) AS made, count(*) FILTER (WHERE state = 'open') AS open,
+  count(*) FILTER (WHERE state = 'open' AND due_day < ${today}) AS overdue,
+  count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state = 'skipped') AS skipped,
+  count(*) FILTER (WHERE state = 'closed') AS closed`
+
+const inStores = (db: Db, storeCodes: readonly string[] | null) =>
+  storeCodes === null ? db`` : db`AND store_code = ANY (${storeCodes as string[]}::text[])`
+
+/** What became of the tasks of these rules, of these stores; null: of all. */
+export async function selectRuleCounts(
+  db: Db,
+  options: Options & { ruleIds: readonly string[]; storeCodes: readonly string[] | null; today: string },
+) {
+  const { brandId, ruleIds, storeCodes, today } = options
+  if (ruleIds.length === 0) return []
+  return await db<RuleCounts[]>`
+    SELECT rule_id AS "ruleId", ${COUNTS(db, today)} FROM tasks
+    WHERE brand_id = ${brandId} AND rule_id = ANY (${ruleIds as string[]}::text[]::uuid[]) ${inStores(db, storeCodes)}
+    GROUP BY rule_id`
+}
+
+/** How many are on the lists of these rules. */
+export async function selectListSizes(db: Db, { brandId, ruleIds }: Options & { ruleIds: readonly string[] }) {
+  if (ruleIds.length === 0) return []
+  return await db<{ ruleId: string; count: number }[]>`
+    SELECT rule_id AS "ruleId", count(*) FROM task_rule_members
+    WHERE brand_id = ${brandId} AND rule_id = ANY (${ruleIds as string[]}::text[]::uuid[]) GROUP BY rule_id`
 }
 
 export async function closeTasksOfRule(
@@ -113,23 +206,56 @@ export interface CompletionRow {
 /** By store, those of no store last. */
 export async function selectCompletion(
   db: Db,
-  options: Options & { ruleId: string; today: string; after: string | null | undefined; limit: number },
+  options: Options & {
+    ruleId: string
+    storeCodes: readonly string[] | null
+    today: string
+    after: string | null | undefined
+    limit: number
+  },
 ) {
-  const { brandId, ruleId, today, after, limit } = options
+  const { brandId, ruleId, storeCodes, today, after, limit } = options
   if (after === null) return []
   return await db<CompletionRow[]>`
     SELECT t.store_code AS "storeCode", s.name, t.made, t.open, t.overdue, t.done, t.skipped, t.closed
     FROM (
-      SELECT store_code, count(*) AS made, count(*) FILTER (WHERE state = 'open') AS open,
-        count(*) FILTER (WHERE state = 'open' AND due_day < ${today}) AS overdue,
-        count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state = 'skipped') AS skipped,
-        count(*) FILTER (WHERE state = 'closed') AS closed
-      FROM tasks WHERE brand_id = ${brandId} AND rule_id = ${ruleId}
+      SELECT store_code, ${COUNTS(db, today)}
+      FROM tasks WHERE brand_id = ${brandId} AND rule_id = ${ruleId} ${inStores(db, storeCodes)}
         ${after === undefined ? db`` : db`AND (store_code > ${after} OR store_code IS NULL)`}
       GROUP BY store_code
     ) AS t
     LEFT JOIN stores AS s ON s.brand_id = ${brandId} AND s.store_code = t.store_code
     ORDER BY t.store_code NULLS LAST LIMIT ${limit}`
+}
+
+export interface PersonCompletionRow extends Omit<CompletionRow, 'storeCode'> {
+  /** null: nobody's, for the store's manager. */
+  associateId: string | null
+}
+
+/** Of one store, by associate; those of nobody last. */
+export async function selectPersonCompletion(
+  db: Db,
+  options: Options & {
+    ruleId: string
+    storeCode: string
+    today: string
+    after: string | null | undefined
+    limit: number
+  },
+) {
+  const { brandId, ruleId, storeCode, today, after, limit } = options
+  if (after === null) return []
+  return await db<PersonCompletionRow[]>`
+    SELECT t.associate_id AS "associateId", a.name, t.made, t.open, t.overdue, t.done, t.skipped, t.closed
+    FROM (
+      SELECT associate_id, ${COUNTS(db, today)}
+      FROM tasks WHERE brand_id = ${brandId} AND rule_id = ${ruleId} AND store_code = ${storeCode}
+        ${after === undefined ? db`` : db`AND (associate_id > ${after} OR associate_id IS NULL)`}
+      GROUP BY associate_id
+    ) AS t
+    LEFT JOIN associates AS a ON a.brand_id = ${brandId} AND a.associate_id = t.associate_id
+    ORDER BY t.associate_id NULLS LAST LIMIT ${limit}`
 }
 
 // --------------------------------------------------------------------------------------------- making

@@ -8,7 +8,13 @@ import {
   CompletionPage,
   DoneBody,
   FollowUpBody,
+  ListAnswer,
+  ListBody,
+  PreviewBody,
+  RulePreview,
   SkipBody,
+  StoreCompletionPage,
+  StoreCompletionParams,
   Task,
   TaskPage,
   TaskParams,
@@ -27,10 +33,13 @@ import {
   createRule,
   doTask,
   endRule,
+  listMembers,
   listRules,
   listTasks,
+  previewOf,
   reopenTask,
   skipTask,
+  storeCompletionOf,
 } from './service.ts'
 
 const Nothing = Type.Object({}, { additionalProperties: false })
@@ -44,15 +53,15 @@ export function taskRoutes(
   app.get(
     '/task-rules',
     {
-      onRequest: access.readBrand,
+      onRequest: access.read,
       schema: {
         tags: ['tasks'],
-        summary: 'Rules that make tasks, newest first',
+        summary: 'Rules that make tasks, newest first, with what became of those',
         querystring: TaskRuleQuery,
         response: { 200: TaskRulePage },
       },
     },
-    ({ caller, query }) => listRules(pool, caller.brandId, query as TaskRuleQuery),
+    ({ caller, query }) => listRules(pool, { caller, now: now(), query: query as TaskRuleQuery }),
   )
   app.post(
     '/task-rules',
@@ -68,6 +77,34 @@ export function taskRoutes(
     },
     async ({ caller, body }, reply) =>
       await reply.code(201).send(await createRule(pool, { caller, now: now(), body: body as TaskRuleBody })),
+  )
+  app.post(
+    '/task-rules/preview',
+    {
+      onRequest: access.admin,
+      schema: {
+        tags: ['tasks'],
+        summary: 'What a rule would make on the coming night; nothing is changed',
+        body: PreviewBody,
+        response: { 200: RulePreview },
+      },
+    },
+    ({ caller, body }) => previewOf(pool, { caller, now: now(), clock: now, body: body as PreviewBody }),
+  )
+  app.put(
+    '/task-rules/:ruleId/members',
+    {
+      onRequest: access.admin,
+      schema: {
+        tags: ['tasks'],
+        summary: 'Whom a campaign is for by name: the whole list',
+        params: TaskRuleParams,
+        body: ListBody,
+        response: { 200: ListAnswer },
+      },
+    },
+    ({ caller, params, body }) =>
+      listMembers(pool, { caller, now: now(), ...(params as TaskRuleParams), ...(body as ListBody) }),
   )
   app.patch(
     '/task-rules/:ruleId',
@@ -100,7 +137,7 @@ export function taskRoutes(
   app.get(
     '/task-rules/:ruleId/completion',
     {
-      onRequest: access.readBrand,
+      onRequest: access.read,
       schema: {
         tags: ['tasks'],
         summary: 'What became of a rule’s tasks, by store',
@@ -111,6 +148,26 @@ export function taskRoutes(
     },
     ({ caller, params, query }) =>
       completionOf(pool, { caller, now: now(), ...(params as TaskRuleParams), query: query as TaskRuleQuery }),
+  )
+  app.get(
+    '/task-rules/:ruleId/completion/:storeCode',
+    {
+      onRequest: access.read,
+      schema: {
+        tags: ['tasks'],
+        summary: 'What became of a rule’s tasks in one store, by associate',
+        params: StoreCompletionParams,
+        querystring: TaskRuleQuery,
+        response: { 200: StoreCompletionPage },
+      },
+    },
+    ({ caller, params, query }) =>
+      storeCompletionOf(pool, {
+        caller,
+        now: now(),
+        ...(params as StoreCompletionParams),
+        query: query as TaskRuleQuery,
+      }),
   )
   app.get(
     '/tasks',

@@ -27,6 +27,7 @@ const ruleFields = {
         tags: Type.Optional(Type.Array(Key('Tag.'), { minItems: 1, maxItems: 50, description: 'One of these.' })),
         neverBought: Type.Optional(Type.Boolean({ description: 'true: has not bought yet.' })),
         asleepDays: Type.Optional(WholeNumber('Has bought, but not in so many days.', 1, 3650)),
+        isListed: Type.Optional(Type.Boolean({ description: 'true: is on the rule’s list of members.' })),
       },
       'Whom a campaign is for: what is named has to hold, all of it.',
     ),
@@ -42,6 +43,14 @@ const ruleFields = {
   storeCodes: Nullable(
     Type.Array(Key('Store.'), { minItems: 1, maxItems: 1000, description: 'For these stores; null: all.' }),
   ),
+  isOn: Type.Boolean({ description: 'false: it makes none for the time being; what it made stays.' }),
+  nightlyMax: Nullable(
+    WholeNumber(
+      'So many tasks a night for one associate; the other customers wait for the nights after. null: no bound. Where absent 10 of asleep, 20 of campaign, else null.',
+      1,
+      1000,
+    ),
+  ),
 }
 
 /** POST /api/v1/task-rules. What a kind needs is said by path where it is missing. */
@@ -56,6 +65,8 @@ export const TaskRuleBody = Strict({
   firstDay: Type.Optional(ruleFields.firstDay),
   lastDay: Type.Optional(ruleFields.lastDay),
   storeCodes: Type.Optional(ruleFields.storeCodes),
+  isOn: Type.Optional(ruleFields.isOn),
+  nightlyMax: Type.Optional(ruleFields.nightlyMax),
 })
 export type TaskRuleBody = Static<typeof TaskRuleBody>
 
@@ -78,6 +89,7 @@ export const TaskRule = Type.Object({
       tags: Type.Optional(Type.Array(Type.String())),
       neverBought: Type.Optional(Type.Boolean()),
       asleepDays: Type.Optional(Type.Integer()),
+      isListed: Type.Optional(Type.Boolean()),
     }),
   ),
   title: Type.String(),
@@ -87,29 +99,89 @@ export const TaskRule = Type.Object({
   firstDay: Type.String(),
   lastDay: nullable(Type.String()),
   storeCodes: nullable(Type.Array(Type.String())),
+  isOn: Type.Boolean(),
+  nightlyMax: nullable(Type.Integer()),
   createdAt: Type.String(),
   updatedAt: Type.String(),
   endedAt: nullable(Type.String()),
 })
 export type TaskRule = Static<typeof TaskRule>
 
+const completion = {
+  made: Type.Integer(),
+  open: Type.Integer(),
+  overdue: Type.Integer({ description: 'Open, and due before today' }),
+  done: Type.Integer(),
+  skipped: Type.Integer(),
+  closed: Type.Integer({ description: 'Closed by the service, since there was no reason any more' }),
+  doneBps: nullable(Type.Integer({ description: 'done / (made − closed); null over 0' })),
+}
+
+export const ListedRule = Type.Interface([TaskRule], {
+  ...completion,
+  listed: Type.Integer({ description: 'Members on its list' }),
+})
+export type ListedRule = Static<typeof ListedRule>
+
+/** PUT /api/v1/task-rules/{ruleId}/members: the whole list. */
+export const ListBody = Strict({
+  memberNos: Type.Array(Key('Member.'), { maxItems: 20_000, description: 'Of a campaign whose segment is isListed.' }),
+})
+export type ListBody = Static<typeof ListBody>
+
+export const ListAnswer = Type.Object({
+  listed: Type.Integer(),
+  unknown: Type.Array(Type.String(), { description: 'Numbers that no member has, the first 20; they are left out' }),
+})
+export type ListAnswer = Static<typeof ListAnswer>
+
+/** POST /api/v1/task-rules/preview: a rule as it would be, also one that is there. Changes nothing. */
+export const PreviewBody = Strict({
+  ruleId: Type.Optional(Type.String({ format: 'uuid', description: 'Of the rule that it would become.' })),
+  ...TaskRuleBody.properties,
+})
+export type PreviewBody = Static<typeof PreviewBody>
+
+export const RulePreview = Type.Object({
+  day: Type.String({ description: 'The night before this day' }),
+  tasks: Type.Integer({ description: 'That it would make' }),
+  associates: Type.Integer({ description: 'Whose they would be' }),
+  nobodys: Type.Integer({ description: 'Of them those that no associate has; the store’s manager sees them' }),
+  waiting: Type.Integer({ description: 'More that fit, left for the nights after by nightlyMax' }),
+  looked: Type.Integer({ description: 'Members who were looked at' }),
+  isWhole: Type.Boolean({ description: 'false: there are more members than could be looked at in time' }),
+})
+export type RulePreview = Static<typeof RulePreview>
+
 export const TaskRuleQuery = Type.Object(Paged, { additionalProperties: false })
 export type TaskRuleQuery = Static<typeof TaskRuleQuery>
 
-export const TaskRulePage = Type.Object({ items: Type.Array(TaskRule), nextCursor: nullable(Type.String()) })
+export const TaskRulePage = Type.Object({ items: Type.Array(ListedRule), nextCursor: nullable(Type.String()) })
 
 export const CompletionPage = Type.Object({
   items: Type.Array(
     Type.Object({
       storeCode: nullable(Type.String({ description: 'null: of no store' })),
       name: nullable(Type.String()),
-      made: Type.Integer(),
-      open: Type.Integer(),
-      overdue: Type.Integer({ description: 'Open, and due before today' }),
-      done: Type.Integer(),
-      skipped: Type.Integer(),
-      closed: Type.Integer({ description: 'Closed by the service, since there was no reason any more' }),
-      doneBps: nullable(Type.Integer({ description: 'done / (made − closed); null over 0' })),
+      ...completion,
+    }),
+  ),
+  nextCursor: nullable(Type.String()),
+})
+
+/** GET /api/v1/task-rules/{ruleId}/completion/{storeCode}. */
+export const StoreCompletionParams = Type.Object({
+  ruleId: Type.String({ format: 'uuid' }),
+  storeCode: Type.String({ minLength: 1, maxLength: 256, format: 'text' }),
+})
+export type StoreCompletionParams = Static<typeof StoreCompletionParams>
+
+export const StoreCompletionPage = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      associateId: nullable(Type.String({ description: 'null: nobody’s, for the store’s manager' })),
+      name: nullable(Type.String()),
+      ...completion,
     }),
   ),
   nextCursor: nullable(Type.String()),

@@ -9,20 +9,26 @@ import type { Caller } from '../auth/domain.ts'
 import { findCustomer, personOf } from '../customers/service.ts'
 import { takeItems } from '../ingest/service.ts'
 import { existingStores } from '../stores/service.ts'
-import { afterLast, faultsOfRule, isDay, mayDo, mayUndo, UNDO_MS } from './domain.ts'
+import { afterLast, faultsOfRule, isDay, mayDo, mayUndo, NIGHTLY_MAX, UNDO_MS } from './domain.ts'
+import { previewRule } from './preview.ts'
 import {
   closeTasksOfRule,
   insertTasks,
   lockRule,
   lockTask,
+  replaceListed,
   selectCompletion,
   selectEndedTasks,
   selectFriendships,
+  selectListSizes,
   selectOpenTasks,
+  selectPersonCompletion,
   selectRule,
+  selectRuleCounts,
   selectRules,
   selectTask,
   selectTaskCounts,
+  selectUnknownMembers,
   selectWasSentTo,
   updateTaskState,
   writeRule,
@@ -33,6 +39,10 @@ import {
 import type {
   DoneBody,
   FollowUpBody,
+  ListAnswer,
+  ListedRule,
+  PreviewBody,
+  RulePreview,
   Task,
   TaskPage,
   TaskQuery,
@@ -58,20 +68,69 @@ interface Asked {
 
 // ---------------------------------------------------------------------------------------------- rules
 
-/** Rules, newest first, ended ones too. @throws AppError malformed_cursor */
-export async function listRules(db: Db, brandId: number, query: TaskRuleQuery) {
+/** The stores whose tasks the asker may count; null: all. @throws AppError not_found where he answers for none */
+function countedStores({ scope }: Caller): readonly string[] | null {
+  if (scope.reach === 'self') throw new AppError('not_found', 'There is nothing here.')
+  return scope.reach === 'brand' ? null : scope.storeCodes
+}
+
+/**
+ * Rules, newest first, ended ones too, with what became of their tasks; to who answers for stores those that are for
+ * them, and their tasks.
+ *
+ * @throws AppError malformed_cursor, not_found
+ */
+export async function listRules(
+  db: Db,
+  { caller, now, query }: Asked & { query: TaskRuleQuery },
+): Promise<{ items: ListedRule[]; nextCursor: string | null }> {
+  const { brandId, zone } = caller
+  const storeCodes = countedStores(caller)
   const limit = query.limit ?? PAGE_DEFAULT
   const after = query.cursor === undefined ? null : decodeCursor(query.cursor, ['uuid'])
   if (query.cursor !== undefined && !after) throw new AppError('malformed_cursor', 'This is no cursor of this list.')
-  const rows = await selectRules(db, { brandId, after: after && String(after[0]), limit: limit + 1 })
-  return pageOf(rows, limit, row => [row.ruleId], shownRule)
+  const rows = await selectRules(db, { brandId, storeCodes, after: after && String(after[0]), limit: limit + 1 })
+  const ruleIds = rows.map(row => row.ruleId)
+  const [counts, sizes] = await Promise.all([
+    selectRuleCounts(db, { brandId, ruleIds, storeCodes, today: dayOf(now, zone) }),
+    selectListSizes(db, { brandId, ruleIds }),
+  ])
+  const countOf = new Map(counts.map(({ ruleId, ...rest }) => [ruleId, rest]))
+  const sizeOf = new Map(sizes.map(({ ruleId, count }) => [ruleId, count]))
+  return pageOf(
+    rows,
+    limit,
+    row => [row.ruleId],
+    row => ({
+      ...shownRule(row),
+      ...withDone(countOf.get(row.ruleId) ?? NONE),
+      listed: sizeOf.get(row.ruleId) ?? 0,
+    }),
+  )
 }
+
+const NONE = { made: 0, open: 0, overdue: 0, done: 0, skipped: 0, closed: 0 }
+
+const withDone = <Row extends { made: number; closed: number; done: number }>(row: Row) => ({
+  ...row,
+  doneBps: row.made === row.closed ? null : Math.floor((row.done * 10_000) / (row.made - row.closed)),
+})
 
 /** @throws AppError invalid_body with every fault by its path */
 export async function createRule(pool: Pool, { caller, now, body }: Asked & { body: TaskRuleBody }): Promise<TaskRule> {
-  const { brandId, actor, zone } = caller
-  const rule: RuleRow = {
-    ruleId: uuidv7(now),
+  const { brandId, actor } = caller
+  const rule = newRule(body, { ruleId: uuidv7(now), zone: caller.zone, now })
+  return await transact(pool, async tx => {
+    await checkRule(tx, brandId, rule)
+    await writeRule(tx, { brandId, rule })
+    await insertActivity(tx, { brandId, now, actor, action: 'task_rule.created', subject: `task-rules/${rule.ruleId}` })
+    return shownRule(rule)
+  })
+}
+
+function newRule(body: TaskRuleBody, { ruleId, zone, now }: { ruleId: string; zone: string; now: Instant }): RuleRow {
+  return {
+    ruleId,
     kind: body.kind,
     days: body.days ?? null,
     segment: body.segment ?? null,
@@ -82,15 +141,48 @@ export async function createRule(pool: Pool, { caller, now, body }: Asked & { bo
     firstDay: body.firstDay ?? dayOf(now, zone),
     lastDay: body.lastDay ?? null,
     storeCodes: body.storeCodes ?? null,
+    isOn: body.isOn ?? true,
+    nightlyMax: body.nightlyMax === undefined ? NIGHTLY_MAX[body.kind] : body.nightlyMax,
     createdAt: now,
     updatedAt: now,
     endedAt: null,
   }
+}
+
+/** What a rule would make on the coming night; nothing is changed. @throws AppError invalid_body */
+export async function previewOf(
+  db: Pool,
+  { caller, now, clock, body }: Asked & { clock: () => Instant; body: PreviewBody },
+): Promise<RulePreview> {
+  const { brandId, zone } = caller
+  const { ruleId = uuidv7(now), ...rest } = body
+  const rule = newRule(rest, { ruleId: ruleId.toLowerCase(), zone, now })
+  await checkRule(db, brandId, rule)
+  return await previewRule(db, { brandId, zone, rule, now, clock })
+}
+
+const UNKNOWN_SHOWN = 20
+
+/**
+ * Whom a campaign is for by name: the list as a whole. The same again changes nothing.
+ *
+ * @throws AppError not_found; conflict where it has ended, or is for no list
+ */
+export async function listMembers(
+  pool: Pool,
+  { caller, now, ruleId, memberNos }: Asked & { ruleId: string; memberNos: readonly string[] },
+): Promise<ListAnswer> {
+  const { brandId, actor } = caller
   return await transact(pool, async tx => {
-    await checkRule(tx, brandId, rule)
-    await writeRule(tx, { brandId, rule })
-    await insertActivity(tx, { brandId, now, actor, action: 'task_rule.created', subject: `task-rules/${rule.ruleId}` })
-    return shownRule(rule)
+    const rule = await lockRule(tx, { brandId, ruleId })
+    if (!rule) throw noRule()
+    if (rule.endedAt !== null) throw new AppError('conflict', 'This rule has ended.')
+    if (!rule.segment?.isListed) throw new AppError('conflict', 'This rule is for no list of members.')
+    const listed = await replaceListed(tx, { brandId, ruleId, memberNos })
+    const unknown = await selectUnknownMembers(tx, { brandId, memberNos, limit: UNKNOWN_SHOWN })
+    const subject = `task-rules/${ruleId}`
+    await insertActivity(tx, { brandId, now, actor, action: 'task_rule.listed', subject, details: { listed } })
+    return { listed, unknown }
   })
 }
 
@@ -145,27 +237,52 @@ export async function completionOf(
   { caller, now, ruleId, query }: Asked & { ruleId: string; query: TaskRuleQuery },
 ) {
   const { brandId, zone } = caller
+  const storeCodes = countedStores(caller)
   const limit = query.limit ?? PAGE_DEFAULT
-  const position = query.cursor === undefined ? undefined : decodeCursor(query.cursor, 1)
+  const after = keyPosition(query.cursor)
+  await visibleRule(db, { brandId, ruleId, storeCodes })
+  const today = dayOf(now, zone)
+  const rows = await selectCompletion(db, { brandId, ruleId, storeCodes, today, after, limit: limit + 1 })
+  return pageOf(rows, limit, row => [row.storeCode], withDone)
+}
+
+/** What became of a rule's tasks in one store, associate by associate. @throws AppError not_found, malformed_cursor */
+export async function storeCompletionOf(
+  db: Db,
+  { caller, now, ruleId, storeCode, query }: Asked & { ruleId: string; storeCode: string; query: TaskRuleQuery },
+) {
+  const { brandId, zone } = caller
+  const storeCodes = countedStores(caller)
+  const limit = query.limit ?? PAGE_DEFAULT
+  const after = keyPosition(query.cursor)
+  if (storeCodes !== null && !storeCodes.includes(storeCode)) throw noRule()
+  await visibleRule(db, { brandId, ruleId, storeCodes })
+  const today = dayOf(now, zone)
+  const rows = await selectPersonCompletion(db, { brandId, ruleId, storeCode, today, after, limit: limit + 1 })
+  return pageOf(rows, limit, row => [row.associateId], withDone)
+}
+
+/** undefined: from the beginning; null: at the end. @throws AppError malformed_cursor */
+function keyPosition(cursor: string | undefined): string | null | undefined {
+  const position = cursor === undefined ? undefined : decodeCursor(cursor, 1)
   if (position === null) throw new AppError('malformed_cursor', 'This is no cursor of this list.')
-  const after = position && (position[0] === null ? null : String(position[0]))
-  if (!(await selectRule(db, { brandId, ruleId }))) throw noRule()
-  const rows = await selectCompletion(db, { brandId, ruleId, today: dayOf(now, zone), after, limit: limit + 1 })
-  return pageOf(
-    rows,
-    limit,
-    row => [row.storeCode],
-    row => ({
-      ...row,
-      doneBps: row.made === row.closed ? null : Math.floor((row.done * 10_000) / (row.made - row.closed)),
-    }),
-  )
+  return position && (position[0] === null ? null : String(position[0]))
+}
+
+/** @throws AppError not_found */
+async function visibleRule(
+  db: Db,
+  { brandId, ruleId, storeCodes }: { brandId: number; ruleId: string; storeCodes: readonly string[] | null },
+): Promise<void> {
+  const rule = await selectRule(db, { brandId, ruleId })
+  const isFor = rule?.storeCodes?.some(storeCode => storeCodes?.includes(storeCode)) ?? true
+  if (!rule || (storeCodes !== null && !isFor)) throw noRule()
 }
 
 const noRule = () => new AppError('not_found', 'There is no such rule.')
 
 /** @throws AppError invalid_body */
-async function checkRule(tx: Tx, brandId: number, rule: RuleRow): Promise<void> {
+async function checkRule(tx: Db, brandId: number, rule: RuleRow): Promise<void> {
   const faults = faultsOfRule(rule)
   const stores = await existingStores(tx, brandId, rule.storeCodes ?? [])
   for (const [i, storeCode] of (rule.storeCodes ?? []).entries()) {

@@ -3,6 +3,7 @@ import type { Tx } from '../../database.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import { createBareMembers, IMPORTER, insertMarks, type Mark, type Take } from '../evidence/service.ts'
 import { noteOpenings, type Opening } from '../messages/service.ts'
+import { markClicks } from '../rollups/service.ts'
 import { insertOpengids, insertTouches, selectTouchAt, selectTouchHashes, type TouchRow } from './queries.ts'
 import type { TouchItem } from './schema.ts'
 
@@ -17,6 +18,11 @@ export const takeTouches: Take<TouchItem> = async (context, items) => {
   const first = new Map<string, TouchRow>()
   for (const row of rows) if (!first.has(row.touchId)) first.set(row.touchId, row)
   const isNew = await insertTouches(tx, { brandId, now, rows: [...first.values()] })
+  await markClicks(tx, {
+    brandId,
+    now,
+    touches: [...first.values()].filter(row => isNew.has(row.touchId)).flatMap(clickOf),
+  })
   // Which chat that is, is asked for by the worker: nobody waits for WeCom here.
   const opengids = rows.flatMap(row => (isNew.has(row.touchId) && row.chatId === null ? (row.opengid ?? []) : []))
   await insertOpengids(tx, { brandId, now, opengids: [...new Set(opengids)] })
@@ -41,6 +47,10 @@ export const takeTouches: Take<TouchItem> = async (context, items) => {
       : conflict(row.touchId, 'This touchId was told before with other content.', 'touchId')
   })
 }
+
+/** What counts as one: the customer's own doing, by somebody's link. */
+const clickOf = ({ linkCode, at, kind, byAssociate }: TouchRow) =>
+  linkCode === null || kind === 'sent' || byAssociate ? [] : [{ linkCode, at: parseInstant(at)! }]
 
 function rowOf(item: TouchItem): TouchRow {
   const content = { ...item, at: formatInstant(parseInstant(item.at)!) }
@@ -104,6 +114,7 @@ export async function recordClicks(
     return { ...row, byAssociate }
   })
   await insertTouches(tx, { brandId, now, rows })
+  await markClicks(tx, { brandId, now, touches: rows.flatMap(clickOf) })
   await noteOpenings(tx, { brandId, now, openings: rows.flatMap(openingOf) })
 }
 

@@ -72,10 +72,13 @@ export interface TransferRow {
   transferId: string
   kind: TransferKind
   fromAssociate: string
+  fromName: string | null
   toAssociate: string
+  toName: string | null
   message: string | null
   reason: string
   madeBy: string
+  madeByName: string | null
   madeAt: Instant
   pollAt: Instant | null
   tries: number
@@ -87,7 +90,11 @@ export interface TransferRow {
   undoReason: string | null
 }
 
-const COLUMNS = `t.transfer_id AS "transferId", t.kind, t.from_associate AS "fromAssociate",
+const nameOf = (column: string) =>
+  `(SELECT name FROM associates AS named WHERE named.brand_id = t.brand_id AND named.associate_id = t.${column})`
+
+const COLUMNS = `${nameOf('from_associate')} AS "fromName", ${nameOf('to_associate')} AS "toName",
+  ${nameOf('made_by')} AS "madeByName", t.transfer_id AS "transferId", t.kind, t.from_associate AS "fromAssociate",
   t.to_associate AS "toAssociate", t.message, t.reason, t.made_by AS "madeBy", t.made_at AS "madeAt",
   t.poll_at AS "pollAt", t.tries, t.errcode, t.address, t.ended_at AS "endedAt", t.undone_at AS "undoneAt",
   t.undone_by AS "undoneBy", t.undo_reason AS "undoReason"`

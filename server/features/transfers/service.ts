@@ -157,15 +157,19 @@ function shown(row: TransferRow, all: readonly ItemCount[]): Transfer {
     }
     return none
   }
-  const { transferId, kind, fromAssociate, toAssociate, message, reason, madeBy, undoneBy, undoReason } = row
+  const { transferId, kind, fromAssociate, fromName, toAssociate, toName, message, reason } = row
+  const { madeBy, madeByName, undoneBy, undoReason } = row
   return {
     transferId,
     kind,
     fromAssociate,
+    fromName,
     toAssociate,
+    toName,
     message,
     reason,
     madeBy,
+    madeByName,
     madeAt: formatInstant(row.madeAt),
     customers: counts('customer'),
     groups: counts('group'),

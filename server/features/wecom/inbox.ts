@@ -62,7 +62,7 @@ const SPACES_MS = [1000, 10_000, MINUTE_MS, 5 * MINUTE_MS]
 export const LEASE_MS = 20_000
 /** How often to ask WeCom again at least, while it is away. */
 const POSTPONED_MS = { least: 2000, most: 5 * MINUTE_MS }
-const KEPT_DAYS = 30
+export const KEPT_DAYS = 30
 
 export interface Inbox {
   /** Returns when the event is durable. @returns whether it was not there before */

@@ -41,6 +41,7 @@ export {
   type Inbox,
   type InboxWork,
   type Taken,
+  KEPT_DAYS as CALLBACKS_KEPT_DAYS,
 } from './inbox.ts'
 
 /** WeCom as the rest of the service sees it: calls that carry a good token, and signatures. */

@@ -110,3 +110,46 @@ export async function selectTargets(db: Db, options: { brandId: number; months: 
     WHERE brand_id = ${options.brandId} AND month = ANY (${options.months as string[]}::text[])
       AND subject_kind = 'associate'`
 }
+
+export interface BacktestRow {
+  jobId: string
+  status: 'waiting' | 'running' | 'cancelling' | 'done' | 'failed' | 'cancelled'
+  done: number
+  total: number
+  createdAt: Instant
+  from: string
+  to: string
+  code: string
+  version: number
+  orders: number | null
+  now: { totalFen: number; bonusFen?: number } | null
+  then: { totalFen: number; bonusFen?: number } | null
+}
+
+/** Newest first; of the results the sums alone. */
+export async function selectBacktests(
+  db: Db,
+  options: { brandId: number; terms: string | null; status: string | null; after: string | null; limit: number },
+): Promise<BacktestRow[]> {
+  const { brandId, terms, status, after, limit } = options
+  return await db<BacktestRow[]>`
+    SELECT job_id AS "jobId", status, done, total, created_at AS "createdAt", input ->> 'from' AS "from",
+      input ->> 'to' AS "to", input #>> '{plan,code}' AS code, (input #>> '{plan,version}')::int AS version,
+      (result ->> 'orders')::int AS orders, result -> 'now' AS now, result -> 'then' AS "then"
+    FROM jobs
+    WHERE brand_id = ${brandId} AND kind = 'backtest' AND (${terms}::text IS NULL OR input ->> 'terms' = ${terms}::text)
+      AND (${status}::text IS NULL OR status = ${status}::text)
+      AND (${after}::uuid IS NULL OR job_id < ${after}::uuid)
+    ORDER BY job_id DESC LIMIT ${limit}`
+}
+
+/** The answer of a back-test that has ended; null where there is none of it. */
+export async function selectBacktestResult(
+  db: Db,
+  { brandId, jobId }: { brandId: number; jobId: string },
+): Promise<{ result: unknown; from: string; to: string } | null> {
+  const [row] = await db<{ result: unknown; from: string; to: string }[]>`
+    SELECT result, input ->> 'from' AS "from", input ->> 'to' AS "to" FROM jobs
+    WHERE brand_id = ${brandId} AND job_id = ${jobId} AND kind = 'backtest' AND status = 'done'`
+  return row ?? null
+}

@@ -7,7 +7,7 @@ import { compileCheck, type ValueFault } from '../../../lib/validate.ts'
 import { insertActivity } from '../../activity/service.ts'
 import { planInForce, type Plan } from '../domain.ts'
 import { insertJob } from '../jobs.ts'
-import { faultsOfPlan, planOf, plainPlan } from '../plans.ts'
+import { faultsOfPlan, planOf, plainPlan, termsHashOf } from '../plans.ts'
 import { countOrdersPaid, getZone, selectBacklog } from '../queries.ts'
 import { BacktestSpan, type PlanContent, type PublishBody } from '../schema.ts'
 import { plansOf } from '../service.ts'
@@ -40,6 +40,8 @@ interface BacktestInput {
   plan: PlanContent
   from: string
   to: string
+  /** What the plan pays, in one word: by it the back-tests of one content are found. */
+  terms: string
 }
 
 const checkSpan = compileCheck(BacktestSpan)
@@ -68,8 +70,10 @@ export async function startBacktest(
   ]
   refuse(faults)
   const { retroactive: _, ...rest } = plan as PublishBody
+  const content = plainPlan(rest)
   const input: BacktestInput = {
-    plan: plainPlan(rest),
+    plan: content,
+    terms: termsHashOf(content),
     from: formatInstant(parseInstant(from as string)!),
     to: formatInstant(parseInstant(to as string)!),
   }

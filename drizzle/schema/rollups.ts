@@ -1,0 +1,144 @@
+import { bigint, index, integer, pgTable, primaryKey } from 'drizzle-orm/pg-core'
+import {
+  brandIdColumn,
+  dayColumn,
+  fenColumn,
+  instantColumn,
+  textColumn,
+  textListColumn,
+  uuidColumn,
+} from '../columns.ts'
+
+/** Figures summed ahead. Everything here follows from evidence and what was decided, and may be made anew at any time. */
+
+const count = (name: string) => bigint(name, { mode: 'number' })
+
+/** What adds up over days and stores; each part has its own, and null in the others'. */
+const figures = () => ({
+  orders: count('orders'),
+  netSalesFen: fenColumn('net_sales_fen'),
+  netQuantity: count('net_quantity'),
+  onlineFen: fenColumn('online_fen'),
+  inStoreFen: fenColumn('in_store_fen'),
+  directFen: fenColumn('direct_fen'),
+  indirectFen: fenColumn('indirect_fen'),
+  unattributedFen: fenColumn('unattributed_fen'),
+  unattributedOrders: count('unattributed_orders'),
+  unknownBuyerOrders: count('unknown_buyer_orders'),
+  commissionFen: fenColumn('commission_fen'),
+  refundFen: fenColumn('refund_fen'),
+  shares: count('shares'),
+  sharesClicked: count('shares_clicked'),
+  clicks: count('clicks'),
+  newMembers: count('new_members'),
+})
+
+/** One row says that a brand's days are summed, and by which calendar. Without it figures are summed from evidence. */
+export const rollupStates = pgTable('rollup_states', {
+  brandId: integer('brand_id').primaryKey(),
+  zone: textColumn('zone').notNull(),
+  startedAt: instantColumn('started_at').notNull(),
+})
+
+/**
+ * One row says that a transaction changed what days are summed from: of these orders, links, clicks, people. Written in
+ * that transaction, never changed, deleted by who summed anew what it speaks of. The lists belong together by place.
+ */
+export const rollupMarks = pgTable(
+  'rollup_marks',
+  {
+    brandId: brandIdColumn(),
+    markId: uuidColumn('mark_id').notNull(),
+    /** `order`, `link`, `click`, `identity`, `member`, `joined`, or `day`: a whole one. */
+    kind: textColumn('kind').notNull(),
+    /** Sources, link codes, kinds of ids, member numbers or opening stores. */
+    keys: textListColumn('keys').notNull(),
+    /** Order numbers, or the ids. */
+    ids: textListColumn('ids'),
+    /** Paid, clicked or joined, where that is not what the key has now. */
+    instants: textListColumn('instants'),
+    /** Of orders that had them before: the selling stores, and the links whose share won. */
+    stores: textListColumn('stores'),
+    links: textListColumn('links'),
+    markedAt: instantColumn('marked_at').notNull(),
+  },
+  mark => [primaryKey({ columns: [mark.brandId, mark.markId] })],
+)
+
+/** One row is what a store has of a day; an empty code stands for none. */
+export const rollupDays = pgTable(
+  'rollup_days',
+  {
+    brandId: brandIdColumn(),
+    /** `sales`, `refunds`, `links`, `clicks` or `members`: what is summed together. */
+    part: textColumn('part').notNull(),
+    day: dayColumn('day').notNull(),
+    storeCode: textColumn('store_code').notNull(),
+    ...figures(),
+  },
+  row => [
+    primaryKey({ columns: [row.brandId, row.part, row.day, row.storeCode] }),
+    index('rollup_days_by_store').on(row.brandId, row.storeCode, row.day),
+  ],
+)
+
+/** One row is what a brand has of a day: the sum of its stores'. */
+export const rollupTotals = pgTable(
+  'rollup_totals',
+  {
+    brandId: brandIdColumn(),
+    part: textColumn('part').notNull(),
+    day: dayColumn('day').notNull(),
+    ...figures(),
+  },
+  row => [primaryKey({ columns: [row.brandId, row.part, row.day] })],
+)
+
+/** One row is what one payee is owed for the orders that a store sold on a day. */
+export const rollupPay = pgTable(
+  'rollup_pay',
+  {
+    brandId: brandIdColumn(),
+    day: dayColumn('day').notNull(),
+    storeCode: textColumn('store_code').notNull(),
+    payeeKind: textColumn('payee_kind').notNull(),
+    payee: textColumn('payee').notNull(),
+    amountFen: fenColumn('amount_fen').notNull(),
+  },
+  row => [primaryKey({ columns: [row.brandId, row.storeCode, row.day, row.payeeKind, row.payee] })],
+)
+
+/** One row says that a store had somebody on a day, and on which day before the brand had him last. */
+export const rollupPeople = pgTable(
+  'rollup_people',
+  {
+    brandId: brandIdColumn(),
+    /** `buyer`; `visitor`, of its links; by the day that they were made, `opener` of them, and `winner` who bought by one. */
+    kind: textColumn('kind').notNull(),
+    person: textColumn('person').notNull(),
+    day: dayColumn('day').notNull(),
+    storeCode: textColumn('store_code').notNull(),
+    /** In whichever store; `-infinity` for never. */
+    before: dayColumn('before').notNull(),
+  },
+  row => [
+    primaryKey({ columns: [row.brandId, row.kind, row.person, row.day, row.storeCode] }),
+    index('rollup_people_by_store').on(row.brandId, row.kind, row.storeCode, row.day, row.person, row.before),
+  ],
+)
+
+/**
+ * One row is how many people the brand had on a day whom it had before last on another: who comes in a span for the first
+ * time was there last before it, so that distinct people of any span are a sum.
+ */
+export const rollupGaps = pgTable(
+  'rollup_gaps',
+  {
+    brandId: brandIdColumn(),
+    kind: textColumn('kind').notNull(),
+    day: dayColumn('day').notNull(),
+    before: dayColumn('before').notNull(),
+    people: count('people').notNull(),
+  },
+  row => [primaryKey({ columns: [row.brandId, row.kind, row.day, row.before] })],
+)

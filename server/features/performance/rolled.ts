@@ -1,0 +1,142 @@
+import type { Db } from '../../database.ts'
+import type { Counted } from './domain.ts'
+import type { Asked, Dimension } from './queries.ts'
+
+/**
+ * The figures of whole days from what is summed ahead of them (`rollups`): the same as the statements over evidence give,
+ * at a cost that grows with the days asked for.
+ */
+
+type Sql = ReturnType<typeof list>
+
+const list = (db: Db, values: readonly (string | null)[]) => db`${values as string[]}::text[]`
+const all = (db: Db, parts: readonly Sql[], by = db`, `) => parts.reduce((one, next) => db`${one}${by}${next}`)
+
+/** By the column that they are kept in. */
+const SUMMED: readonly (readonly [string, keyof Counted])[] = [
+  ['orders', 'orders'],
+  ['net_sales_fen', 'netSalesFen'],
+  ['net_quantity', 'netQuantity'],
+  ['online_fen', 'onlineFen'],
+  ['in_store_fen', 'inStoreFen'],
+  ['direct_fen', 'directFen'],
+  ['indirect_fen', 'indirectFen'],
+  ['unattributed_fen', 'unattributedFen'],
+  ['unattributed_orders', 'unattributedOrders'],
+  ['unknown_buyer_orders', 'unknownBuyerOrders'],
+  ['commission_fen', 'commissionFen'],
+  ['refund_fen', 'refundFen'],
+  ['shares', 'shares'],
+  ['shares_clicked', 'sharesClicked'],
+  ['clicks', 'clicks'],
+  ['new_members', 'newMembers'],
+]
+
+/** Those that are distinct people, and the kind of them. */
+const PEOPLE: readonly (readonly [string, keyof Counted])[] = [
+  ['buyer', 'buyers'],
+  ['visitor', 'visitors'],
+  ['opener', 'linkVisitors'],
+  ['winner', 'linkBuyers'],
+]
+export const OF_PEOPLE: ReadonlySet<string> = new Set([...PEOPLE.map(([, name]) => name), 'repeatBuyers'])
+
+const ROLLED: ReadonlySet<Dimension> = new Set(['total', 'day', 'week', 'month', 'store', 'region'])
+
+/** An associate's are few, and are summed from evidence. */
+export const isRolledUp = (dimension: Dimension, { associateId }: { associateId: string | null }) =>
+  ROLLED.has(dimension) && associateId === null
+
+export const isGrain = (dimension: Dimension) => dimension === 'day' || dimension === 'week' || dimension === 'month'
+const hasStores = (dimension: Dimension) => dimension === 'store' || dimension === 'region'
+
+/** What a row `r` with a day and a store belongs to; where that is a region, `withRegion` has it. */
+function keyOf(db: Db, dimension: Dimension) {
+  if (isGrain(dimension)) return db`to_char(date_trunc(${dimension}::text, r.day::timestamp), 'YYYY-MM-DD')`
+  if (dimension === 'store') return db`NULLIF(r.store_code, '')`
+  if (dimension === 'region') return db`s.region`
+  return db`''::text`
+}
+
+const withRegion = (db: Db, dimension: Dimension) =>
+  dimension === 'region' ? db`LEFT JOIN store_region AS s ON s.store_code = r.store_code` : db``
+
+const isWithin = (db: Db, { days }: Asked) => db`r.day >= ${days!.from}::text::date AND r.day < ${days!.to}::text::date`
+
+/** Rows of (key, name, value). `isOwnPay` tells which pay `r` the asker may see. */
+export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay: Sql): Sql[] {
+  const { brandId, storeCodes } = asked
+  const isWhole = storeCodes === null && !hasStores(dimension)
+  const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
+  const figures = SUMMED.filter(([, name]) => storeCodes === null || name !== 'commissionFen')
+  const parts = [
+    db`SELECT key, figure.name, figure.value FROM (
+        SELECT ${keyOf(db, dimension)} AS key,
+          ${all(
+            db,
+            figures.map(([column]) => db`sum(r.${db(column)}) AS ${db(column)}`),
+          )}
+        FROM ${db(isWhole ? 'rollup_totals' : 'rollup_days')} AS r ${withRegion(db, dimension)}
+        WHERE r.brand_id = ${brandId} AND ${isWithin(db, asked)} AND ${isOwn} GROUP BY 1
+      ) AS summed
+      CROSS JOIN LATERAL (VALUES ${all(
+        db,
+        figures.map(([column, name]) => db`(${name}::text, ${db(column)}::numeric)`),
+      )}) AS figure (name, value) WHERE figure.value IS NOT NULL`,
+  ]
+  if (storeCodes !== null) {
+    parts.push(db`SELECT ${keyOf(db, dimension)}, 'commissionFen', sum(r.amount_fen)
+      FROM rollup_pay AS r ${withRegion(db, dimension)}
+      WHERE r.brand_id = ${brandId} AND ${isWithin(db, asked)} AND ${isOwn} AND ${isOwnPay} GROUP BY 1`)
+  }
+  return parts
+}
+
+/**
+ * Distinct people, as rows of (key, name, value). Where it is the brand's they are the sum of those who were there last
+ * before the span; of stores they are counted.
+ *
+ * @param options.stores only these, of those that are asked for
+ */
+export function peopleParts(
+  db: Db,
+  dimension: Dimension,
+  asked: Asked,
+  options: { stores?: readonly string[] } = {},
+): Sql[] {
+  const { brandId, days, storeCodes } = asked
+  const stores = options.stores ?? storeCodes
+  const first = db`${days!.from}::text::date`
+  const since = isGrain(dimension)
+    ? db`GREATEST(${first}, date_trunc(${dimension}::text, r.day::timestamp)::date)`
+    : first
+  const isNew = db`before < since`
+  const isRepeat = db`before < since AND before >= since - 365`
+  if (stores === null && !hasStores(dimension)) {
+    return PEOPLE.flatMap(([kind, name]) => {
+      const own = db`(SELECT ${keyOf(db, dimension)} AS key, ${since} AS since, r.before, r.people FROM rollup_gaps AS r
+        WHERE r.brand_id = ${brandId} AND r.kind = ${kind} AND ${isWithin(db, asked)}) AS own`
+      const sum = (as: string, condition: Sql) =>
+        db`SELECT key, ${as}::text, sum(people) FROM ${own} WHERE ${condition} GROUP BY key`
+      return [sum(name, isNew), ...(kind === 'buyer' ? [sum('repeatBuyers', isRepeat)] : [])]
+    })
+  }
+  const isOwn = stores === null ? db`true` : db`r.store_code = ANY (${list(db, stores)})`
+  return PEOPLE.flatMap(([kind, name]) => {
+    const own = db`(SELECT key, since, person, min(before) AS before FROM (
+        SELECT ${keyOf(db, dimension)} AS key, ${since} AS since, r.person, r.before
+        FROM rollup_people AS r ${withRegion(db, dimension)}
+        WHERE r.brand_id = ${brandId} AND r.kind = ${kind} AND ${isWithin(db, asked)} AND ${isOwn}
+      ) AS seen GROUP BY key, since, person) AS own`
+    if (kind !== 'buyer') return [db`SELECT key, ${name}::text, count(*) FROM ${own} GROUP BY key`]
+    return [
+      db`SELECT key, figure.name, figure.value FROM (
+          SELECT key, count(*) AS buyers, count(*) FILTER (WHERE ${isRepeat} OR (before >= since AND EXISTS (
+            SELECT FROM rollup_people AS earlier
+            WHERE earlier.brand_id = ${brandId} AND earlier.kind = ${kind} AND earlier.person = own.person
+              AND earlier.day < own.since AND earlier.day >= own.since - 365))) AS again
+          FROM ${own} GROUP BY key
+        ) AS counted CROSS JOIN LATERAL (VALUES (${name}::text, buyers), ('repeatBuyers', again)) AS figure (name, value)`,
+    ]
+  })
+}

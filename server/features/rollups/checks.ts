@@ -1,0 +1,73 @@
+import type { Db } from '../../database.ts'
+import type { Part } from './queries.ts'
+import { figuresOf, keptPayOf, keptPeopleOf, payOf, peopleOf, type Kind, type Summing } from './sums.ts'
+
+/** Held against what is kept: how many rows are there that should not be, or not there that should. Of whole days. */
+
+type Sql = ReturnType<typeof figuresOf>
+
+const isOfDays = (db: Db, { brandId, cells }: Summing) =>
+  db`brand_id = ${brandId} AND day = ANY (${cells.map(cell => cell.day)}::text[]::date[])`
+
+async function countDiffering(db: Db, made: Sql, kept: Sql): Promise<number> {
+  const [row] = await db<{ count: number }[]>`
+    WITH made AS MATERIALIZED (${made}), kept AS MATERIALIZED (${kept})
+    SELECT count(*) AS count FROM (
+      (TABLE made EXCEPT TABLE kept) UNION ALL (TABLE kept EXCEPT TABLE made)
+    ) AS differing`
+  return row!.count
+}
+
+export async function countDifferingFigures(db: Db, part: Part, summing: Summing, columns: Sql): Promise<number> {
+  const made = db`SELECT day, store_code, ${columns} FROM (${figuresOf(db, part, summing)}) AS summed`
+  const kept = db`SELECT day, store_code, ${columns} FROM rollup_days WHERE ${isOfDays(db, summing)} AND part = ${part}`
+  return await countDiffering(db, made, kept)
+}
+
+/** Between the sums of stores and those of the brand. */
+export async function countDifferingTotals(db: Db, part: Part, summing: Summing, sums: Sql, columns: Sql) {
+  const made = db`SELECT day, ${sums} FROM rollup_days WHERE ${isOfDays(db, summing)} AND part = ${part} GROUP BY day`
+  const kept = db`SELECT day, ${columns} FROM rollup_totals WHERE ${isOfDays(db, summing)} AND part = ${part}`
+  return await countDiffering(db, made, kept)
+}
+
+export const countDifferingPay = (db: Db, summing: Summing) =>
+  countDiffering(db, payOf(db, summing), keptPayOf(db, summing))
+
+export const countDifferingPeople = (db: Db, kind: Kind, summing: Summing) =>
+  countDiffering(db, peopleOf(db, kind, summing), keptPeopleOf(db, kind, summing))
+
+/** When each was there last before, by all days that are kept. */
+const chainOf = (db: Db, { brandId, kind }: { brandId: number; kind: Kind }) => db`
+  SELECT person, day, COALESCE(lag(day) OVER (PARTITION BY person ORDER BY day), '-infinity') AS before
+  FROM (SELECT DISTINCT person, day FROM rollup_people WHERE brand_id = ${brandId} AND kind = ${kind}) AS had`
+
+/** Between who was there on which day and what is kept of it: the last day before, and how many there are of each. */
+export async function countDifferingGaps(db: Db, of: { brandId: number; kind: Kind }): Promise<number> {
+  const ofKind = db`brand_id = ${of.brandId} AND kind = ${of.kind}`
+  const lasts = await countDiffering(
+    db,
+    chainOf(db, of),
+    db`SELECT DISTINCT person, day, before FROM rollup_people WHERE ${ofKind}`,
+  )
+  const gaps = await countDiffering(
+    db,
+    db`SELECT day, before, count(*) AS people FROM (${chainOf(db, of)}) AS chain GROUP BY day, before`,
+    db`SELECT day, before, people FROM rollup_gaps WHERE ${ofKind} AND people <> 0`,
+  )
+  return lasts + gaps
+}
+
+export async function replaceGaps(db: Db, of: { brandId: number; kind: Kind }): Promise<void> {
+  const { brandId, kind } = of
+  await db`
+    UPDATE rollup_people AS p SET before = chain.before FROM (${chainOf(db, of)}) AS chain
+    WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND p.person = chain.person AND p.day = chain.day
+      AND p.before <> chain.before`
+  await db`DELETE FROM rollup_gaps WHERE brand_id = ${brandId} AND kind = ${kind}`
+  await db`
+    INSERT INTO rollup_gaps (brand_id, kind, day, before, people)
+    SELECT ${brandId}, ${kind}, day, before, count(*) FROM (
+      SELECT DISTINCT person, day, before FROM rollup_people WHERE brand_id = ${brandId} AND kind = ${kind}
+    ) AS had GROUP BY day, before`
+}

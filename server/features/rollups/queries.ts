@@ -1,0 +1,243 @@
+import type { Db } from '../../database.ts'
+import { arrayText } from '../../lib/array-text.ts'
+import { uuidv7 } from '../../lib/ids.ts'
+import { formatInstant, type Instant } from '../../lib/time.ts'
+
+/**
+ * Marks say of what days are to be summed anew. One row a transaction and kind, with lists in it: evidence comes by the
+ * thousand, and must not pay for figures. Their own clock is the database's, since it says how old figures are.
+ */
+interface Marking {
+  brandId: number
+  now: Instant
+}
+
+interface OrderKey {
+  source: string
+  orderNo: string
+}
+
+/** Orders that are written. In the transaction that writes them. */
+export async function markOrders(db: Db, { brandId, now, orders }: Marking & { orders: readonly OrderKey[] }) {
+  if (orders.length === 0) return
+  await db`
+    INSERT INTO rollup_marks (brand_id, mark_id, kind, keys, ids, marked_at)
+    VALUES (${brandId}, ${uuidv7(now)}, 'order', ${arrayText(orders.map(one => one.source))}::text::text[],
+      ${arrayText(orders.map(one => one.orderNo))}::text::text[], now())`
+}
+
+/** Orders that are there, before they are changed: what they leave is summed anew too. */
+export async function markOrdersThatWere(db: Db, { brandId, now, orders }: Marking & { orders: readonly OrderKey[] }) {
+  if (orders.length === 0) return
+  await db`
+    INSERT INTO rollup_marks (brand_id, mark_id, kind, keys, ids, instants, stores, links, marked_at)
+    SELECT ${brandId}, ${uuidv7(now)}, 'order', array_agg(o.source), array_agg(o.order_no), array_agg(o.paid_at::text),
+      array_agg(o.selling_store), array_agg(o.sharer_link), now()
+    FROM unnest(${arrayText(orders.map(one => one.source))}::text::text[],
+      ${arrayText(orders.map(one => one.orderNo))}::text::text[]) AS key (source, order_no)
+    JOIN orders AS o ON o.brand_id = ${brandId} AND o.source = key.source AND o.order_no = key.order_no
+    HAVING count(*) > 0`
+}
+
+/** Touches by links, as they are written. */
+export async function markClicks(
+  db: Db,
+  { brandId, now, touches }: Marking & { touches: readonly { linkCode: string; at: Instant }[] },
+) {
+  if (touches.length === 0) return
+  await db`
+    INSERT INTO rollup_marks (brand_id, mark_id, kind, keys, instants, marked_at)
+    VALUES (${brandId}, ${uuidv7(now)}, 'click', ${arrayText(touches.map(one => one.linkCode))}::text::text[],
+      ${arrayText(touches.map(one => formatInstant(one.at)))}::text::text[], now())`
+}
+
+async function insertKeys(db: Db, { brandId, now }: Marking, kind: string, keys: readonly string[]) {
+  if (keys.length === 0) return
+  await db`
+    INSERT INTO rollup_marks (brand_id, mark_id, kind, keys, marked_at)
+    VALUES (${brandId}, ${uuidv7(now)}, ${kind}, ${arrayText(keys)}::text::text[], now())`
+}
+
+/** Share links, as they are made. */
+export const markLinks = (db: Db, { linkCodes, ...marking }: Marking & { linkCodes: readonly string[] }) =>
+  insertKeys(db, marking, 'link', linkCodes)
+
+/** Members who became others by a merge. */
+export const markMembers = (db: Db, { memberNos, ...marking }: Marking & { memberNos: readonly string[] }) =>
+  insertKeys(db, marking, 'member', memberNos)
+
+/** Ids that were linked to members. */
+export async function markIdentities(
+  db: Db,
+  { brandId, now, identities }: Marking & { identities: readonly { kind: string; value: string }[] },
+) {
+  if (identities.length === 0) return
+  await db`
+    INSERT INTO rollup_marks (brand_id, mark_id, kind, keys, ids, marked_at)
+    VALUES (${brandId}, ${uuidv7(now)}, 'identity', ${arrayText(identities.map(one => one.kind))}::text::text[],
+      ${arrayText(identities.map(one => one.value))}::text::text[], now())`
+}
+
+/** When and where members joined: before that is changed, and after. */
+export async function markJoined(db: Db, { brandId, now, memberNos }: Marking & { memberNos: readonly string[] }) {
+  if (memberNos.length === 0) return
+  await db`
+    INSERT INTO rollup_marks (brand_id, mark_id, kind, keys, instants, marked_at)
+    SELECT ${brandId}, ${uuidv7(now)}, 'joined', array_agg(COALESCE(opening_store, '')), array_agg(joined_at::text), now()
+    FROM members
+    WHERE brand_id = ${brandId} AND member_no = ANY (${arrayText(memberNos)}::text::text[]) AND joined_at IS NOT NULL
+    HAVING count(*) > 0`
+}
+
+// ------------------------------------------------------------------------------------------------- what is to be done
+
+export async function selectBrands(db: Db) {
+  return await db<{ brandId: number; zone: string }[]>`
+    SELECT brand_id AS "brandId", timezone AS zone FROM brands ORDER BY brand_id`
+}
+
+/** One at a time sums a brand; false where somebody does already. Until the transaction ends. */
+export async function takeTurn(db: Db, { brandId }: { brandId: number }): Promise<boolean> {
+  const [row] = await db<{ isOurs: boolean }[]>`
+    SELECT pg_try_advisory_xact_lock(hashtextextended('rollups', ${brandId})) AS "isOurs"`
+  return row!.isOurs
+}
+
+export async function selectZone(db: Db, { brandId }: { brandId: number }): Promise<string | null> {
+  const [row] = await db<{ zone: string }[]>`SELECT zone FROM rollup_states WHERE brand_id = ${brandId}`
+  return row?.zone ?? null
+}
+
+/** Begins anew by a calendar: what is there is summed again, day by day, by marks of which nobody reads the sums. */
+export async function beginState(db: Db, { brandId, zone }: { brandId: number; zone: string }) {
+  await db`
+    INSERT INTO rollup_states (brand_id, zone, started_at) VALUES (${brandId}, ${zone}, now())
+    ON CONFLICT (brand_id) DO UPDATE SET zone = EXCLUDED.zone, started_at = EXCLUDED.started_at`
+}
+
+/** Every day that has anything to be summed, or sums, and about how much. */
+export async function selectDays(db: Db, { brandId, zone }: { brandId: number; zone: string }) {
+  const day = (column: string) => db`(${db(column)} AT TIME ZONE ${zone}::text)::date`
+  return await db<{ day: string; count: number }[]>`
+    SELECT day::text, count(*) AS count FROM (
+      SELECT ${day('paid_at')} AS day FROM orders WHERE brand_id = ${brandId} AND paid_at IS NOT NULL
+      UNION ALL SELECT ${day('refunded_at')} FROM refund_revisions WHERE brand_id = ${brandId}
+      UNION ALL SELECT (COALESCE(created_at, received_at) AT TIME ZONE ${zone}::text)::date FROM share_links
+        WHERE brand_id = ${brandId}
+      UNION ALL SELECT ${day('at')} FROM touches WHERE brand_id = ${brandId} AND link_code IS NOT NULL
+      UNION ALL SELECT ${day('joined_at')} FROM members WHERE brand_id = ${brandId} AND joined_at IS NOT NULL
+      UNION ALL SELECT DISTINCT day FROM rollup_days WHERE brand_id = ${brandId}
+      UNION ALL SELECT DISTINCT day FROM rollup_gaps WHERE brand_id = ${brandId} AND people <> 0
+    ) AS found GROUP BY day ORDER BY day`
+}
+
+/** In their order: who has had somebody before is known then when a day is summed. */
+export async function insertDayMarks(db: Db, { brandId, now, days }: Marking & { days: readonly string[][] }) {
+  for (const some of days) await insertKeys(db, { brandId, now }, 'day', some)
+}
+
+/** The oldest marks: so many that at least one, and about as many things as `most`, are spoken of. Days go alone. */
+export async function selectMarks(db: Db, { brandId, most }: { brandId: number; most: number }) {
+  return await db<{ markId: string; kind: string; keys: string[] }[]>`
+    SELECT mark_id AS "markId", kind, keys FROM (
+      SELECT mark_id, kind, keys, sum(cardinality(keys)) OVER (ORDER BY mark_id) - cardinality(keys) AS before
+      FROM (
+        SELECT mark_id, kind, keys FROM rollup_marks WHERE brand_id = ${brandId} AND kind <> 'day'
+        ORDER BY mark_id LIMIT ${most}
+      ) AS oldest
+    ) AS counted WHERE before < ${most} ORDER BY mark_id`
+}
+
+export async function selectDayMark(db: Db, { brandId }: { brandId: number }) {
+  const [row] = await db<{ markId: string; keys: string[] }[]>`
+    SELECT mark_id AS "markId", keys FROM rollup_marks WHERE brand_id = ${brandId} AND kind = 'day'
+    ORDER BY mark_id LIMIT 1`
+  return row ?? null
+}
+
+export async function deleteMarks(db: Db, { brandId, markIds }: { brandId: number; markIds: readonly string[] }) {
+  await db`
+    DELETE FROM rollup_marks WHERE brand_id = ${brandId} AND mark_id = ANY (${markIds as string[]}::text[]::uuid[])`
+}
+
+/** Has the planner look one table through that changed much; null where there is none. */
+export async function refreshStatistics(db: Db): Promise<string | null> {
+  const [row] = await db<{ table: string | null }[]>`SELECT refresh_statistics() AS table`
+  return row!.table
+}
+
+/** Whether a brand's figures may be read from sums by this calendar: none of which is older than they may be. */
+export async function selectIsFresh(
+  db: Db,
+  { brandId, zone, mostMs }: { brandId: number; zone: string; mostMs: number },
+): Promise<boolean> {
+  const [row] = await db<{ isFresh: boolean }[]>`
+    SELECT EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId} AND zone = ${zone}) AND NOT EXISTS (
+      SELECT FROM rollup_marks WHERE brand_id = ${brandId}
+        AND (kind = 'day' OR marked_at < now() - ${mostMs}::int * interval '1 millisecond')) AS "isFresh"`
+  return row!.isFresh
+}
+
+/** A store's part of a day; a null store: every store's. */
+export interface Cell {
+  part: Part
+  day: string
+  storeCode: string | null
+}
+
+export type Part = 'sales' | 'refunds' | 'links' | 'clicks' | 'members'
+
+/** What of which days marks speak of: as it is now, and as it was before. */
+export async function selectCells(
+  db: Db,
+  { brandId, zone, markIds }: { brandId: number; zone: string; markIds: readonly string[] },
+): Promise<Cell[]> {
+  const day = (instant: string) => db`(${db.unsafe(instant)} AT TIME ZONE ${zone}::text)::date::text`
+  const madeAt = `COALESCE(l.created_at, l.received_at)`
+  const marks = (kind: string) => db`
+    (SELECT one.key, one.id, one.instant::timestamptz, one.store, one.link
+    FROM rollup_marks AS m CROSS JOIN LATERAL unnest(m.keys, m.ids, m.instants, m.stores, m.links)
+      AS one (key, id, instant, store, link)
+    WHERE m.brand_id = ${brandId} AND m.mark_id = ANY (${markIds as string[]}::text[]::uuid[]) AND m.kind = ${kind})`
+  const idColumn = (kind: string, column: string) => db`
+    SELECT t.link_code, t.at FROM id JOIN touches AS t ON t.brand_id = ${brandId} AND t.${db(column)} = id.value
+    WHERE id.kind = ${kind} AND t.link_code IS NOT NULL`
+  return await db<Cell[]>`
+    WITH told AS MATERIALIZED (SELECT * FROM ${marks('order')} AS m),
+    o AS MATERIALIZED (
+      SELECT told.key AS source, told.id AS order_no, o.paid_at, o.selling_store, o.sharer_link
+      FROM told JOIN orders AS o ON o.brand_id = ${brandId} AND o.source = told.key AND o.order_no = told.id
+      UNION ALL SELECT key, id, instant, store, link FROM told
+    ),
+    member AS MATERIALIZED (SELECT DISTINCT key AS member_no FROM ${marks('member')} AS m),
+    id AS MATERIALIZED (
+      SELECT key AS kind, id AS value FROM ${marks('identity')} AS m
+      UNION SELECT i.kind, i.value FROM member JOIN identities AS i ON i.brand_id = ${brandId} AND i.member_no = member.member_no
+    ),
+    click AS MATERIALIZED (
+      SELECT key AS link_code, instant AS at FROM ${marks('click')} AS m
+      UNION SELECT t.link_code, t.at FROM ${marks('link')} AS m
+        JOIN touches AS t ON t.brand_id = ${brandId} AND t.link_code = m.key
+      UNION SELECT t.link_code, t.at FROM member
+        JOIN touches AS t ON t.brand_id = ${brandId} AND t.member_no = member.member_no WHERE t.link_code IS NOT NULL
+      UNION ${idColumn('unionid', 'unionid')} UNION ${idColumn('openid', 'openid')}
+      UNION ${idColumn('external_userid', 'external_userid')} UNION ${idColumn('visitor', 'visitor_id')}
+    ),
+    link AS (
+      SELECT link_code FROM click UNION SELECT key FROM ${marks('link')} AS m
+      UNION SELECT sharer_link FROM o WHERE sharer_link IS NOT NULL
+    )
+    SELECT 'sales' AS part, ${day('o.paid_at')} AS day, COALESCE(o.selling_store, '') AS "storeCode"
+    FROM o WHERE o.paid_at IS NOT NULL
+    UNION SELECT 'refunds', ${day('f.refunded_at')}, COALESCE(o.selling_store, '')
+    FROM o JOIN refund_revisions AS f ON f.brand_id = ${brandId} AND f.source = o.source AND f.order_no = o.order_no
+    WHERE o.paid_at IS NOT NULL
+    UNION SELECT 'links', ${day(madeAt)}, COALESCE(l.store_code, '')
+    FROM link JOIN share_links AS l ON l.brand_id = ${brandId} AND l.link_code = link.link_code
+    UNION SELECT 'clicks', ${day('click.at')}, COALESCE(l.store_code, '')
+    FROM click JOIN share_links AS l ON l.brand_id = ${brandId} AND l.link_code = click.link_code
+    UNION SELECT 'members', ${day('m.instant')}, m.key FROM ${marks('joined')} AS m
+    UNION SELECT 'members', ${day('m.joined_at')}, COALESCE(m.opening_store, '')
+    FROM member JOIN members AS m ON m.brand_id = ${brandId} AND m.member_no = member.member_no
+    WHERE m.joined_at IS NOT NULL`
+}

@@ -1,0 +1,365 @@
+import type { Db } from '../../database.ts'
+import type { Cell, Part } from './queries.ts'
+
+/**
+ * What days come to, from evidence and what was decided: the same figures as the statements of `performance` sum, here by
+ * day of the brand's calendar and by store. docs/metrics.md says what each means.
+ */
+export interface Summing {
+  brandId: number
+  zone: string
+  /** All of one part. */
+  cells: readonly Cell[]
+}
+
+type Sql = ReturnType<typeof cellsOf>
+
+/** The people that are told apart by day, with the part that they are summed with. */
+export const PEOPLE = [
+  { kind: 'buyer', part: 'sales' },
+  { kind: 'visitor', part: 'clicks' },
+  { kind: 'opener', part: 'links' },
+  { kind: 'winner', part: 'links' },
+] as const satisfies readonly { kind: string; part: Part }[]
+
+export type Kind = (typeof PEOPLE)[number]['kind']
+
+const FIGURES: Readonly<Record<Part, readonly string[]>> = {
+  sales: [
+    'orders',
+    'net_sales_fen',
+    'net_quantity',
+    'online_fen',
+    'in_store_fen',
+    'direct_fen',
+    'indirect_fen',
+    'unattributed_fen',
+    'unattributed_orders',
+    'unknown_buyer_orders',
+    'commission_fen',
+  ],
+  refunds: ['refund_fen'],
+  links: ['shares', 'shares_clicked'],
+  clicks: ['clicks'],
+  members: ['new_members'],
+}
+export const PARTS = Object.keys(FIGURES) as Part[]
+
+/** A part's columns, and their sums under their own names. */
+export const columnsOf = (db: Db, part: Part) =>
+  FIGURES[part].map(name => db`${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
+export const sumsOf = (db: Db, part: Part) =>
+  FIGURES[part].map(name => db`sum(${db(name)})::bigint AS ${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
+
+/** `cell (day, store_code, since, until)`: a null store stands for all. */
+function cellsOf(db: Db, { zone, cells }: Summing) {
+  return db`
+    cell AS MATERIALIZED (
+      SELECT day::date, store_code, day::date::timestamp AT TIME ZONE ${zone}::text AS since,
+        (day::date + 1)::timestamp AT TIME ZONE ${zone}::text AS until
+      FROM unnest(${cells.map(cell => cell.day)}::text[], ${cells.map(cell => cell.storeCode) as string[]}::text[])
+        AS one (day, store_code)
+    ), whole AS MATERIALIZED (SELECT DISTINCT day, since, until FROM cell)`
+}
+
+/** `place (day, store_code)`: the cells one by one, for tables that are looked up by store. After those of `cellsOf`. */
+const placesOf = (db: Db, brandId: number) => db`
+    place AS MATERIALIZED (
+      SELECT day, store_code FROM cell WHERE store_code IS NOT NULL
+      UNION SELECT cell.day, s.store_code FROM cell
+        CROSS JOIN (SELECT store_code FROM stores WHERE brand_id = ${brandId} UNION ALL SELECT '') AS s
+        WHERE cell.store_code IS NULL
+    )`
+
+/** What is kept of these cells: as `payOf` and `peopleOf` give it. */
+export const keptPayOf = (db: Db, summing: Summing): Sql => db`
+  WITH ${cellsOf(db, summing)}, ${placesOf(db, summing.brandId)}
+  SELECT p.day, p.store_code, p.payee_kind, p.payee, p.amount_fen FROM place CROSS JOIN LATERAL (
+    SELECT * FROM rollup_pay AS p
+    WHERE p.brand_id = ${summing.brandId} AND p.store_code = place.store_code AND p.day = place.day OFFSET 0) AS p`
+
+export const keptPeopleOf = (db: Db, kind: Kind, summing: Summing): Sql => db`
+  WITH ${cellsOf(db, summing)}, ${placesOf(db, summing.brandId)}
+  SELECT p.day, p.store_code, p.person FROM place CROSS JOIN LATERAL (
+    SELECT * FROM rollup_people AS p
+    WHERE p.brand_id = ${summing.brandId} AND p.kind = ${kind} AND p.store_code = place.store_code
+      AND p.day = place.day OFFSET 0) AS p`
+
+/** `o`: the orders of these cells. */
+function ordersOf(db: Db, summing: Summing): Sql {
+  const { brandId } = summing
+  const ordersWhere = (isOfStore: Sql) => db`(
+    SELECT COALESCE(o.selling_store, '') AS store_code, o.source, o.order_no, o.channel, o.buyer, o.net_fen, o.net_quantity,
+      o.relation, o.is_unattributed, o.commission_fen, NOT o.cancelled AND o.net_fen > 0 AS is_counted
+    FROM orders AS o
+    WHERE o.brand_id = ${brandId} AND o.revision IS NOT NULL AND o.paid_at >= cell.since AND o.paid_at < cell.until
+      AND ${isOfStore} OFFSET 0) AS o`
+  return db`${cellsOf(db, summing)}, o AS MATERIALIZED (
+    SELECT cell.day, o.* FROM cell CROSS JOIN LATERAL ${ordersWhere(db`o.selling_store = cell.store_code`)}
+      WHERE cell.store_code <> ''
+    UNION ALL
+    SELECT cell.day, o.* FROM cell CROSS JOIN LATERAL ${ordersWhere(db`o.selling_store IS NULL`)} WHERE cell.store_code = ''
+    UNION ALL
+    SELECT cell.day, o.* FROM cell CROSS JOIN LATERAL ${ordersWhere(db`true`)} WHERE cell.store_code IS NULL
+  )`
+}
+
+/** Who stands behind the ids of `t`: the member, as attribution finds him, else the first of them. */
+function personsOf(db: Db, brandId: number, from: Sql): { ctes: Sql; joins: Sql; person: Sql } {
+  const known = (alias: string, kind: string, column: string) => db`
+    LEFT JOIN known AS ${db(alias)} ON ${db(alias)}.kind = ${kind} AND ${db(alias)}.value = t.${db(column)}`
+  return {
+    ctes: db`id AS (
+        SELECT DISTINCT own.kind, own.value FROM ${from} AS t
+        CROSS JOIN LATERAL (VALUES ('unionid', t.unionid), ('openid', t.openid),
+          ('external_userid', t.external_userid), ('visitor', t.visitor_id)) AS own (kind, value)
+        WHERE own.value IS NOT NULL AND t.member_no IS NULL
+      ), known AS MATERIALIZED (
+        SELECT id.kind, id.value, found.person FROM id CROSS JOIN LATERAL (
+          SELECT m.last_member_no AS person
+          FROM identities AS i JOIN members AS m ON m.brand_id = ${brandId} AND m.member_no = i.member_no
+          WHERE i.brand_id = ${brandId} AND i.kind = id.kind AND i.value = id.value
+          ORDER BY i.at DESC, i.member_no DESC LIMIT 1) AS found
+      )`,
+    joins: db`
+      LEFT JOIN members AS named ON named.brand_id = ${brandId} AND named.member_no = t.member_no
+      ${known('by_unionid', 'unionid', 'unionid')} ${known('by_openid', 'openid', 'openid')}
+      ${known('by_contact', 'external_userid', 'external_userid')} ${known('by_visitor', 'visitor', 'visitor_id')}`,
+    person: db`CASE
+      WHEN t.member_no IS NOT NULL THEN 'member ' || COALESCE(named.last_member_no, t.member_no)
+      ELSE COALESCE('member ' || by_unionid.person, 'member ' || by_openid.person, 'member ' || by_contact.person,
+        'member ' || by_visitor.person, 'unionid ' || t.unionid, 'openid ' || t.openid, 'contact ' || t.external_userid,
+        'visitor ' || t.visitor_id) END`,
+  }
+}
+
+const touchIds = (db: Db) => db`t.member_no, t.unionid, t.openid, t.external_userid, t.visitor_id`
+const isClick = (db: Db, brandId: number) =>
+  db`t.brand_id = ${brandId} AND t.link_code IS NOT NULL AND t.kind <> 'sent' AND NOT t.by_associate`
+
+/** `made`: the links of these cells; `later_click`: the touches by them since they were made. */
+function linksOf(db: Db, summing: Summing): Sql {
+  const { brandId } = summing
+  return db`${cellsOf(db, summing)}, made AS MATERIALIZED (
+      SELECT l.link_code, whole.day, COALESCE(l.store_code, '') AS store_code,
+        COALESCE(l.created_at, l.received_at) AS made_at
+      FROM whole CROSS JOIN LATERAL (
+        SELECT * FROM share_links AS l
+        WHERE l.brand_id = ${brandId} AND COALESCE(l.created_at, l.received_at) >= whole.since
+          AND COALESCE(l.created_at, l.received_at) < whole.until OFFSET 0) AS l
+      WHERE EXISTS (SELECT FROM cell WHERE cell.day = whole.day
+        AND (cell.store_code IS NULL OR cell.store_code = COALESCE(l.store_code, '')))
+    ), later_click AS MATERIALIZED (
+      SELECT made.day, made.store_code, made.link_code, ${touchIds(db)}
+      FROM made CROSS JOIN LATERAL (
+        SELECT ${touchIds(db)} FROM touches AS t
+        WHERE ${isClick(db, brandId)} AND t.link_code = made.link_code AND t.at >= made.made_at OFFSET 0) AS t
+    )`
+}
+
+/** `click`: the touches of these cells. */
+function clicksOf(db: Db, summing: Summing): Sql {
+  const { brandId } = summing
+  return db`${cellsOf(db, summing)}, click AS MATERIALIZED (
+      SELECT whole.day, COALESCE(l.store_code, '') AS store_code, ${touchIds(db)}
+      FROM whole CROSS JOIN LATERAL (
+        SELECT t.link_code, ${touchIds(db)} FROM touches AS t
+        WHERE ${isClick(db, brandId)} AND t.at >= whole.since AND t.at < whole.until OFFSET 0) AS t
+      JOIN share_links AS l ON l.brand_id = ${brandId} AND l.link_code = t.link_code
+      WHERE EXISTS (SELECT FROM cell WHERE cell.day = whole.day
+        AND (cell.store_code IS NULL OR cell.store_code = COALESCE(l.store_code, '')))
+    )`
+}
+
+/** `day`, `store_code` and the part's figures. */
+export function figuresOf(db: Db, part: Part, summing: Summing): Sql {
+  const { brandId } = summing
+  const counted = (value: Sql, condition: Sql = db`true`) =>
+    db`COALESCE(sum(${value}) FILTER (WHERE is_counted AND ${condition}), 0)::bigint`
+  switch (part) {
+    case 'sales':
+      return db`WITH ${ordersOf(db, summing)}
+        SELECT day, store_code, ${counted(db`1`)} AS orders, ${counted(db`net_fen`)} AS net_sales_fen,
+          ${counted(db`net_quantity`)} AS net_quantity, ${counted(db`net_fen`, db`channel = 'online'`)} AS online_fen,
+          ${counted(db`net_fen`, db`channel = 'in_store'`)} AS in_store_fen,
+          ${counted(db`net_fen`, db`relation = 'direct'`)} AS direct_fen,
+          ${counted(db`net_fen`, db`relation = 'indirect'`)} AS indirect_fen,
+          ${counted(db`net_fen`, db`is_unattributed`)} AS unattributed_fen,
+          ${counted(db`1`, db`is_unattributed`)} AS unattributed_orders,
+          ${counted(db`1`, db`buyer IS NULL`)} AS unknown_buyer_orders, sum(commission_fen)::bigint AS commission_fen
+        FROM o GROUP BY day, store_code`
+    case 'refunds':
+      return db`WITH ${cellsOf(db, summing)}
+        SELECT whole.day, COALESCE(o.selling_store, '') AS store_code, sum(part."refundFen")::bigint AS refund_fen
+        FROM whole
+        CROSS JOIN LATERAL (
+          SELECT * FROM refund_revisions AS f
+          WHERE f.brand_id = ${brandId} AND f.refunded_at >= whole.since AND f.refunded_at < whole.until OFFSET 0) AS f
+        CROSS JOIN LATERAL (
+          SELECT * FROM orders AS o
+          WHERE o.brand_id = ${brandId} AND o.source = f.source AND o.order_no = f.order_no OFFSET 0) AS o
+        CROSS JOIN LATERAL jsonb_to_recordset(f.lines) AS part ("lineNo" int, "refundFen" bigint)
+        WHERE o.revision IS NOT NULL AND EXISTS (
+            SELECT FROM cell WHERE cell.day = whole.day
+              AND (cell.store_code IS NULL OR cell.store_code = COALESCE(o.selling_store, '')))
+          AND NOT EXISTS (
+            SELECT FROM refund_revisions AS later
+            WHERE later.brand_id = ${brandId} AND later.source = f.source AND later.refund_no = f.refund_no
+              AND later.revision > f.revision)
+          AND EXISTS (
+            SELECT FROM order_revisions AS r CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int)
+            WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no
+              AND r.revision = o.revision AND line."lineNo" = part."lineNo")
+        GROUP BY 1, 2`
+    case 'links':
+      return db`WITH ${linksOf(db, summing)}
+        SELECT day, store_code, count(*) AS shares,
+          count(*) FILTER (WHERE link_code IN (SELECT link_code FROM later_click)) AS shares_clicked
+        FROM made GROUP BY day, store_code`
+    case 'clicks':
+      return db`WITH ${clicksOf(db, summing)}
+        SELECT day, store_code, count(*) AS clicks FROM click GROUP BY day, store_code`
+    case 'members':
+      return db`WITH ${cellsOf(db, summing)}
+        SELECT cell.day, COALESCE(m.opening_store, '') AS store_code, count(*) AS new_members
+        FROM cell CROSS JOIN LATERAL (
+          SELECT * FROM members AS m
+          WHERE m.brand_id = ${brandId} AND m.joined_at >= cell.since AND m.joined_at < cell.until OFFSET 0) AS m
+        WHERE m.member_no = m.last_member_no
+          AND (cell.store_code IS NULL OR cell.store_code = COALESCE(m.opening_store, ''))
+        GROUP BY 1, 2`
+  }
+}
+
+/** What payees are owed for the orders of these cells, as `(day, store_code, payee_kind, payee, amount_fen)`. */
+export const payOf = (db: Db, summing: Summing): Sql => db`
+  WITH ${ordersOf(db, summing)}
+  SELECT o.day, o.store_code, e.payee_kind, e.payee, sum(e.amount_fen)::bigint AS amount_fen
+  FROM o CROSS JOIN LATERAL (
+    SELECT e.payee_kind, e.payee, e.amount_fen FROM entitlements AS e
+    WHERE e.brand_id = ${summing.brandId} AND e.source = o.source AND e.order_no = o.order_no OFFSET 0) AS e
+  GROUP BY 1, 2, 3, 4`
+
+/** Who is in these cells, as distinct `(day, store_code, person)`. */
+export function peopleOf(db: Db, kind: Kind, summing: Summing): Sql {
+  const { brandId } = summing
+  switch (kind) {
+    case 'buyer':
+      return db`WITH ${ordersOf(db, summing)}
+        SELECT DISTINCT day, store_code, buyer AS person FROM o WHERE is_counted AND buyer IS NOT NULL`
+    case 'visitor': {
+      const { ctes, joins, person } = personsOf(db, brandId, db`click`)
+      return db`WITH ${clicksOf(db, summing)}, ${ctes}
+        SELECT DISTINCT day, store_code, person FROM (SELECT t.day, t.store_code, ${person} AS person FROM click AS t ${joins})
+          AS seen WHERE person IS NOT NULL`
+    }
+    case 'opener':
+    case 'winner': {
+      const { ctes, joins, person } = personsOf(db, brandId, db`later_click`)
+      const hasWon = db`AND person LIKE 'member %' AND EXISTS (
+        SELECT FROM orders AS o WHERE o.brand_id = ${brandId} AND o.revision IS NOT NULL AND NOT o.cancelled
+          AND o.net_fen > 0 AND o.buyer = substr(person, 8) AND o.sharer_link = link_code)`
+      return db`WITH ${linksOf(db, summing)}, ${ctes}
+        SELECT DISTINCT day, store_code, person FROM (
+          SELECT t.day, t.store_code, t.link_code, ${person} AS person FROM later_click AS t ${joins}) AS seen
+        WHERE person IS NOT NULL ${kind === 'winner' ? hasWon : db``}`
+    }
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------- keeping
+
+/** Puts what a part comes to in the place of what was there. */
+export async function replaceFigures(db: Db, part: Part, summing: Summing) {
+  const { brandId } = summing
+  await db`
+    WITH ${cellsOf(db, summing)}, ${placesOf(db, brandId)}
+    DELETE FROM rollup_days AS d USING place CROSS JOIN LATERAL (
+      SELECT d.ctid AS row FROM rollup_days AS d
+      WHERE d.brand_id = ${brandId} AND d.part = ${part} AND d.day = place.day AND d.store_code = place.store_code
+      OFFSET 0) AS old
+    WHERE d.brand_id = ${brandId} AND d.ctid = old.row`
+  const columns = columnsOf(db, part)
+  await db`
+    INSERT INTO rollup_days (brand_id, part, day, store_code, ${columns})
+    SELECT ${brandId}, ${part}, day, store_code, ${columns} FROM (${figuresOf(db, part, summing)}) AS summed`
+  const days = [...new Set(summing.cells.map(cell => cell.day))]
+  await db`
+    DELETE FROM rollup_totals WHERE brand_id = ${brandId} AND part = ${part} AND day = ANY (${days}::text[]::date[])`
+  await db`
+    INSERT INTO rollup_totals (brand_id, part, day, ${columns})
+    SELECT brand_id, part, day, ${sumsOf(db, part)} FROM rollup_days
+    WHERE brand_id = ${brandId} AND part = ${part} AND day = ANY (${days}::text[]::date[])
+    GROUP BY brand_id, part, day`
+}
+
+export async function replacePay(db: Db, summing: Summing) {
+  const { brandId } = summing
+  await db`
+    WITH ${cellsOf(db, summing)}, ${placesOf(db, brandId)}
+    DELETE FROM rollup_pay AS p USING place CROSS JOIN LATERAL (
+      SELECT p.ctid AS row FROM rollup_pay AS p
+      WHERE p.brand_id = ${brandId} AND p.store_code = place.store_code AND p.day = place.day OFFSET 0) AS old
+    WHERE p.brand_id = ${brandId} AND p.ctid = old.row`
+  await db`
+    INSERT INTO rollup_pay (brand_id, day, store_code, payee_kind, payee, amount_fen)
+    SELECT ${brandId}, day, store_code, payee_kind, payee, amount_fen FROM (${payOf(db, summing)}) AS summed`
+}
+
+/**
+ * Puts who is in these cells in the place of who was. Of those who came or went, every day is looked at: on which one
+ * before the brand had them last. What changed of that is added to how many there are of each. Rows are found again by
+ * their place, which stays what it is while nobody else may sum the brand.
+ */
+export async function replacePeople(db: Db, kind: Kind, summing: Summing) {
+  const { brandId } = summing
+  const changes = await db<{ day: string; storeCode: string; person: string; isAdded: boolean }[]>`
+    WITH fresh AS MATERIALIZED (SELECT day, store_code, person FROM (${peopleOf(db, kind, summing)}) AS found),
+    old AS MATERIALIZED (${keptPeopleOf(db, kind, summing)})
+    SELECT day::text, store_code AS "storeCode", person, "isAdded" FROM (
+      SELECT *, true AS "isAdded" FROM (TABLE fresh EXCEPT TABLE old) AS came
+      UNION ALL SELECT *, false FROM (TABLE old EXCEPT TABLE fresh) AS went
+    ) AS changed`
+  if (changes.length === 0) return
+  const column = (valueOf: (change: (typeof changes)[number]) => string) => changes.map(valueOf)
+  await db`
+    WITH change AS MATERIALIZED (
+      SELECT person COLLATE "C" AS person, day::date AS day, store_code COLLATE "C" AS store_code, is_added
+      FROM unnest(${column(one => one.person)}::text[], ${column(one => one.day)}::text[],
+        ${column(one => one.storeCode)}::text[], ${column(one => String(one.isAdded))}::text[]::boolean[])
+        AS one (person, day, store_code, is_added)
+    ), kept AS MATERIALIZED (
+      SELECT p.place, p.person, p.day, p.store_code, p.before FROM (SELECT DISTINCT person FROM change) AS who
+      CROSS JOIN LATERAL (
+        SELECT p.ctid AS place, p.* FROM rollup_people AS p
+        WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND p.person = who.person OFFSET 0) AS p
+    ), staying AS MATERIALIZED (
+      SELECT * FROM kept WHERE NOT EXISTS (
+        SELECT FROM change WHERE NOT is_added AND change.person = kept.person AND change.day = kept.day
+          AND change.store_code = kept.store_code)
+    ), chain AS MATERIALIZED (
+      SELECT person, day, COALESCE(lag(day) OVER (PARTITION BY person ORDER BY day), '-infinity') AS before
+      FROM (SELECT person, day FROM staying UNION SELECT person, day FROM change WHERE is_added) AS had
+    ), gone AS (
+      DELETE FROM rollup_people AS p
+      USING (SELECT place FROM kept EXCEPT SELECT place FROM staying) AS going
+      WHERE p.brand_id = ${brandId} AND p.ctid = going.place
+    ), moved AS (
+      UPDATE rollup_people AS p SET before = moving.before
+      FROM (
+        SELECT staying.place, chain.before FROM staying
+        JOIN chain ON chain.person = staying.person AND chain.day = staying.day AND chain.before <> staying.before
+      ) AS moving
+      WHERE p.brand_id = ${brandId} AND p.ctid = moving.place
+    ), come AS (
+      INSERT INTO rollup_people (brand_id, kind, person, day, store_code, before)
+      SELECT ${brandId}, ${kind}, change.person, change.day, change.store_code, chain.before
+      FROM change JOIN chain ON chain.person = change.person AND chain.day = change.day WHERE change.is_added
+    )
+    INSERT INTO rollup_gaps AS g (brand_id, kind, day, before, people)
+    SELECT ${brandId}, ${kind}, day, before, sum(people) FROM (
+      SELECT day, before, 1 AS people FROM chain
+      UNION ALL SELECT day, before, -1 FROM (SELECT DISTINCT person, day, before FROM kept) AS had
+    ) AS changed GROUP BY day, before HAVING sum(people) <> 0
+    ON CONFLICT (brand_id, kind, day, before) DO UPDATE SET people = g.people + EXCLUDED.people`
+}

@@ -1,0 +1,41 @@
+import type { Pool } from '../database.ts'
+import { refreshStatistics, selectBrands, sumStep } from '../features/rollups/service.ts'
+import type { Instant } from '../lib/time.ts'
+import { startLoop, type Worker } from './loop.ts'
+
+/** How long it sleeps after everything was summed. */
+const IDLE_MS = 1000
+/** While much comes at once, sums are left to grow old rather than take what taking it needs. */
+const REST = 3
+/** After so much the planner's statistics are of another database. */
+const BULK = 5000
+/** How many tables are looked through then, partitions among them. */
+const TABLES_MOST = 100
+
+/** Sums days ahead, brand by brand, wherever something changed. Of several processes one at a time does so. */
+export function startRollupWorker(options: {
+  pool: Pool
+  now: () => Instant
+  onError: (error: unknown) => void
+}): Worker {
+  const { pool, now, onError } = options
+  let summed = 0
+  return startLoop(
+    async ({ isStopped, rest }) => {
+      for (const brand of await selectBrands(pool)) {
+        for (let begun = performance.now(); !isStopped(); begun = performance.now()) {
+          const count = await sumStep(pool, { ...brand, now: now() })
+          if (count === 0) break
+          summed += count
+          await rest(REST * (performance.now() - begun))
+        }
+      }
+      if (summed >= BULK) {
+        summed = 0
+        for (let i = 0; i < TABLES_MOST && !isStopped(); i++) if ((await refreshStatistics(pool)) === null) break
+      }
+      return IDLE_MS
+    },
+    { onError },
+  )
+}

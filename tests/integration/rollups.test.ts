@@ -1,0 +1,272 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Caller } from '../../server/features/auth/domain.ts'
+import { listTable, readSummary, readTrend } from '../../server/features/performance/service.ts'
+import { markOrders, rebuildSums, refreshStatistics, sumAll } from '../../server/features/rollups/service.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+/**
+ * Histories made by a seed, told late, again and in any sequence. After each step whatever is read from sums is what
+ * evidence gives, and the sums are those that are made anew.
+ */
+const DAY_MS = 86_400_000
+const NOW = Date.parse('2026-06-10T12:00:00+08:00')
+const FROM = Date.parse('2026-05-01T00:00:00+08:00')
+const ZONE = 'Asia/Shanghai'
+const SEED = Number(process.env['ROLLUPS_SEED'] ?? 5)
+const STEPS = Number(process.env['ROLLUPS_STEPS'] ?? 3)
+
+let seed = SEED
+const random = () => {
+  seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
+  return seed / 2 ** 32
+}
+const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!
+const some = (part: number) => random() < part
+const below = (count: number) => Math.floor(random() * count)
+const times = <T>(count: number, make: (i: number) => T) => Array.from({ length: count }, (_, i) => make(i))
+/** Mostly in the span that is looked at, sometimes a year before; often at a midnight. */
+const instant = (days = 16) => {
+  const day = FROM + (some(0.15) ? -pick([30, 340, 364, 400]) : below(days)) * DAY_MS
+  return new Date(some(0.1) ? day : day + below(DAY_MS)).toISOString()
+}
+
+const STORES = ['S1', 'S2', 'S3', 'S4'] as const
+const associates = STORES.flatMap(storeCode =>
+  ['a', 'b'].map(letter => ({
+    associateId: `${storeCode}-${letter}`,
+    name: `导购 ${storeCode}${letter}`,
+    storeCode,
+    activeFrom: '2024-01-01T00:00:00+08:00',
+  })),
+)
+const anyone = () => pick(associates).associateId
+const member = () => `m${below(14)}`
+const plan = {
+  code: 'p',
+  version: 1,
+  effectiveFrom: '2024-01-01T00:00:00+08:00',
+  effectiveTo: null,
+  attribution: { model: 'last_touch', windowDays: 15 },
+  holdDays: 7,
+  rules: [
+    { id: 'share', role: 'sharer', rateBps: 400, bearer: 'headquarters' },
+    { id: 'till', role: 'closer', rateBps: 300, bearer: 'selling_store' },
+    { id: 'home', role: 'home_store', rateBps: 700, bearer: 'headquarters' },
+  ],
+  monthlyTiers: { roles: ['sharer', 'closer'], mode: 'whole', bearer: 'headquarters', steps: [{ fromFen: 0, rateBps: 100 }] },
+  retroactive: true,
+} // prettier-ignore
+
+const revisions = new Map<string, number>()
+const nextRevision = (key: string) => {
+  const revision = (revisions.get(key) ?? 0) + 1 + (some(0.2) ? 1 : 0)
+  revisions.set(key, revision)
+  return some(0.1) ? Math.max(1, revision - 2) : revision
+}
+let touchNo = 0
+
+const EVIDENCE: Record<string, () => object> = {
+  orders: () => {
+    const orderNo = `o${below(90)}`
+    const isOnline = some(0.4)
+    return {
+      source: 'pos',
+      orderNo,
+      revision: nextRevision(`order ${orderNo}`),
+      channel: isOnline ? 'online' : 'in_store',
+      ...(isOnline && some(0.7) ? {} : { sellingStore: pick(STORES) }),
+      ...(isOnline || some(0.2) ? {} : { closer: anyone() }),
+      ...(some(0.6) ? { memberNo: member() } : some(0.7) ? { unionid: `u${below(12)}` } : {}),
+      ...(some(0.2) ? { shareCode: `rollups${below(20)}` } : {}),
+      paidAt: instant(),
+      ...(some(0.08) ? { cancelled: true } : {}),
+      lines: times(1 + below(2), i => ({ lineNo: i + 1, sku: `k${i}`, quantity: 1 + below(2), paidFen: 100 + below(9000) })),
+    } // prettier-ignore
+  },
+  refunds: () => {
+    const refundNo = `r${below(30)}`
+    return {
+      source: 'pos',
+      refundNo,
+      revision: nextRevision(`refund ${refundNo}`),
+      orderNo: `o${below(95)}`,
+      refundedAt: instant(),
+      lines: [{ lineNo: 1 + below(2), quantity: below(2), refundFen: below(5000) }],
+    }
+  },
+  'share-links': () => ({
+    linkCode: `rollups${below(20)}`,
+    associateId: anyone(),
+    target: { kind: 'page', ref: 'pages/home', title: '首页' },
+    channel: 'single_chat',
+    createdAt: instant(),
+  }),
+  touches: () => ({
+    touchId: `t${some(0.9) ? touchNo++ : below(touchNo + 1)}`,
+    linkCode: `rollups${below(20)}`,
+    at: instant(),
+    kind: pick(['click', 'visit', 'sent']),
+    ...(some(0.3) ? { memberNo: member() } : {}),
+    ...(some(0.5) ? { unionid: `u${below(12)}` } : {}),
+    visitorId: `v${below(12)}`,
+  }),
+  identities: () => ({
+    kind: pick(['unionid', 'visitor']),
+    value: `${pick(['u', 'v'])}${below(12)}`,
+    memberNo: member(),
+    at: instant(),
+  }),
+  'member-merges': () => ({ memberNo: member(), into: member(), at: instant() }),
+  members: () => ({
+    memberNo: member(),
+    ...(some(0.8) ? { joinedAt: instant() } : {}),
+    ...(some(0.8) ? { openingStore: pick(STORES) } : {}),
+    ...(some(0.8) ? { openingAssociate: anyone() } : {}),
+  }),
+  'friend-events': () => ({ associateId: anyone(), externalUserid: `wm${below(9)}`, kind: 'added', at: instant() }),
+  'member-assignments': () => ({ memberNo: member(), attributedAssociate: anyone(), homeStore: pick(STORES), from: instant() }),
+} // prettier-ignore
+
+/** What changes figures without being an order of its own. */
+const DOINGS: (() => Promise<unknown>)[] = [
+  () => service.post('/overrides', { source: 'pos', orderNo: `o${below(90)}`, role: pick(['sharer', 'closer']), associateId: some(0.2) ? null : anyone(), reason: '核对' }),
+  () => service.ingest('associates', [{ ...pick(associates), storeCode: pick(STORES) }]),
+  () => service.ingest('stores', [{ storeCode: pick(STORES), name: '店', type: 'direct', region: pick(['east', 'west']), effectiveFrom: instant() }]),
+] // prettier-ignore
+
+let service: TestService
+let ended: Promise<unknown>
+beforeAll(async () => {
+  service = await startTestService({ now: () => NOW })
+  await service.ingest('stores', STORES.map((storeCode, i) => ({ storeCode, name: storeCode, region: i < 2 ? 'east' : 'west', type: 'direct' }))) // prettier-ignore
+  await service.ingest('associates', associates)
+  expect((await service.post('/plans', plan)).status).toBe(201)
+  for (const kind of ['share-links', 'touches', 'identities']) await service.ingest(kind, times(40, EVIDENCE[kind]!))
+}, 60_000)
+afterAll(async () => {
+  await service.close()
+})
+
+const brand = { brandId: 1, zone: ZONE, now: NOW }
+const callerOf = (scope: Caller['scope']): Caller => ({ brandId: 1, zone: ZONE, actor: 'key:test', id: 'key:test', scopes: new Set(), scope, person: null }) // prettier-ignore
+const everybody = callerOf({ brandId: 1, reach: 'brand' })
+
+async function tellSomething() {
+  for (let i = 0; i < 5; i++) {
+    if (some(0.15)) await pick(DOINGS)()
+    const kind = some(0.4) ? 'orders' : pick(Object.keys(EVIDENCE))
+    await service.ingest(kind, times(1 + below(12), EVIDENCE[kind]!))
+  }
+  await service.settled()
+}
+
+const day = (at: number) => new Date(at + 8 * 3_600_000).toISOString().slice(0, 10)
+
+async function expectSame() {
+  const from = FROM + (below(16) - 3) * DAY_MS
+  const to = from + (1 + below(some(0.2) ? 300 : 20)) * DAY_MS
+  const span = { from: day(from), to: day(to) }
+  const region = pick(['east', 'west'])
+  const isRegion = (await service.get<{ items: { region: string }[] }>(`/performance/regions?from=${span.from}&to=${span.to}`)).items.some(row => row.region === region) // prettier-ignore
+  for (const [caller, scope] of [
+    [everybody, {}],
+    [everybody, { storeCode: pick(STORES) }],
+    [everybody, isRegion ? { region } : {}],
+    [callerOf({ brandId: 1, reach: 'stores', storeCodes: ['S1', pick(STORES)] }), {}],
+  ] as const) {
+    const asking = { caller, now: NOW, query: { ...span, ...scope } }
+    const told = JSON.stringify({ seed: SEED, ...asking.query, reach: caller.scope.reach })
+    const summary = await readSummary(service.pool, asking, 'evidence')
+    expect(await readSummary(service.pool, asking), told).toEqual(summary)
+    for (const grain of [pick(['day', 'week', 'month'] as const)]) {
+      const query = { ...asking.query, grain }
+      const trend = await readTrend(service.pool, { ...asking, query }, 'evidence')
+      expect(await readTrend(service.pool, { ...asking, query }), `${told} ${grain}`).toEqual(trend)
+    }
+    for (const table of ['stores', 'regions'] as const) {
+      const sort = pick(['netSalesFen', 'repeatBps', 'visitors', 'commissionFen'] as const)
+      const query = { ...asking.query, sort, order: pick(['asc', 'desc'] as const), limit: pick([2, 100]) }
+      const rows = await listTable(service.pool, { ...asking, query, table }, 'evidence')
+      expect(await listTable(service.pool, { ...asking, query, table }), `${told} ${table} ${sort}`).toEqual(rows)
+    }
+  }
+}
+
+describe('sums', () => {
+  test('are what evidence gives, for whatever comes in whatever sequence, and what is made anew', async () => {
+    for (let step = 0; step < STEPS; step++) {
+      await tellSomething()
+      await sumAll(service.pool, brand)
+      await expectSame()
+      const { days, differing } = await rebuildSums(service.pool, brand)
+      expect({ step, differing }).toEqual({ step, differing: 0 })
+      expect(days).toBeGreaterThan(0)
+    }
+    const [row] = await service.pool<{ all: number; sold: number; opened: number; won: number }[]>`
+      SELECT count(*) AS all, count(*) FILTER (WHERE part = 'sales') AS sold,
+        count(*) FILTER (WHERE shares_clicked > 0) AS opened,
+        (SELECT count(*) FROM rollup_people WHERE kind = 'winner') AS won FROM rollup_days`
+    expect(row!.sold).toBeGreaterThan(20)
+    expect(row!.opened).toBeGreaterThan(0)
+    expect(row!.won).toBeGreaterThan(0)
+  }, 120_000)
+
+  test('leave marks that cannot be seen yet, and are not read when they are too old', async () => {
+    const order = (orderNo: string) => ({
+      source: 'pos',
+      orderNo,
+      channel: 'online',
+      paidAt: '2026-05-03T12:00:00+08:00',
+      lines: [{ lineNo: 1, sku: 'k', quantity: 1, paidFen: 1000 }],
+    })
+    const asking = { caller: everybody, now: NOW, query: { from: '2026-05-03', to: '2026-05-04' } }
+    const read = async () => (await readSummary(service.pool, asking)).netSalesFen
+    await sumAll(service.pool, brand)
+    const before = await read()
+    await service.ingest('orders', [order('late1')])
+    await service.settled()
+    expect(await read()).toBe(before)
+    await service.pool`UPDATE rollup_marks SET marked_at = marked_at - interval '5 seconds'`
+    expect(await read()).toBe(before + 1000)
+
+    let commit = () => {}
+    const isWritten = new Promise<void>(written => {
+      const isCommitted = new Promise<void>(resolve => (commit = resolve))
+      ended = service.pool.begin(async tx => {
+        await markOrders(tx, { brandId: 1, now: NOW, orders: [{ source: 'pos', orderNo: 'late1' }] })
+        written()
+        await isCommitted
+      })
+    })
+    await isWritten
+    await sumAll(service.pool, brand)
+    expect(await read()).toBe(before + 1000)
+    commit()
+    await ended
+    const marks = await service.pool`SELECT FROM rollup_marks`
+    expect(marks).toHaveLength(1)
+  })
+
+  test('are made anew where they are not right, and it is said', async () => {
+    await sumAll(service.pool, brand)
+    await service.pool`UPDATE rollup_days SET net_sales_fen = net_sales_fen + 1 WHERE part = 'sales' AND day = '2026-05-03'`
+    await service.pool`DELETE FROM rollup_people WHERE kind = 'buyer' AND day = '2026-05-04'`
+    await service.pool`UPDATE rollup_gaps SET people = people + 1 WHERE kind = 'visitor' AND day = '2026-05-05'`
+    expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(2)
+    expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
+    await expectSame()
+  })
+
+  test('the planner is told of tables that changed much, by a role that owns none', async () => {
+    const one = await service.pool.reserve()
+    await one`
+      INSERT INTO rollup_gaps (brand_id, kind, day, before, people)
+      SELECT 2, 'buyer', '2026-01-01'::date + i, '-infinity', 1 FROM generate_series(1, 5000) AS i`
+    await one`SELECT pg_stat_force_next_flush()`
+    one.release()
+    const names: (string | null)[] = []
+    for (let i = 0; i < 20 && names.at(-1) !== null; i++) names.push(await refreshStatistics(service.pool))
+    expect(names).toContain('rollup_gaps')
+    expect(names.at(-1)).toBeNull()
+  })
+})
