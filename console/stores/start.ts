@@ -2,7 +2,8 @@ import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import type { Session } from '../../server/features/session/schema.ts'
 import { toDiagnosis, toRefusal, type Diagnosis } from '../../sidebar/lib/diagnosis.ts'
-import { formatDate } from '../../sidebar/lib/format.ts'
+import { formatDate, formatMoment } from '../../sidebar/lib/format.ts'
+import { locale } from '../../sidebar/lib/locale.ts'
 import { goToLogin, readSession } from '../../sidebar/lib/session.ts'
 
 type Start =
@@ -38,5 +39,9 @@ export const useStartStore = defineStore('start', () => {
   /** Of the brand's calendar, by this device's clock. */
   const today = () => formatDate(new Date().toISOString(), session.value.timeZone)
 
-  return { start, session, begin, fail, today }
+  /** In words, as the brand's clocks say it. */
+  const moment = (instant: string) =>
+    formatMoment(instant, session.value.timeZone, locale.value, new Date().toISOString())
+
+  return { start, session, begin, fail, today, moment }
 })

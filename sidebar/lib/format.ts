@@ -101,10 +101,10 @@ export function formatDay(instant: string, timeZone: string, now: string): strin
   return toParts(now, timeZone).year === toParts(instant, timeZone).year ? date.slice(5) : date
 }
 
-/** For sentences: 3 月 2 日 12:04, or Mar 2, 12:04; with the year where it is not that of `now`. */
-export function formatMoment(instant: string, timeZone: string, locale: Locale, now: string): string {
+/** For sentences: 3 月 2 日 12:04, or Mar 2, 12:04; with the year where it is not that of `now`, always without one. */
+export function formatMoment(instant: string, timeZone: string, locale: Locale, now: string | null): string {
   const { year, month, day, hour, minute } = toParts(instant, timeZone)
-  const isThisYear = year === toParts(now, timeZone).year
+  const isThisYear = now !== null && year === toParts(now, timeZone).year
   if (locale === 'zh') return `${isThisYear ? '' : `${year} 年 `}${month} 月 ${day} 日 ${hour}:${minute}`
   return `${englishMonths[month - 1]} ${day}${isThisYear ? '' : ` ${year}`}, ${hour}:${minute}`
 }

@@ -6,7 +6,7 @@ import { PlanSchema } from '../../server/features/commissions/schema.ts'
 
 /** A plan is read by people who know no JSON: whatever it can say has its words. */
 
-const telling = { locale: 'zh', timeZone: 'Asia/Shanghai', now: '2026-06-01T00:00:00Z' } as const
+const telling = { locale: 'zh', timeZone: 'Asia/Shanghai' } as const
 type Json = { [name: string]: unknown }
 
 /** Everything that is said of a plan. */

@@ -301,8 +301,6 @@ export const rewardWhenKeys = Object.keys(zh.rewardWhen) as (keyof RewardWhen)[]
 export interface Telling {
   locale: Locale
   timeZone: string
-  /** Of the year of `now` the year is left out. */
-  now: string
 }
 
 function conditionOf<T extends object>(
@@ -378,10 +376,10 @@ export function tierSentences(tiers: DraftTiers, locale: Locale): string[] {
 }
 
 /** What holds for every order: each under a name of its own, so that two versions can be held against each other. */
-export function termSentences(plan: DraftPlan, { locale, timeZone, now }: Telling): { id: string; text: string }[] {
+export function termSentences(plan: DraftPlan, { locale, timeZone }: Telling): { id: string; text: string }[] {
   const own = phrases[locale]
   const { attribution = {} } = plan
-  const moment = (instant: string) => formatMoment(instant, timeZone, locale, now)
+  const moment = (instant: string) => formatMoment(instant, timeZone, locale, null)
   const terms = {
     name: own.name(plan.code ?? own.blank, count(plan.version, own)),
     span: own.span(

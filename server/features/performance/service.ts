@@ -179,7 +179,7 @@ async function daysSummed(db: Db, dimension: Dimension, asked: Asked, from: Sour
   if (from === 'evidence' || !isRolledUp(dimension, asked)) return null
   const days = { from: dayOf(span.from, zone), to: dayOf(span.to, zone) }
   if (startOfDay(days.from, zone) !== span.from || startOfDay(days.to, zone) !== span.to) return null
-  return (await isSummed(db, { brandId, zone })) ? days : null
+  return (await isSummed(db, { brandId, zone, days })) ? days : null
 }
 
 async function prepareTable(

@@ -166,15 +166,31 @@ export async function refreshStatistics(db: Db): Promise<string | null> {
   return row!.table
 }
 
-/** Whether a brand's figures may be read from sums by this calendar: none of which is older than they may be. */
+/** Whether some days' figures are read from sums: nothing is to be summed, or little of late beside many orders. */
 export async function selectIsFresh(
   db: Db,
-  { brandId, zone, mostMs }: { brandId: number; zone: string; mostMs: number },
+  options: {
+    brandId: number
+    zone: string
+    days: { from: string; to: string }
+    /** How old a mark may be beside more than `fewOrders`. */
+    staleMs: number
+    fewOrders: number
+  },
 ): Promise<boolean> {
+  const { brandId, zone, days, staleMs, fewOrders } = options
   const [row] = await db<{ isFresh: boolean }[]>`
-    SELECT EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId} AND zone = ${zone}) AND NOT EXISTS (
-      SELECT FROM rollup_marks WHERE brand_id = ${brandId}
-        AND (kind = 'day' OR marked_at < now() - ${mostMs}::int * interval '1 millisecond')) AS "isFresh"`
+    SELECT EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId} AND zone = ${zone}) AND (
+      NOT EXISTS (SELECT FROM rollup_marks WHERE brand_id = ${brandId})
+      OR (
+        NOT EXISTS (
+          SELECT FROM rollup_marks WHERE brand_id = ${brandId}
+            AND (kind = 'day' OR marked_at < now() - ${staleMs}::int * interval '1 millisecond'))
+        AND (
+          SELECT COALESCE(sum(orders), 0) FROM rollup_totals
+          WHERE brand_id = ${brandId} AND part = 'sales' AND day >= ${days.from}::text::date
+            AND day < ${days.to}::text::date) > ${fewOrders}::int
+      )) AS "isFresh"`
   return row!.isFresh
 }
 

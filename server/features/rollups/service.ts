@@ -40,16 +40,28 @@ export {
 const MOST = 1000
 /** About how much the days come to that are summed in one transaction. */
 const DAYS_MOST = 5000
-/** How old a mark may be whose days are read as they were summed before it. */
+/** How old a mark may be whose days are read as they were summed before it, where their evidence is too much to read. */
 const STALE_MS = 4000
+/** So many orders of a span are read as evidence in less time than anybody waits. */
+const FEW_ORDERS = 50_000
+
+/** From the first of them until before the last. */
+interface Days {
+  from: string
+  to: string
+}
 
 interface Brand {
   brandId: number
   zone: string
 }
 
-/** Whether a brand's figures may be read from sums: at most so old, and by this calendar. */
-export const isSummed = (db: Db, { brandId, zone }: Brand) => selectIsFresh(db, { brandId, zone, mostMs: STALE_MS })
+/**
+ * Whether a brand's figures of some days are read from sums. Where something is still to be summed they are read from
+ * evidence, so that whatever was answered is in them; a span of a chain, too large for that, may be a few seconds old.
+ */
+export const isSummed = (db: Db, { brandId, zone, days }: Brand & { days: Days }) =>
+  selectIsFresh(db, { brandId, zone, days, staleMs: STALE_MS, fewOrders: FEW_ORDERS })
 
 /**
  * Sums anew what some marks speak of, and takes the marks away, all in one view of the database: what is not to be seen in
