@@ -173,7 +173,7 @@ test('which version is in force, which come, and which are over', () => {
     version(4, '2026-09-01T00:00:00Z'),
     { ...version(5, '2026-05-01T00:00:00Z'), withdrawnAt: '2026-05-02T00:00:00Z' },
   ]
-  const found = byStanding(plans, Date.parse(telling.now))
+  const found = byStanding(plans, Date.parse('2026-06-01T00:00:00Z'))
   const numbers = Object.fromEntries(
     Object.entries(found).map(([name, list]) => [name, list.map(plan => plan.version)]),
   )
