@@ -5,8 +5,9 @@ import { brotliCompress, gzip } from 'node:zlib'
 import vue from '@vitejs/plugin-vue'
 import { build, type Plugin, type UserConfig } from 'vite'
 
-const CARD_PARTS =
-  /plugin-vue:export-helper|\/sidebar\/(components\/Base(Amount|Chip|Empty|Picture)|lib\/(coupons|format|words)|features\/customer\/(CustomerCard\w*|messages))\./
+/** What every view stands on, and nothing that stands on a view: a part that needed one would tie a knot of files. */
+const BASE =
+  /node_modules\/(@vue|vue|pinia)\/|plugin-vue:export-helper|\/sidebar\/(components\/Base(Amount|Chip|Empty|Picture)|lib\/(coupons|format|locale|words))\./
 
 /**
  * One command for all screens that run in a browser. Each screen is a page of its own (`/sidebar/`, `/console/`) and its
@@ -30,10 +31,8 @@ const config = {
     modulePreload: { polyfill: false },
     rolldownOptions: {
       input: { sidebar: 'sidebar/index.html' },
-      // The card with the small parts that other views have as well: on a slow network each file is a round of its own.
-      output: {
-        codeSplitting: { groups: [{ name: 'card', test: CARD_PARTS, includeDependenciesRecursively: false }] },
-      },
+      // In one file: on a slow network each is a round of its own.
+      output: { codeSplitting: { groups: [{ name: 'base', test: BASE, includeDependenciesRecursively: false }] } },
     },
   },
 } satisfies UserConfig

@@ -29,6 +29,7 @@ export default defineConfig({
         extends: './vite.config.ts',
         test: {
           name: 'console',
+          isolate: false,
           globalSetup: ['tests/support/global-setup.ts', 'tests/support/web.ts'],
           include: ['tests/console/**/*.test.ts'],
           testTimeout: 60_000,

@@ -33,7 +33,10 @@ finish()
 
 async function runAll() {
   // Each keeps one processor busy.
-  await Promise.all([runScript('lint'), runScript('typecheck').then(() => runScript('build'))])
+  const inTurn = async scripts => {
+    for (const script of scripts) await runScript(script)
+  }
+  await Promise.all([inTurn(['lint:rules']), inTurn(['typecheck', 'build', 'lint:format'])])
   const env = await chromiumEnvironment()
   await runVitest('unit, integration, scenarios, simulator', ['--project', 'server'], env)
   const projects = ['sidebar', 'console', 'browser'].flatMap(name => ['--project', name])
@@ -45,6 +48,8 @@ async function runLong() {
   if (readdirSync(join(root, 'tests', 'long'), { recursive: true }).some(name => name.endsWith('.test.ts'))) {
     await runVitest('long', ['--config', 'tests/long/vitest.config.ts'], { ...env, THOROUGH: 'true' })
   }
+  const projects = ['sidebar', 'console'].flatMap(name => ['--project', name])
+  await runVitest('every page, wide and narrow, in both languages', projects, { ...env, THOROUGH: 'true' })
   const { startPostgres15 } = await tsImport('./support/postgres-15.ts', import.meta.url)
   const server = await startPostgres15()
   if (server === null) {

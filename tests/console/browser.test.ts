@@ -5,7 +5,7 @@ import type { MockServer } from '../sidebar/mock-server.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { webRoot } from '../support/web.ts'
 import { startConsoleMock } from './mock-server.ts'
-import { expectSound, openPage, photograph, settle, type OpenOptions } from './support.ts'
+import { expectSound, openPage, openWindow, photograph, settle, type OpenOptions, VIEWS } from './support.ts'
 
 /** A page's first use without the chart, and the chart that comes after it; gzip. */
 const firstUseMaxBytes = 150 * 1024
@@ -14,7 +14,7 @@ const transferId = '018f0000-0000-7000-8000-0000000000b1'
 
 let browser: Browser
 let mock: MockServer
-let contexts: BrowserContext[] = []
+const windows = new Map<string, Promise<BrowserContext>>()
 
 beforeAll(async () => {
   mock = await startConsoleMock(webRoot)
@@ -32,12 +32,16 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
-  for (const context of contexts) await context.close()
-  contexts = []
+  for (const context of await Promise.all(windows.values())) await context.close()
+  windows.clear()
 })
 
-const open = (hash: string, options?: OpenOptions) =>
-  openPage(browser, { url: mock.url, hash, introduce: async context => void contexts.push(context) }, options)
+async function open(hash: string, options: OpenOptions = {}) {
+  const key = JSON.stringify(options)
+  const window = windows.get(key) ?? openWindow(browser, options)
+  windows.set(key, window)
+  return await openPage(await window, { url: mock.url, hash })
+}
 
 const pages: [name: string, role: MockServer['role'], hash: string, zh: string, en: string][] = [
   ['performance', 'headquarters', '/performance', '从分享到成交', 'From share to sale'],
@@ -53,10 +57,7 @@ const pages: [name: string, role: MockServer['role'], hash: string, zh: string, 
 describe('every page at both widths', () => {
   test.each(pages)('%s', async (name, role, hash, zh, en) => {
     mock.role = role
-    for (const [width, language] of [
-      [1280, 'zh'],
-      [390, 'en'],
-    ] as const) {
+    for (const [width, language] of VIEWS) {
       const opened = await open(hash, { width, language })
       await opened.page
         .getByText(language === 'zh' ? zh : en)
@@ -165,38 +166,6 @@ test('what failed says why with its code, and is asked for again', async () => {
 })
 
 describe('handover', () => {
-  test('begins after one has read what will happen', async () => {
-    const { page } = await open('/handover?begin=demo-a4')
-    await page.getByRole('combobox', { name: '接手导购' }).click()
-    await page.getByRole('option', { name: '示例二' }).click()
-    await page.getByLabel('原因').fill('离职')
-    await page.getByRole('button', { name: '下一步' }).click()
-    await page.getByText('原来归属 示例五 · demo-a4 的会员改归 示例二 · demo-a1').waitFor()
-    expect(mock.calls).not.toContain('POST /api/v1/transfers')
-    await page.getByRole('button', { name: '确认，开始交接' }).click()
-    await page.getByText('再申请一次').first().waitFor()
-    expect(mock.bodies['/api/v1/transfers']!.at(-1)).toEqual({
-      fromAssociate: 'demo-a4',
-      toAssociate: 'demo-a1',
-      reason: '离职',
-      allCustomers: true,
-      allGroups: true,
-    })
-  })
-
-  test('asks once more for what failed, and is undone with a reason', async () => {
-    const { page } = await open(`/handover/${transferId}`)
-    await page.getByRole('button', { name: '再申请一次' }).click()
-    await page.getByText('已重新申请 6 个。').waitFor()
-    expect(mock.bodies[`/api/v1/transfers/${transferId}/retry`]).toEqual([{ states: ['failed', 'refused'] }])
-    await settle(page)
-    await page.getByRole('button', { name: '撤销归属' }).click()
-    await page.getByLabel('撤销原因').fill('调店取消')
-    await page.getByRole('button', { name: '撤销归属' }).click()
-    await page.getByText('300 位会员已回到原导购').waitFor()
-    expect(mock.bodies[`/api/v1/transfers/${transferId}/undo`]).toEqual([{ reason: '调店取消' }])
-  })
-
   test('an auditor looks, and changes nothing', async () => {
     mock.role = 'auditor'
     const { page } = await open(`/handover/${transferId}`)

@@ -12,7 +12,7 @@ import { startWebhookWorker } from '../../server/workers/webhooks.ts'
 import { associateItem, orderItem, storeItem } from '../builders/items.ts'
 import { startReceiver, type Receiver } from '../support/receiver.ts'
 import { startTestWecom, type TestWecom } from '../support/wecom.ts'
-import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage, type Opened } from './support.ts'
+import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage, type Opened, VIEWS } from './support.ts'
 
 /** How other systems are connected, from the console, with a receiver that listens. */
 
@@ -195,10 +195,7 @@ describe('what came in', () => {
 })
 
 describe('the pages', () => {
-  test.each([
-    [1280, 'zh'],
-    [390, 'en'],
-  ] as const)('at %i px in %s: sound, each of them', async (width, language) => {
+  test.each(VIEWS)('at %i px in %s: sound, each of them', async (width, language) => {
     if ((await webhooks()).length === 0) {
       await stage.service.post('/webhooks', { url: receiver.url, events: ['entitlement.changed', 'dispute.decided'] })
       const [webhook] = await webhooks()

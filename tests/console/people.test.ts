@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { AssociateDetail, StoreDetail } from '../../server/features/people/schema.ts'
 import { createKey } from '../../server/features/auth/service.ts'
 import { tell } from '../support/people.ts'
-import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage } from './support.ts'
+import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage, VIEWS } from './support.ts'
 
 /** The pages of stores and people against the real service, at a clock of its own. */
 
@@ -85,10 +85,7 @@ describe('every page at both widths', () => {
     ['new-associate', 'demo-hq', '/people?tab=associates&new=associates', '看看影响', 'See what it does'],
     ['import', 'demo-hq', '/people?import=stores', '第一行是列名', 'The first line'],
   ] as const)('%s', async (name, who, hash, zh, en) => {
-    for (const [width, language] of [
-      [1280, 'zh'],
-      [390, 'en'],
-    ] as const) {
+    for (const [width, language] of VIEWS) {
       const opened = await stage.open(who, hash, { width, language })
       await opened.page
         .getByText(language === 'zh' ? zh : en)

@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { brand, standardPlan } from '../builders/brand.ts'
-import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage } from './support.ts'
+import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage, VIEWS } from './support.ts'
 
 /** Plans against the real service: read, drafted by clicking, tried, tested on a span, published. */
 
@@ -89,10 +89,7 @@ describe('every page at both widths', () => {
     ['publish', 'boss', openDraft('夏季方案', '?publish=1'), '还有地方要改', 'still to be mended'],
   ]
   test.each(pages)('%s', async (name, who, hash, zh, en) => {
-    for (const [width, language] of [
-      [1280, 'zh'],
-      [390, 'en'],
-    ] as const) {
+    for (const [width, language] of VIEWS) {
       const opened = await stage.open(who, hash, { width, language })
       if (name === 'edit') {
         await opened.page

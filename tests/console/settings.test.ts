@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { tell } from '../support/people.ts'
-import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage } from './support.ts'
+import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage, VIEWS } from './support.ts'
 
 /** The settings page against the real service. */
 
@@ -114,10 +114,7 @@ describe('every section at both widths', () => {
     ['brand', '数据保存多久', 'How long data is kept'],
     ['doctor', '企业微信应用已配置', 'The WeCom app is set up'],
   ])('%s', async (section, zh, en) => {
-    for (const [width, language] of [
-      [1280, 'zh'],
-      [390, 'en'],
-    ] as const) {
+    for (const [width, language] of VIEWS) {
       const opened = await stage.open('demo-hq', `/settings?section=${section}`, { width, language })
       await opened.page
         .getByText(language === 'zh' ? zh : en)

@@ -3,7 +3,7 @@ import { associateItem, LONG_BEFORE, orderItem, planBody, storeItem } from '../b
 import { book } from '../support/ledger.ts'
 import { tell as tellAll } from '../support/people.ts'
 import type { TestService } from '../support/service.ts'
-import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage, type Opened } from './support.ts'
+import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage, type Opened, VIEWS } from './support.ts'
 
 /**
  * Settling a month by hand, and what a franchisee sees of it: the real service, the real pages. A chain of three stores:
@@ -253,10 +253,7 @@ test('a franchisee sees his own both ways, and nobody else’s', async () => {
   const text = (await page.locator('main').textContent()) ?? ''
   for (const foreign of ['F2', 'S3', '另一加盟店', '导购甲', '导购丁']) expect(text).not.toContain(foreign)
   expect(await page.getByRole('link', { name: '调整' }).count()).toBe(0)
-  for (const [width, language] of [
-    [1280, 'zh'],
-    [390, 'en'],
-  ] as const) {
+  for (const [width, language] of VIEWS) {
     for (const [name, hash] of [
       ['own-settlements', '/settlements'],
       ['own-settlement', `/settlements/${(await settlements())[0]!.settlementId}`],

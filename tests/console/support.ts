@@ -8,7 +8,19 @@ import { expect } from 'vitest'
 import { signIn } from '../../server/features/auth/sessions.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+import { isThorough } from '../support/thorough.ts'
 import { webRoot } from '../support/web.ts'
+
+/**
+ * How a page is looked at: wide in Chinese and narrow in English. Each run takes the narrow one, where less has room; what
+ * is wide and Chinese is what the stories of each page are played in.
+ */
+export const VIEWS = (
+  [
+    [1280, 'zh'],
+    [390, 'en'],
+  ] as const
+).filter(([width]) => isThorough || width === 390)
 
 const artifacts = fileURLToPath(new URL('../../artifacts/console/', import.meta.url))
 
@@ -26,20 +38,18 @@ export interface Opened {
   assets: Map<string, Promise<number>>
 }
 
-/** Opens a page of a console that stands at an address; what it needs to be somebody is done to its context before. */
-export async function openPage(
-  browser: Browser,
-  { url, hash, introduce }: { url: string; hash: string; introduce?: (context: BrowserContext) => Promise<void> },
-  { width = 1280, language = 'zh', isDark = false }: OpenOptions = {},
-): Promise<Opened> {
-  const context = await browser.newContext({
+/** A window as somebody has it; its pages share what it has fetched and who is signed in. */
+export const openWindow = (browser: Browser, { width = 1280, language = 'zh', isDark = false }: OpenOptions = {}) =>
+  browser.newContext({
     viewport: { width, height: 860 },
     locale: language === 'zh' ? 'zh-CN' : 'en-GB',
     timezoneId: 'Asia/Shanghai',
     colorScheme: isDark ? 'dark' : 'light',
     acceptDownloads: true,
   })
-  await introduce?.(context)
+
+/** Opens a page of a console that stands at an address. */
+export async function openPage(context: BrowserContext, { url, hash }: { url: string; hash: string }): Promise<Opened> {
   const page = await context.newPage()
   const complaints: string[] = []
   const assets = new Map<string, Promise<number>>()
@@ -105,9 +115,9 @@ export async function photograph(page: Page, name: string): Promise<void> {
 export interface ConsoleStage {
   service: TestService
   url: string
-  /** A page of the console as an associate of the brand sees it who signed in; each in a window of its own. */
+  /** A page of the console as an associate of the brand sees it who signed in. */
   open(associateId: string, hash: string, options?: OpenOptions): Promise<Opened>
-  /** Closes the windows that are open; for `afterEach`. */
+  /** Closes the pages that are open; for `afterEach`. */
   clear(): Promise<void>
   close(): Promise<void>
 }
@@ -123,30 +133,28 @@ export async function startConsoleStage(
   const service = await startTestService({ ...options, webRoot })
   const url = await service.app.listen({ port: 0, host: '127.0.0.1' })
   const browser = await launchChromium()
-  let contexts: BrowserContext[] = []
-  const clear = async () => {
-    for (const context of contexts) await context.close()
-    contexts = []
+  const windows = new Map<string, Promise<BrowserContext>>()
+  const windowOf = (associateId: string, options: OpenOptions) => {
+    const key = JSON.stringify([associateId, options])
+    const known = windows.get(key)
+    if (known) return known
+    const opening = openWindow(browser, options).then(async context => {
+      await context.addCookies(await cookiesOf(service, associateId, { url, now: now() }))
+      return context
+    })
+    windows.set(key, opening)
+    return opening
   }
   return {
     service,
     url,
-    open: (associateId, hash, opened) =>
-      openPage(
-        browser,
-        {
-          url,
-          hash,
-          async introduce(context) {
-            contexts.push(context)
-            await context.addCookies(await cookiesOf(service, associateId, { url, now: now() }))
-          },
-        },
-        opened,
-      ),
-    clear,
+    open: async (associateId, hash, opened = {}) => await openPage(await windowOf(associateId, opened), { url, hash }),
+    async clear() {
+      for (const context of await Promise.all(windows.values())) {
+        for (const page of context.pages()) await page.close()
+      }
+    },
     async close() {
-      await clear()
       await browser.close()
       await service.close()
     },

@@ -7,7 +7,7 @@ import { associateItem, lineItem, orderItem, storeItem } from '../builders/items
 import { book } from '../support/ledger.ts'
 import { tell as tellAll } from '../support/people.ts'
 import type { TestService } from '../support/service.ts'
-import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage, type Opened } from './support.ts'
+import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage, type Opened, VIEWS } from './support.ts'
 
 /** Targets typed, copied and imported, and adjustments by two people: the real service, the real pages. */
 
@@ -261,10 +261,7 @@ describe('adjustments', () => {
     await seen(opened, '2 笔，净额 ¥33.37（税前）')
     await page.getByRole('button', { name: '确认别人提的 2 笔' }).last().click()
     await seen(opened, '已确认 2 笔，0 笔没有确认。')
-    for (const [width, language] of [
-      [1280, 'zh'],
-      [390, 'en'],
-    ] as const) {
+    for (const [width, language] of VIEWS) {
       const shown = await stage.open('audit', '/adjustments', { width, language })
       expect(await shown.page.locator('.page-head button').count()).toBe(0)
       await expectSound(shown)

@@ -15,6 +15,7 @@ import { Memory, owedBy, plansOfBodies, sortedText, type Decided, type OwedRow }
 import { prefixed } from '../builders/permutations.ts'
 import { openBrand, type BrandClient } from '../support/brand.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+import { isThorough } from '../support/thorough.ts'
 
 /**
  * Random histories of people who enrol, become friends and buy, under policies that change meanwhile: each told three
@@ -258,7 +259,10 @@ async function check(seed: number, count: number): Promise<number> {
 }
 
 describe('random histories bind the same, in whatever sequence they come', () => {
-  test.each([1, 2, 3, 4])('12 histories, each told three times in its own sequence (seed %i)', async seed => {
-    expect(await check(seed, 12)).toBeGreaterThan(10)
-  })
+  test.each(isThorough ? [1, 2, 3, 4] : [1, 2])(
+    '12 histories, each told three times in its own sequence (seed %i)',
+    async seed => {
+      expect(await check(seed, 12)).toBeGreaterThan(10)
+    },
+  )
 })

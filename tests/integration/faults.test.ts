@@ -14,7 +14,7 @@ import { isThorough } from '../support/thorough.ts'
 /** The service as it is run: a process of its own, which is killed, told to end, or loses its database. */
 
 const KEY = 'test-key-with-all-scopes'
-const KILLS = isThorough ? 20 : 6
+const KILLS = isThorough ? 20 : 4
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** Where the service is bundled to, once: thirty starts that each compile it would take minutes. */
 const OUT_DIR = join(ROOT, 'node_modules', '.cache', 'daogou-faults')

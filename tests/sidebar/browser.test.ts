@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
@@ -875,6 +875,28 @@ test.each(['/sidebar/', '/sidebar/#/share', '/sidebar/#/earnings', '/sidebar/#/t
     }
   },
 )
+
+test('no files need each other in a circle: one of them would run before what it needs', async () => {
+  const folder = `${webRoot}/assets/`
+  const names = (await readdir(folder)).filter(name => name.endsWith('.js'))
+  const needs = new Map<string, string[]>()
+  for (const name of names) {
+    const content = await readFile(folder + name, 'utf8')
+    needs.set(
+      name,
+      [...content.matchAll(/(?:from|import)\s*["']\.\/([^"']+)["']/g)].map(([, needed]) => needed!),
+    )
+  }
+  expect([...needs.values()].flat().length).toBeGreaterThan(20)
+  const isDone = new Set<string>()
+  const walk = (name: string, path: readonly string[]): void => {
+    expect(path).not.toContain(name)
+    if (isDone.has(name)) return
+    for (const needed of needs.get(name) ?? []) walk(needed, [...path, name])
+    isDone.add(name)
+  }
+  for (const name of names) walk(name, [])
+})
 
 test('the first load is small, ours alone, and leaves the other tabs for later', async () => {
   const files: string[] = []

@@ -57,6 +57,8 @@ export function useDraftWork(draft: Draft, mayCheck: boolean): DraftWork {
   let underWay: Promise<void> | null = null
 
   function change(next: DraftPlan, what?: string): void {
+    // Leaving a field says once more what typing said.
+    if (JSON.stringify(next) === JSON.stringify(plan.value)) return
     const now = Date.now()
     const isSame = what !== undefined && last.what === what && now - last.at < ONE_CHANGE_MS
     if (!isSame) before.value = [...before.value, plan.value].slice(-UNDO_MAX)
