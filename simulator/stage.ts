@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../server/app.ts'
 import { openData } from '../server/open.ts'
+import { refreshStatistics } from '../server/features/rollups/service.ts'
 import { tendTasks } from '../server/features/task-rules/service.ts'
 import { readSettings, type Settings } from '../server/settings.ts'
 import { startWorkers } from '../server/workers/all.ts'
@@ -109,6 +110,8 @@ export async function setStage(options: {
   say('计算提成 Booking what follows')
   await settled(url)
   await loadSettings(url)
+  // What was loaded in one go is looked at before the planner has heard of it.
+  for (let tables = 0; tables < 50 && (await refreshStatistics(data.pool)) !== null; tables++);
   await tendTasks(data.pool, { clock: Date.now, isStopped: () => false })
   return {
     app,

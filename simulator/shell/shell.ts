@@ -81,7 +81,11 @@ export async function start(): Promise<void> {
   const events = new EventSource(`/simulator/api/events?seat=${encodeURIComponent(seatId)}`)
   events.onmessage = event => hear(JSON.parse(String(event.data)) as WorldEvent)
   events.onerror = () => (shell.isReachable = false)
-  events.onopen = () => (shell.isReachable = true)
+  events.onopen = () => {
+    shell.isReachable = true
+    // What was said before the stream was open, or while it was away, came to nobody.
+    void refresh()
+  }
 }
 
 const refresh = () => take(fetch(`/simulator/api/state?seat=${encodeURIComponent(seatId)}`))
@@ -153,9 +157,13 @@ export function nameOf(id: string): string {
   return shell.state?.names[id] ?? id
 }
 
+let asked = 0
+
+/** Shows what is answered, unless something newer was asked meanwhile. */
 async function take(request: Promise<Response>): Promise<void> {
+  const mine = ++asked
   const response = await request
-  if (!response.ok) return
+  if (!response.ok || mine !== asked) return
   shell.state = (await response.json()) as ShellState
   await Promise.all([loadMessages(), loadPhones()])
 }
