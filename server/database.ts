@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { existsSync, readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
-import { drizzle } from 'drizzle-orm/postgres-js'
-import { migrate } from 'drizzle-orm/postgres-js/migrator'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
 import postgres from 'postgres'
 import { formatInstant, type Instant } from './lib/time.ts'
 
@@ -34,14 +35,16 @@ export interface PoolOptions {
  * throws, since it is money.
  */
 export function openPool(url: string, options: PoolOptions = {}): Pool {
-  return postgres(url, {
+  const sockets = new Set<Socket>()
+  const pool = postgres(url, {
     max: options.max ?? 10,
-    connect_timeout: 10,
+    connect_timeout: 5,
     // Whoever asks while the database is away waits for the next try: let that be soon, and the answer 503.
     backoff: attempt => Math.min(2 ** attempt / 20, 1),
     idle_timeout: 0,
     max_lifetime: 60 * 60,
     onnotice: () => {},
+    ...{ socket: (target: SocketTarget) => openSocket(target, sockets) }, // which its types do not know
     connection: {
       application_name: 'daogou',
       TimeZone: 'UTC',
@@ -53,6 +56,50 @@ export function openPool(url: string, options: PoolOptions = {}): Pool {
       bigint: { to: 20, from: [20], serialize: String, parse: parseBigint },
     },
   })
+  socketsOf.set(pool, sockets)
+  return pool
+}
+
+/** The sockets of each pool, those of its LISTEN among them. */
+const socketsOf = new WeakMap<Pool, Set<Socket>>()
+
+/** Ends all connections of a pool, whatever is asked on them: that fails, and new ones are made. */
+export function destroyConnections(pool: Pool): void {
+  for (const socket of socketsOf.get(pool) ?? []) socket.destroy()
+}
+
+/** What the driver says of where to connect to; of several hosts one after the other is tried. */
+interface SocketTarget {
+  host: string[]
+  port: number[]
+  path?: string | false
+}
+
+let attempts = 0
+/** A socket that is about to be connected: what is written waits for that, and the driver's time limit covers it. */
+function openSocket({ host, port, path }: SocketTarget, sockets: Set<Socket>): Socket {
+  const index = attempts++ % host.length
+  const socket = path
+    ? connect({ path })
+    : connect({ host: host[index]!, port: port[index % port.length]!, noDelay: true })
+  for (const old of sockets) if (old.destroyed) sockets.delete(old)
+  sockets.add(socket)
+  sendTogether(socket)
+  // With TLS the driver takes the name to be verified from here.
+  return Object.assign(socket, { host: host[index] })
+}
+
+/** What is written within one turn goes with one call of the system: a dozen statements sent at once are one message. */
+function sendTogether(socket: Socket): void {
+  const write = socket.write.bind(socket)
+  const corked = (...args: Parameters<typeof write>): boolean => {
+    if (socket.writableCorked === 0) {
+      socket.cork()
+      process.nextTick(() => socket.uncork())
+    }
+    return write(...args)
+  }
+  socket.write = corked as typeof socket.write
 }
 
 /** `2026-03-01 12:00:00.123+00`: the connection's time zone is UTC. */
@@ -103,14 +150,66 @@ export function isDatabaseAway(error: unknown): boolean {
   return UNAVAILABLE.has(code) || /^(08|57P|53)/.test(code) || code === '25006'
 }
 
-/** Brings the schema up to date. Safe when several do it at once. */
-export async function migrateDatabase(url: string): Promise<void> {
+/**
+ * How long a migration waits for a table that others use. Whoever comes to that table meanwhile waits behind it, so it
+ * gives up soon, lets them pass and tries again.
+ */
+const LOCK_WAIT = '1s'
+const LOCK_TRIES = 200
+/** A lock that was not got in time, and a deadlock. */
+const LOCKED_OUT = new Set(['55P03', '40P01'])
+/** How often somebody looks who waits until another process has migrated. */
+const TURN_MS = 100
+/** First line of a migration whose statements cannot be in a transaction: each can be run again after it failed. */
+const CONCURRENTLY = '-- concurrently\n'
+
+type Migration = ReturnType<typeof readMigrationFiles>[number]
+
+/**
+ * Brings the schema up to date while other processes work on it, each migration by itself. Safe when several do it at
+ * once. docs/deploy says how migrations are written for that.
+ */
+export async function migrateDatabase(url: string, log: (message: string) => void = () => {}): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { application_name: 'daogou-migrate' } })
   try {
-    await sql`SELECT pg_advisory_lock(${MIGRATION_LOCK})`
-    await migrate(drizzle(sql), { migrationsFolder: migrationsFolder() })
+    // Not waited for within a statement: an index that is built concurrently waits for every statement under way.
+    const isMyTurn = async () =>
+      (await sql`SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS mine`)[0]!['mine'] as boolean
+    while (!(await isMyTurn())) await sleep(TURN_MS)
+    await sql`CREATE SCHEMA IF NOT EXISTS drizzle`
+    await sql`
+      CREATE TABLE IF NOT EXISTS drizzle.__drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`
+    const [last] = await sql<{ at: string | null }[]>`SELECT max(created_at) AS at FROM drizzle.__drizzle_migrations`
+    for (const migration of readMigrationFiles({ migrationsFolder: migrationsFolder() })) {
+      if (migration.folderMillis > Number(last?.at ?? 0)) await applyMigration(sql, migration, log)
+    }
   } finally {
     await sql.end({ timeout: 5 })
+  }
+}
+
+async function applyMigration(sql: postgres.Sql, migration: Migration, log: (message: string) => void): Promise<void> {
+  const run = async (db: postgres.ISql) => {
+    for (const statement of migration.sql) await db.unsafe(statement)
+    await db`
+      INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES (${migration.hash}, ${migration.folderMillis})`
+  }
+  if (migration.sql[0]!.startsWith(CONCURRENTLY)) {
+    await run(sql)
+    return
+  }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await sql.begin(async tx => {
+        await tx`SELECT set_config('lock_timeout', ${LOCK_WAIT}, true)`
+        await run(tx)
+      })
+      return
+    } catch (error) {
+      if (!LOCKED_OUT.has((error as { code?: string }).code ?? '') || attempt === LOCK_TRIES) throw error
+      if (attempt === 1) log('a migration waits for a table that is in use')
+      await sleep(1000 + Math.random() * 1000)
+    }
   }
 }
 

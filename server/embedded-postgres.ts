@@ -22,6 +22,7 @@ import { acquireOwnerLock, isOwned } from './embedded-postgres/owner-lock.ts'
 import type { ServerPlan } from './embedded-postgres/server-process.ts'
 import { adoptServer, launchServer, readyPort, rotateLog } from './embedded-postgres/server-process.ts'
 import { superviseServer } from './embedded-postgres/supervisor.ts'
+import { archiveSettings, prepareArchive } from './embedded-postgres/wal-archive.ts'
 
 export { EmbeddedPostgresError } from './embedded-postgres/errors.ts'
 export type { EmbeddedPostgresErrorCode } from './embedded-postgres/errors.ts'
@@ -51,6 +52,8 @@ export interface EmbeddedPostgresOptions {
   startTimeoutMs?: number
   /** The folder with the server's bin, lib and share; that of the installed platform package unless told. */
   nativeDir?: string
+  /** Where its write-ahead log is archived; nowhere unless told. */
+  archive?: string | null
 }
 
 const databaseDefault = 'daogou'
@@ -108,7 +111,8 @@ async function startOwned(
   options: EmbeddedPostgresOptions,
   locks: OwnerLock[],
 ): Promise<EmbeddedPostgres> {
-  const { database = databaseDefault, log = () => undefined, settings = {} } = options
+  const { database = databaseDefault, log = () => undefined, archive = null } = options
+  const settings = { ...(archive === null ? {} : archiveSettings(archive)), ...options.settings }
   const found = await findCluster(dataDir)
   const cluster = found ?? (await placeCluster(dataDir, log))
   const home = dirname(cluster.dir)
@@ -116,6 +120,7 @@ async function startOwned(
   const binaries = await prepareBinaries(options.nativeDir ?? installedNativeDir(), cluster.account, dataDir)
   if (found === null) await initialiseCluster(cluster, binaries, settings['fsync'] !== 'off')
   await requireSameMajorVersion(cluster, binaries)
+  if (archive !== null) await prepareArchive(archive, cluster.account)
 
   const stopping = new AbortController()
   const plan: ServerPlan = {
@@ -166,7 +171,7 @@ async function rememberStart(dataDir: string, state: ClusterState, port: number)
 }
 
 /** The port of the last time if it is free, otherwise any. */
-async function freePort(last: number | null): Promise<number> {
+export async function freePort(last: number | null = null): Promise<number> {
   return (last !== null ? await tryPort(last) : null) ?? (await tryPort(0)) ?? 0
 }
 

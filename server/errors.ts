@@ -22,6 +22,7 @@ const STATUS_BY_CODE = {
   unknown_associate: 422,
   rate_limited: 429,
   database_unavailable: 503,
+  database_full: 503,
   'session.missing': 401,
   'session.refused': 403,
   'session.csrf': 403,
@@ -78,12 +79,15 @@ export class AppError extends Error {
   readonly code: ErrorCode
   readonly status: number
   readonly faults: readonly Fault[]
-  constructor(code: ErrorCode, message: string, faults: readonly Fault[] = []) {
+  /** After how many seconds it is worth asking again; null where that is not known. */
+  readonly retryAfter: number | null
+  constructor(code: ErrorCode, message: string, faults: readonly Fault[] = [], retryAfter: number | null = null) {
     super(message)
     this.name = 'AppError'
     this.code = code
     this.status = STATUS_BY_CODE[code]
     this.faults = faults
+    this.retryAfter = retryAfter
   }
 }
 

@@ -23,6 +23,8 @@ async function main(): Promise<void> {
     redact: { paths: ['req.headers', '*.phone', '*.secret', '*.token', '*.code'], remove: true },
   })
   const data = await openData(settings, { log: message => log.info(message) })
+  const tracing = settings.tracing && (await import('./tracing/opentelemetry.ts')).startTracing(settings.tracing)
+  if (tracing) (await import('./tracing/statements.ts')).traceStatements(data.pool)
   const app = await buildApp({
     settings,
     pool: data.pool,
@@ -41,7 +43,10 @@ async function main(): Promise<void> {
     threads: isBuilt
       ? { databaseUrl: data.databaseUrl, count: Math.min(availableParallelism(), BACKTEST_THREADS_MAX) }
       : null,
-    warn: (error, text) => log.warn({ err: error }, text),
+    warn: (error, text) => {
+      app.monitor.workerFailed()
+      log.warn({ err: error }, text)
+    },
   })
 
   let isClosing = false
@@ -49,7 +54,13 @@ async function main(): Promise<void> {
     if (isClosing) return
     isClosing = true
     log.info({ signal }, 'closing')
-    await Promise.race([app.close().then(() => workers.stop()), sleep(CLOSE_MS, undefined, { ref: false })])
+    const end = async () => {
+      await app.leave()
+      await app.close()
+      await workers.stop()
+      await tracing?.stop()
+    }
+    await Promise.race([end(), sleep(CLOSE_MS, undefined, { ref: false })])
     await data.close()
     process.exit(0)
   }

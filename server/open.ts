@@ -1,7 +1,9 @@
 import { migrateDatabase, openPool, type Pool } from './database.ts'
+import { watchDatabase } from './database-watch.ts'
 import { findRunningEmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts'
 import { ensureDefaultBrand } from './features/auth/service.ts'
-import { createVault, type Vault } from './lib/vault.ts'
+import { openVault } from './features/data-keys/service.ts'
+import type { Vault } from './lib/vault.ts'
 import type { Settings } from './settings.ts'
 
 /** What everything that works on the data needs; the service and the command line tools alike. */
@@ -24,7 +26,7 @@ export async function openData(
   const server = settings.databaseUrl === 'embedded' ? await openEmbedded(settings, options) : null
   const databaseUrl = server?.url ?? settings.databaseUrl
   try {
-    if (settings.migrate) await migrateDatabase(settings.migrationDatabaseUrl ?? databaseUrl)
+    if (settings.migrate) await migrateDatabase(settings.migrationDatabaseUrl ?? databaseUrl, options.log)
     const pool = openPool(databaseUrl, { max: options.poolSize ?? 16 })
     // A tool may run without the service's settings: it must not rename the brand, nor move its months.
     await ensureDefaultBrand(pool, {
@@ -33,11 +35,21 @@ export async function openData(
       mayChange: options.shareEmbedded !== true,
       now: Date.now(),
     })
+    const vault = await openVault(pool, settings).catch(async (error: unknown) => {
+      await pool.end({ timeout: 2 })
+      throw error
+    })
+    const watch = watchDatabase({
+      pool,
+      url: databaseUrl,
+      onSilent: () => options.log('the database is silent: its connections are given up'),
+    })
     return {
       pool,
-      vault: createVault(settings.dataKey),
+      vault,
       databaseUrl,
       async close() {
+        await watch.stop()
         await pool.end({ timeout: 2 })
         await server?.stop()
       },
@@ -54,5 +66,5 @@ async function openEmbedded(
 ): Promise<{ url: string; stop(): Promise<void> }> {
   const running = options.shareEmbedded ? await findRunningEmbeddedPostgres(settings.dataDir) : null
   if (running) return { url: running.url, stop: async () => {} }
-  return await startEmbeddedPostgres({ dataDir: settings.dataDir, log: options.log })
+  return await startEmbeddedPostgres({ dataDir: settings.dataDir, archive: settings.walArchiveDir, log: options.log })
 }

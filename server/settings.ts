@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
+import { isArchivable } from './embedded-postgres/wal-archive.ts'
 import { ExitError } from './errors.ts'
 import type { ObjectStoreSettings } from './lib/object-store.ts'
 
@@ -16,6 +17,8 @@ export interface Settings {
   migrationDatabaseUrl: string | null
   databaseReplicaUrl: string | null
   dataDir: string
+  /** Where the embedded database archives its write-ahead log; null: nowhere. */
+  walArchiveDir: string | null
   migrate: boolean
   logLevel: string
   /** Requests a minute per key, person or address; 0 is no limit. */
@@ -27,6 +30,8 @@ export interface Settings {
   sessionSecret: string
   /** 32 bytes. */
   dataKey: Buffer
+  /** Others that open what was sealed with them. */
+  formerDataKeys: Buffer[]
   wecom: {
     corpId: string | null
     agentId: string | null
@@ -42,6 +47,10 @@ export interface Settings {
   allowedRedirects: string[]
   /** Where pictures lie; null: in the database. */
   objectStore: ObjectStoreSettings | null
+  /** Opens /metrics to whoever has it; null: to this machine and the private network. */
+  metricsToken: string | null
+  /** Where traces go; null: there are none. */
+  tracing: { endpoint: string; serviceName: string; ratio: number } | null
   /** Hosts of the own network that webhooks may be sent to, as `host` or `host:port`. */
   webhookPrivateHosts: string[]
 }
@@ -108,7 +117,13 @@ export function readSettings(env: Environment = process.env): Settings {
     postgresUrl('DATABASE_URL')
   }
   const isEmbedded = databaseUrl === 'embedded'
-  const dataDir = resolve(withDefault('DATA_DIR', '.data'))
+  const { dataDir, walArchiveDir } = readPlaces(env)
+  if (walArchiveDir !== null && !isEmbedded) {
+    faults.push('WAL_ARCHIVE_DIR is for DATABASE_URL=embedded; a PostgreSQL of your own archives by its own settings')
+  }
+  if (walArchiveDir !== null && !isArchivable(walArchiveDir)) {
+    faults.push('WAL_ARCHIVE_DIR must be a path without quotes, backslashes, $ and %; not on Windows')
+  }
   const port = whole('PORT', 8686, 0, 65_535)
   const host = withDefault('HOST', '127.0.0.1')
   const logLevel = withDefault('LOG_LEVEL', 'info')
@@ -125,6 +140,10 @@ export function readSettings(env: Environment = process.env): Settings {
 
   const dataKeyText = text('DATA_KEY')
   if (dataKeyText !== null && !isKeyOf32Bytes(dataKeyText)) faults.push('DATA_KEY must be 32 bytes in base64')
+  const formerKeyTexts = list('DATA_KEY_OLD')
+  if (!formerKeyTexts.every(isKeyOf32Bytes)) {
+    faults.push('DATA_KEY_OLD must list keys of 32 bytes in base64, with commas between')
+  }
   const sessionSecret = text('SESSION_SECRET')
   if (!isEmbedded && databaseUrl !== null) {
     if (dataKeyText === null) faults.push('DATA_KEY must be set: 32 bytes in base64 (openssl rand -base64 32)')
@@ -166,6 +185,9 @@ export function readSettings(env: Environment = process.env): Settings {
     faults.push('S3_BUCKET must be the name of a bucket')
   }
 
+  const ratioText = withDefault('OTEL_TRACES_SAMPLER_ARG', '1')
+  if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(ratioText)) faults.push('OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1')
+
   const settings = {
     port,
     host,
@@ -175,6 +197,7 @@ export function readSettings(env: Environment = process.env): Settings {
     migrationDatabaseUrl: postgresUrl('MIGRATION_DATABASE_URL'),
     databaseReplicaUrl: postgresUrl('DATABASE_REPLICA_URL'),
     dataDir,
+    walArchiveDir,
     migrate: flag('MIGRATE', true),
     logLevel,
     rateLimit: whole('RATE_LIMIT', 120_000, 0, 1_000_000_000),
@@ -205,6 +228,15 @@ export function readSettings(env: Environment = process.env): Settings {
             accessKeyId: bucket.accessKeyId!,
             secretAccessKey: bucket.secretAccessKey!,
           },
+    metricsToken: text('METRICS_TOKEN'),
+    tracing:
+      text('OTEL_EXPORTER_OTLP_ENDPOINT') === null
+        ? null
+        : {
+            endpoint: url('OTEL_EXPORTER_OTLP_ENDPOINT', null, 'whole').replace(/\/+$/, ''),
+            serviceName: withDefault('OTEL_SERVICE_NAME', 'daogou'),
+            ratio: Number(ratioText),
+          },
     webhookPrivateHosts: list('WEBHOOK_PRIVATE_HOSTS').map(entry => entry.toLowerCase()),
   }
   if (faults.length > 0) {
@@ -214,7 +246,15 @@ export function readSettings(env: Environment = process.env): Settings {
     ...settings,
     sessionSecret: sessionSecret ?? keptSecret(dataDir, 'session-secret'),
     dataKey: Buffer.from(dataKeyText ?? keptSecret(dataDir, 'data-key'), 'base64'),
+    formerDataKeys: formerKeyTexts.map(key => Buffer.from(key, 'base64')),
   }
+}
+
+/** Where the embedded database and its log are. Looks nowhere and makes nothing: for what works on folders alone. */
+export function readPlaces(env: Environment = process.env): Pick<Settings, 'dataDir' | 'walArchiveDir'> {
+  const text = (name: string) => env[name]?.trim() || null
+  const archive = text('WAL_ARCHIVE_DIR')
+  return { dataDir: resolve(text('DATA_DIR') ?? '.data'), walArchiveDir: archive && resolve(archive) }
 }
 
 const isKeyOf32Bytes = (text: string) =>

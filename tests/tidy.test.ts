@@ -9,6 +9,7 @@ import { importsOf, listFiles, parse, readText, root, sizeOf, type Import } from
 /** Low to high. A feature calls lower ones only; what must follow above it is handed in by app.ts. */
 const FEATURES_LOW_TO_HIGH = [
   'pages',
+  'limits',
   'wecom',
   'evidence',
   'auth',
@@ -65,7 +66,10 @@ const FEATURES_ABOVE = [
   'profiles',
   'visibility',
   'keys',
+  'data-keys',
+  'privacy',
   'doctor',
+  'monitoring',
 ]
 
 const files = listFiles()
@@ -113,12 +117,12 @@ describe('imports go one way', () => {
     expect(breaks(inFolder('sidebar'), allowed)).toEqual([])
   })
 
-  test('the console sees of the server its schemas alone, as types, and borrows parts of the sidebar', () => {
+  test('the console sees of the server its schemas and codes alone, as types, and borrows parts of the sidebar', () => {
     const isBorrowed = (path: string) => isIn(path, 'sidebar/lib', 'sidebar/components') && !path.endsWith('/wecom.ts')
     const allowed = ({ target, isTypeOnly }: Import) =>
       isIn(target, 'console') ||
       isBorrowed(target) ||
-      (isTypeOnly && /^server\/features\/[^/]+(\/[^/]+)?\/schema\.ts$/.test(target))
+      (isTypeOnly && /^server\/(errors|features\/[^/]+(\/[^/]+)?\/schema)\.ts$/.test(target))
     expect(breaks(inFolder('console'), allowed)).toEqual([])
   })
 
@@ -308,6 +312,30 @@ describe('what is checked in is whole', () => {
     expect(snapshots.filter(path => !files.includes(path))).toEqual([])
   })
 
+  test('migrations let the version before go on working', () => {
+    const from = 30
+    const scripts = files.filter(path => /^drizzle\/migrations\/\d{4}_[^/]+\.sql$/.test(path))
+    const faults = scripts
+      .filter(path => Number(basename(path).slice(0, 4)) >= from)
+      .flatMap(path => {
+        const text = readText(path)
+        const isNew = (table: string) => text.includes(`CREATE TABLE "${table}"`)
+        const contracts = /DROP (?:TABLE|COLUMN)|RENAME|SET NOT NULL|SET DATA TYPE|ALTER COLUMN \S+ TYPE/.test(text)
+        const bare = /ADD COLUMN (?:(?!DEFAULT)[^;])*NOT NULL(?:(?!DEFAULT)[^;])*;/.test(text)
+        const locking = [...text.matchAll(/CREATE (?:UNIQUE )?INDEX (?!CONCURRENTLY)[^;]*? ON (?:ONLY )?"(\w+)"/g)]
+          .filter(match => !isNew(match[1]!) && !match[0].includes('ON ONLY'))
+          .map(match => `${path}: an index on ${match[1]!} that is not made concurrently`)
+        return [
+          ...(contracts && !text.startsWith('-- contract')
+            ? [`${path}: contracts, and does not begin with -- contract`]
+            : []),
+          ...(bare ? [`${path}: a column that old processes cannot fill`] : []),
+          ...locking,
+        ]
+      })
+    expect(faults).toEqual([])
+  })
+
   test('packages are pinned to a version, and the lock file names no place to fetch them from', () => {
     const manifest = JSON.parse(readText('package.json')) as Record<string, Record<string, string>>
     const versions = ['dependencies', 'devDependencies', 'optionalDependencies'].flatMap(kind =>
@@ -315,6 +343,15 @@ describe('what is checked in is whole', () => {
     )
     expect(versions.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([])
     expect(readText('package-lock.json')).not.toMatch(/"resolved": *"http/)
+  })
+
+  test('docs/dependencies.md has a line for each package, and none for others', () => {
+    const manifest = JSON.parse(readText('package.json')) as Record<string, Record<string, string>>
+    const asked = ['dependencies', 'devDependencies', 'optionalDependencies'].flatMap(kind =>
+      Object.keys(manifest[kind] ?? {}),
+    )
+    const lines = [...readText('docs/dependencies.md').matchAll(/^\| `([^`]+)` +\| +\S.*\|$/gm)].map(match => match[1]!)
+    expect(lines.sort()).toEqual(asked.sort())
   })
 
   test('every npm script runs something that is there', () => {
@@ -385,6 +422,14 @@ describe('what is written down is so', () => {
     expect(missing).toEqual([])
   })
 
+  test('every test that docs/security.md names is there', () => {
+    const named = [...readText('docs/security.md').matchAll(/`([a-z-]+): ([^'`][^`]*)`/g)]
+    const textOf = (name: string) =>
+      files.filter(path => path.startsWith('tests/') && basename(path) === `${name}.test.ts`).map(readText)
+    expect(named.length).toBeGreaterThan(100)
+    expect(named.filter(match => !textOf(match[1]!).some(text => text.includes(match[2]!))).map(match => match[0])).toEqual([]) // prettier-ignore
+  })
+
   test('links between pages lead somewhere', () => {
     const pages = files.filter(path => path.endsWith('.md'))
     const broken = pages.flatMap(page =>
@@ -399,7 +444,7 @@ describe('what is written down is so', () => {
   test('every command of the README is a script', () => {
     const { scripts } = JSON.parse(readText('package.json')) as { scripts: Record<string, string> }
     const named = ['README.md', 'README.zh-CN.md', 'docs/operations.md'].flatMap(page =>
-      [...readText(page).matchAll(/npm run ([\w:]+)/g)].map(match => match[1]!),
+      [...readText(page).matchAll(/npm run ([\w:-]+)/g)].map(match => match[1]!),
     )
     expect(named.filter(name => scripts[name] === undefined)).toEqual([])
   })

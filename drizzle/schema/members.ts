@@ -37,6 +37,8 @@ export const members = pgTable(
     consentMarketing: boolean('consent_marketing'),
     /** The number at the end of the chain of merges; its own where there is none. Follows from member_merges. */
     lastMemberNo: textColumn('last_member_no').notNull(),
+    /** Since then nothing personal is kept of him; null: he was not erased, or enrolled again. */
+    erasedAt: instantColumn('erased_at'),
     createdAt: instantColumn('created_at').notNull(),
     updatedAt: instantColumn('updated_at').notNull(),
   },

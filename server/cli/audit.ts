@@ -4,6 +4,7 @@
  * Batch by batch, so memory stays the same however long the history is; each batch sees one instant, so it may run while
  * the service works.
  */
+import { auditHistory } from '../features/audit/history.ts'
 import {
   auditAdjustments,
   auditBatch,
@@ -15,11 +16,12 @@ import {
   type AuditedMonth,
   type AuditedOrder,
   type AuditedReward,
+  type AuditBatch,
   type AuditPosition,
 } from '../features/audit/service.ts'
 import { allBrands, chooseBrand } from '../features/brands/service.ts'
 import { reconcileHealth } from '../features/commissions/service.ts'
-import { parseInstant, type Instant } from '../lib/time.ts'
+import { formatInstant, parseInstant, type Instant } from '../lib/time.ts'
 import { readArguments, runCommand, say, withData, wrongArguments, type CommandContext } from './command.ts'
 
 const usage = `npm run audit [-- --from INSTANT --to INSTANT] [--brand SLUG]
@@ -66,20 +68,38 @@ async function audit(
   const progress = createProgressLine()
   let checkedOrders = 0
   let differingOrders = 0
-  let after: AuditPosition | null = null
-  do {
-    const batch = await auditBatch(pool, { brandId, from, to, after })
+  let at: string | null = null
+  const tell = (batch: Pick<AuditBatch, 'checkedOrders' | 'differing'>) => {
     checkedOrders += batch.checkedOrders
     differingOrders += batch.differing.length
-    after = batch.next
     if (batch.differing.length > 0) progress.end()
     for (const order of batch.differing) process.stdout.write(describeOrder(order))
-    progress.show(`${checkedOrders} orders checked${after ? `, until ${after.paidAt}` : ''}; ${differingOrders} differ`)
-  } while (after !== null && !signal.aborted)
+    progress.show(`${checkedOrders} orders checked${at === null ? '' : `, until ${at}`}; ${differingOrders} differ`)
+  }
+  let isComplete: boolean
+  if (from === null && to === null) {
+    isComplete = await auditHistory(pool, {
+      brandId,
+      signal,
+      onProgress: batch => {
+        if (batch.paidAt !== null) at = formatInstant(batch.paidAt)
+        tell(batch)
+      },
+    })
+  } else {
+    let after: AuditPosition | null = null
+    do {
+      const batch: AuditBatch = await auditBatch(pool, { brandId, from, to, after })
+      after = batch.next
+      at = after?.paidAt ?? at
+      tell(batch)
+    } while (after !== null && !signal.aborted)
+    isComplete = after === null
+  }
   progress.end()
   process.stdout.write(`${checkedOrders} orders checked, ${differingOrders} differ\n`)
-  if (after !== null) {
-    say(`Ended early; go on with --from ${after.paidAt}`)
+  if (!isComplete) {
+    say(`Ended early; go on with --from ${at}`)
     return 1
   }
   if (from !== null || to !== null) return differingOrders === 0 ? 0 : 1

@@ -5,7 +5,7 @@ import { ExitError } from '../errors.ts'
 import { openBrands, type Brand } from '../features/brands/service.ts'
 import { examineBrand, examineDatabase, findingLines, type Finding } from '../features/doctor/service.ts'
 import { buildWecomMeter } from '../features/wecom/service.ts'
-import { createVault } from '../lib/vault.ts'
+import { createVault, type Vault } from '../lib/vault.ts'
 import { readSettings, type Settings } from '../settings.ts'
 import { readArguments, runCommand, wrongArguments } from './command.ts'
 import { findDatabase } from './import-target.ts'
@@ -44,9 +44,9 @@ await runCommand(async argv => {
   const pool = openPool(database.url, { max: 2 })
   try {
     for await (const finding of examineDatabase({ url: database.url, settings, now: Date.now })) show(finding)
-    for (const brand of await brandsOf(pool, settings, values.brand, show)) {
+    const vault = createVault({ dataKey: settings.dataKey, formerKeys: settings.formerDataKeys })
+    for (const brand of await brandsOf(pool, { settings, vault, slug: values.brand, show })) {
       process.stdout.write(`\nBrand ${brand.slug}\n`)
-      const vault = createVault(settings.dataKey)
       for await (const finding of examineBrand({ pool, vault, settings, brand, now: Date.now })) show(finding)
     }
   } finally {
@@ -59,13 +59,12 @@ await runCommand(async argv => {
 
 async function brandsOf(
   pool: ReturnType<typeof openPool>,
-  settings: Settings,
-  slug: string | undefined,
-  show: (finding: Finding) => void,
+  options: { settings: Settings; vault: Vault; slug: string | undefined; show: (finding: Finding) => void },
 ): Promise<readonly Brand[]> {
+  const { settings, vault, slug, show } = options
   const brands = await openBrands({
     pool,
-    vault: createVault(settings.dataKey),
+    vault,
     settings,
     meter: buildWecomMeter(new Registry()),
     now: Date.now,

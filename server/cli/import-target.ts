@@ -1,12 +1,12 @@
 import { openPool } from '../database.ts'
 import { findRunningEmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres.ts'
 import { chooseBrand } from '../features/brands/service.ts'
+import { openVault } from '../features/data-keys/service.ts'
 import { IMPORTER } from '../features/evidence/service.ts'
 import { buildIntakeMeter, checkIngestItem, ingest } from '../features/ingest/service.ts'
 import { openRunLog, type ImportRunLog } from '../features/imports/runs/service.ts'
 import type { Item, ItemKind } from '../features/imports/service.ts'
 import type { ItemError, ItemResult } from '../lib/items.ts'
-import { createVault } from '../lib/vault.ts'
 import { readSettings, type Settings } from '../settings.ts'
 
 /** The brand that an import goes to. */
@@ -39,7 +39,7 @@ export async function openImportTarget(brandSlug: string | undefined): Promise<I
     const brand = await chooseBrand(pool, { slug: brandSlug })
     const dependencies = {
       pool,
-      vault: createVault(settings.dataKey),
+      vault: await openVault(pool, settings),
       publicUrl: settings.publicUrl,
       intake,
       now: Date.now,

@@ -11,6 +11,10 @@ export type EmbeddedPostgresErrorCode =
   | 'embedded.init_failed'
   | 'embedded.start_failed'
   | 'embedded.stop_failed'
+  | 'embedded.backup_failed'
+  | 'embedded.backup_damaged'
+  | 'embedded.no_backup'
+  | 'embedded.not_empty'
 
 /** `code` is stable, the message says what to do. */
 export class EmbeddedPostgresError extends Error {

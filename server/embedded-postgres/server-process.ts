@@ -7,7 +7,7 @@ import { alignOwner } from './account.ts'
 import type { Binaries } from './binaries.ts'
 import { serverEnvironment } from './binaries.ts'
 import { EmbeddedPostgresError } from './errors.ts'
-import { processCommand, processStart } from './processes.ts'
+import { processCommand, processStart } from '../lib/processes.ts'
 
 const pollMs = 25
 const watchMs = 200

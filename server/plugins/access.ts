@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookH
 import type { Pool } from '../database.ts'
 import { AppError } from '../errors.ts'
 import { callerOfKey } from '../features/auth/service.ts'
+import { addressOf, type Limits } from '../features/limits/service.ts'
 import {
   ACCESS_SECONDS,
   callerOfSession,
@@ -12,6 +13,7 @@ import {
   type SessionTokens,
 } from '../features/auth/sessions.ts'
 import type { Caller, KeyScope } from '../features/auth/domain.ts'
+import { buildSharedAsks } from '../lib/gathered-asks.ts'
 import type { Instant } from '../lib/time.ts'
 import type { Settings } from '../settings.ts'
 
@@ -90,12 +92,13 @@ export async function buildAccess(
   options: {
     pool: Pool
     settings: Settings
+    limits: Limits
     /** WeCom userids that are headquarters of a brand from the start. */
     headquartersOf: (brandId: number) => readonly string[]
     now: () => Instant
   },
 ): Promise<{ access: Access; cookies: SessionCookies }> {
-  const { pool, settings, headquartersOf, now } = options
+  const { pool, settings, limits, headquartersOf, now } = options
   const isSecure = settings.publicUrl.startsWith('https:')
   const named = (name: string) => (isSecure ? `__Host-${name}` : name)
   const names = { access: named('daogou_access'), refresh: named('daogou_refresh'), state: named('daogou_sign_in') }
@@ -116,11 +119,14 @@ export async function buildAccess(
   app.decorateRequest('caller')
   app.decorateRequest('sessionId', null)
 
+  /** A till that sends order after order is looked for once for all that it sends at the same moment. */
+  const shared = buildSharedAsks<Caller | null>()
   const byKey = async (request: FastifyRequest): Promise<Caller | null> => {
     const { authorization } = request.headers
     if (authorization === undefined) return null
     const match = /^Bearer +(\S+)$/i.exec(authorization)
-    const caller = match && (await callerOfKey(pool, match[1]!, settings.bootstrapApiKey, now()))
+    const look = () => shared(authorization, () => callerOfKey(pool, match![1]!, settings.bootstrapApiKey, now()))
+    const caller = match && (await limits.guess(addressOf(request.ip), authorization, look))
     if (!caller) throw new AppError('unauthorized', 'Send a valid API key: Authorization: Bearer <key>.')
     return caller
   }
@@ -154,11 +160,12 @@ export async function buildAccess(
 
   const checkOrigin = (request: FastifyRequest) => {
     const { origin } = request.headers
+    const foreign = () => new AppError('session.csrf', 'This came from a page of another site.')
+    const site = request.headers['sec-fetch-site']
+    if (site === 'cross-site' || site === 'same-site') throw foreign()
     if (origin === undefined) return
     const host = URL.canParse(origin) ? new URL(origin).host : null
-    if (host !== new URL(settings.publicUrl).host && host !== request.headers.host) {
-      throw new AppError('session.csrf', 'This came from a page of another site.')
-    }
+    if (host !== new URL(settings.publicUrl).host && host !== request.headers.host) throw foreign()
   }
   const checkWrite = (request: FastifyRequest) => {
     checkOrigin(request)

@@ -18,6 +18,10 @@ export async function openapi(app: FastifyInstance, options: { publicUrl: string
       security: [{ key: [] }],
     },
   })
-  await app.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: true })
+  await app.register(swaggerUi, {
+    routePrefix: '/api/docs',
+    staticCSP: true,
+    transformStaticCSP: policy => policy.replace(/base-uri [^;]*/, "base-uri 'none'"),
+  })
   app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger())
 }

@@ -1,9 +1,11 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isDatabaseAway } from '../database.ts'
 import { AppError, type Fault } from '../errors.ts'
+import { withoutPhones } from '../lib/phones.ts'
 
 /** How long a caller should wait before it comes again while the database is away. */
 const RETRY_AFTER_SECONDS = 2
+const FULL_RETRY_AFTER_SECONDS = 30
 
 interface Problem {
   status: number
@@ -48,18 +50,28 @@ function problemOf(error: FastifyError): Problem {
       code: error.code,
       detail: error.message,
       ...(error.faults.length > 0 ? { errors: error.faults } : {}),
+      ...(error.retryAfter === null ? {} : { retryAfter: error.retryAfter }),
+    }
+  }
+  // disk_full of the database server: people have to make room, so it is no use to come again at once.
+  if (error.code === '53100') {
+    return {
+      status: 503,
+      code: 'database_full',
+      detail: 'The database has no room left; nothing was taken.',
+      retryAfter: FULL_RETRY_AFTER_SECONDS,
     }
   }
   if (isDatabaseAway(error)) {
     return {
       status: 503,
       code: 'database_unavailable',
-      detail: 'The database cannot be reached at the moment; nothing was taken.',
+      detail: 'The database cannot be reached at the moment. Send it again: what was taken all the same counts once.',
       retryAfter: RETRY_AFTER_SECONDS,
     }
   }
   // A NUL in a path or query: no text of ours holds one, so nothing can be named by it.
-  if (error.code === '22021')
+  if (error.code === '22021' || error.code === '22P05')
     return { status: 400, code: 'bad_request', detail: 'It holds characters that cannot be kept.' }
   if (error.validation) {
     const status = error.validationContext === 'body' ? 422 : 400
@@ -83,7 +95,6 @@ function problemOf(error: FastifyError): Problem {
   const status = error.statusCode ?? 500
   if (status === 413) return { status, code: 'too_large', detail: 'The body is too large.' }
   if (status === 415) return { status, code: 'unsupported_media_type', detail: 'Send application/json.' }
-  if (status === 429) return { status, code: 'rate_limited', detail: error.message }
   if (status === 400) return { status, code: 'malformed_json', detail: 'The body is not JSON that can be read.' }
   if (status < 500) return { status, code: 'bad_request', detail: error.message }
   return { status: 500, code: 'internal_error', detail: 'Something went wrong here; it is in the log.' }
@@ -98,6 +109,13 @@ export function refuseAddress(error: FastifyError, request: FastifyRequest, repl
   void sendProblem(request, reply, problem)
 }
 
+/** What was sent may be repeated, but no phone number in it. */
+const shownFault = ({ path, code, message }: Fault): Fault => ({
+  path: withoutPhones(path),
+  code,
+  message: withoutPhones(message),
+})
+
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
   const { status, code, detail, errors, retryAfter } = problem
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
@@ -110,8 +128,8 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
       title: TITLES[status] ?? 'Error',
       status,
       code,
-      detail,
+      detail: withoutPhones(detail),
       requestId: request.id,
-      ...(errors ? { errors } : {}),
+      ...(errors ? { errors: errors.map(shownFault) } : {}),
     })
 }

@@ -53,8 +53,10 @@ export async function web(
       // The build lays packed copies beside the files; they have no addresses of their own.
       preCompressed: true,
       globIgnore: ['**/*.br', '**/*.gz'],
-      // Files carry a hash of their content in their names.
-      setHeaders: reply => void reply.header('cache-control', 'public, max-age=31536000, immutable'),
+      // Files carry a hash of their content in their names; pages do not, and are asked for anew each time.
+      setHeaders: (reply, path) => {
+        if (!path.endsWith('.html')) reply.header('cache-control', 'public, max-age=31536000, immutable')
+      },
       cacheControl: false,
     })
   } else {

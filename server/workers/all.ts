@@ -6,6 +6,7 @@ import { buildGate } from '../features/webhooks/service.ts'
 import { createObjectStore } from '../lib/object-store.ts'
 import type { Vault } from '../lib/vault.ts'
 import type { Settings } from '../settings.ts'
+import { startAuditWorker } from './audits.ts'
 import { startBacktestWorker } from './backtests.ts'
 import { startPerBrand } from './brands.ts'
 import { startChannelWorkers } from './channel-codes.ts'
@@ -15,6 +16,7 @@ import { together, type Worker } from './loop.ts'
 import { startMessageWorker } from './messages.ts'
 import { startMiniProgramWorker } from './mini-program.ts'
 import { startPostWorker } from './posts.ts'
+import { startPrivacyWorker } from './privacy.ts'
 import { startReconcileWorker } from './reconcile.ts'
 import { startRiskWorker } from './risks.ts'
 import { startRollupWorker } from './rollups.ts'
@@ -72,11 +74,13 @@ export function startWorkers(options: {
     startReconcileWorker(common('reconcile worker failed, will try again')),
     startBacktestWorker({ ...common('a back-test failed'), threads }),
     startHousekeeping(common('housekeeping failed, will try again in an hour')),
+    startPrivacyWorker({ ...common('personal data was not erased or forgotten, will try again in a minute'), vault }),
     startPerBrand({ ...common('the brands’ workers were not started, will try again'), brands, start: startBrand }),
     startCommunityWorker({
       ...common('a community’s day was not taken, will try again'),
       wecomOf: brandId => brands.find(brandId)?.wecom ?? null,
     }),
+    startAuditWorker(common('the night’s audit was not made, will try again in minutes')),
     startRiskWorker(common('the risk scan failed, will try again in minutes')),
     startTaskWorker(common('tending tasks failed, will try again in minutes')),
     startRollupWorker(common('figures were not summed ahead, will try again')),

@@ -27,7 +27,7 @@ export function startPerBrand(options: {
       for (const brand of wanted) if (!running.has(brand)) running.set(brand, start(brand))
       return everyMs
     },
-    { onError },
+    { name: 'brands', onError },
   )
   return {
     async stop() {

@@ -26,7 +26,7 @@ function startWelcomes(options: Options): Worker {
       if (underWay.size >= WELCOMES_AT_ONCE) await Promise.race(underWay)
       return 0
     },
-    { onError, wokenBy: { pool, channel: 'daogou_welcomes' } },
+    { name: 'channel-codes', onError, wokenBy: { pool, channel: 'daogou_welcomes' } },
   )
   return {
     async stop() {
@@ -54,7 +54,7 @@ function startCodes(options: Options): Worker {
       }
       return (await tellOne(options)) ? 0 : CODES_IDLE_MS
     },
-    { onError },
+    { name: 'channel-codes', onError },
   )
 }
 

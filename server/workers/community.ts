@@ -44,7 +44,7 @@ export function startCommunityWorker(options: CommunityWork): Worker {
     return GROUPS_EVERY_MS
   }
   return together([
-    startLoop(takeDays, { onError, failedMs: EVERY_MS }),
-    startLoop(findGroups, { onError, failedMs: GROUPS_EVERY_MS }),
+    startLoop(takeDays, { name: 'community', onError, failedMs: EVERY_MS }),
+    startLoop(findGroups, { name: 'community', onError, failedMs: GROUPS_EVERY_MS }),
   ])
 }

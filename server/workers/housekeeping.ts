@@ -1,6 +1,8 @@
 import type { Pool } from '../database.ts'
+import { forgetOldAudits } from '../features/audit/nights.ts'
 import { forgetOldWelcomes } from '../features/channel-codes/service.ts'
 import { forgetOldRejects } from '../features/ingest/service.ts'
+import { forgetOldCounts } from '../features/limits/service.ts'
 import { forgetOldAssociateMessages } from '../features/messages/service.ts'
 import { clearAwayLeftovers } from '../features/settlements/service.ts'
 import { forgetOldDeliveries } from '../features/webhooks/service.ts'
@@ -29,11 +31,13 @@ export function startHousekeeping(options: {
         forgetOldAssociateMessages,
         clearAwayLeftovers,
         forgetOldDeliveries,
+        forgetOldAudits,
+        forgetOldCounts,
       ]) {
         await clean(pool, now()).catch(onError)
       }
       return EVERY_MS
     },
-    { onError },
+    { name: 'housekeeping', onError },
   )
 }

@@ -1,4 +1,5 @@
 import type { Pool } from '../database.ts'
+import { traced } from '../lib/tracing.ts'
 
 /** Something that goes on beside the answers, until it is stopped. */
 export interface Worker {
@@ -19,17 +20,19 @@ const FAILED_MS = 1000
  * Does a step again and again until it is stopped.
  *
  * @param step says how many milliseconds to wait before the next
+ * @param options.name of its rounds in traces
  * @param options.wokenBy a channel of NOTIFY at which the wait ends; one that comes during a step ends nothing
  */
 export function startLoop(
   step: (loop: Loop) => Promise<number>,
   options: {
     onError: (error: unknown) => void
+    name?: string
     failedMs?: number
     wokenBy?: { pool: Pool; channel: string }
   },
 ): Worker {
-  const { onError, failedMs = FAILED_MS, wokenBy } = options
+  const { onError, name = 'of many', failedMs = FAILED_MS, wokenBy } = options
   let isOver = false
   let wake: () => void = () => {}
   const rest = async (ms: number) => {
@@ -49,7 +52,7 @@ export function startLoop(
   const run = async () => {
     while (!isOver) {
       try {
-        await rest(await step(loop))
+        await rest(await traced(`worker ${name}`, { kind: 'internal' }, () => step(loop)))
       } catch (error) {
         if (isOver) return
         onError(error)

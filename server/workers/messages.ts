@@ -43,7 +43,7 @@ export function startMessageWorker(
       if (underWay.size >= CARDS_AT_ONCE) await Promise.race(underWay)
       return 0
     },
-    { onError },
+    { name: 'messages', onError },
   )
   return {
     async stop() {

@@ -13,5 +13,9 @@ export function startMiniProgramWorker(options: {
 }): Worker {
   const { miniProgram, onError } = options
   if (!miniProgram) return { stop: () => Promise.resolve() }
-  return startLoop(async () => ((await miniProgram.renew()) > 0 ? PAGE_MS : IDLE_MS), { onError, failedMs: MINUTE_MS })
+  return startLoop(async () => ((await miniProgram.renew()) > 0 ? PAGE_MS : IDLE_MS), {
+    name: 'mini-program',
+    onError,
+    failedMs: MINUTE_MS,
+  })
 }

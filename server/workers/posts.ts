@@ -16,5 +16,9 @@ export function startPostWorker(
   const { wecom, onError } = options
   if (!wecom) return { stop: () => Promise.resolve() }
   const posting = { ...options, wecom, brandId: wecom.brandId }
-  return startLoop(async () => ((await postStep(posting)) ? 0 : IDLE_MS), { onError, failedMs: FAILED_MS })
+  return startLoop(async () => ((await postStep(posting)) ? 0 : IDLE_MS), {
+    name: 'posts',
+    onError,
+    failedMs: FAILED_MS,
+  })
 }

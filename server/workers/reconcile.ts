@@ -9,6 +9,7 @@ import { startLoop, type Worker } from './loop.ts'
 const IDLE_MS = 1000
 /** How long it waits for transactions that are under way. */
 const SOON_MS = 5
+const NOTHING = { orders: false, bonuses: false, rewards: false, bindings: false }
 
 /** Books what was marked, brand by brand, until it is stopped. Several processes may do so at once. */
 export function startReconcileWorker(options: {
@@ -29,17 +30,23 @@ export function startReconcileWorker(options: {
 
   return startLoop(
     async ({ isStopped }) => {
-      const brands = new Set([...(await selectMarkedBrands(pool)), ...(await selectOpenJobBrands(pool))])
-      for (const brandId of brands) {
+      const marked = new Map((await selectMarkedBrands(pool)).map(marks => [marks.brandId, marks]))
+      const withJobs = new Set(await selectOpenJobBrands(pool))
+      let restMs = Infinity
+      for (const brandId of new Set([...marked.keys(), ...withJobs])) {
         if (isStopped()) break
-        await bindStep(pool, brandId, now())
-        await reconcileStep(pool, brandId, now())
-        await rebookStep(pool, brandId, now())
-        await bookRestedBonuses(brandId)
-        await bookRewards(pool, brandId, now())
+        const { orders, bonuses, rewards, bindings } = marked.get(brandId) ?? NOTHING
+        if (bindings) await bindStep(pool, brandId, now())
+        if (orders) await reconcileStep(pool, brandId, now())
+        if (withJobs.has(brandId)) await rebookStep(pool, brandId, now())
+        if (bonuses) await bookRestedBonuses(brandId)
+        if (rewards) await bookRewards(pool, brandId, now())
+        // All that is left may be bonuses that rest.
+        const isResting = !orders && !rewards && !bindings && !withJobs.has(brandId)
+        restMs = Math.min(restMs, isResting ? (resting.get(brandId) ?? 0) - performance.now() : SOON_MS)
       }
-      return brands.size > 0 ? SOON_MS : IDLE_MS
+      return Math.min(IDLE_MS, Math.max(SOON_MS, restMs))
     },
-    { onError, wokenBy: { pool, channel: 'daogou_marks' } },
+    { name: 'reconcile', onError, wokenBy: { pool, channel: 'daogou_marks' } },
   )
 }

@@ -18,6 +18,6 @@ export function startRiskWorker(options: {
       await scan(now(), isStopped)
       return EVERY_MS
     },
-    { onError, failedMs: EVERY_MS },
+    { name: 'risks', onError, failedMs: EVERY_MS },
   )
 }

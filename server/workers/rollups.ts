@@ -36,6 +36,6 @@ export function startRollupWorker(options: {
       }
       return IDLE_MS
     },
-    { onError },
+    { name: 'rollups', onError },
   )
 }

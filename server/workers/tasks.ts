@@ -17,6 +17,6 @@ export function startTaskWorker(options: {
       await tendTasks(pool, { clock: now, isStopped })
       return EVERY_MS
     },
-    { onError, failedMs: EVERY_MS },
+    { name: 'tasks', onError, failedMs: EVERY_MS },
   )
 }

@@ -12,5 +12,5 @@ export function startTransferWorker(
   const { wecom, onError } = options
   if (!wecom) return { stop: () => Promise.resolve() }
   const dependencies = { ...options, wecom, brandId: wecom.brandId }
-  return startLoop(async () => ((await transferStep(dependencies)) ? 0 : IDLE_MS), { onError })
+  return startLoop(async () => ((await transferStep(dependencies)) ? 0 : IDLE_MS), { name: 'transfers', onError })
 }

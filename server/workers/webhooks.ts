@@ -29,7 +29,7 @@ export function startWebhookWorker(options: WebhookWork & { onError: (error: unk
       await Promise.race([...underWay, rest(IDLE_MS)])
       return 0
     },
-    { onError },
+    { name: 'webhooks', onError },
   )
   return {
     async stop() {

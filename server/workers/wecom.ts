@@ -39,7 +39,7 @@ export function startInboxWorker(options: InboxWork & { onError: (error: unknown
       else if (taken.length === 0) return IDLE_MS
       return 0
     },
-    { onError, wokenBy: { pool, channel: 'daogou_wecom_inbox' } },
+    { name: 'wecom', onError, wokenBy: { pool, channel: 'daogou_wecom_inbox' } },
   )
   return {
     async stop() {
@@ -62,7 +62,7 @@ export function startSyncWorker(options: MirrorDependencies & { onError: (error:
       const done = await syncStep(options, { leaseId })
       return done === 'none' && !(await planSync(pool, { brandId, now: now() })) ? SYNC_IDLE_MS : 0
     },
-    { onError, failedMs: SYNC_FAILED_MS },
+    { name: 'wecom', onError, failedMs: SYNC_FAILED_MS },
   )
   return {
     async stop() {

@@ -57,7 +57,8 @@ interface Send {
  * The one way to the service: JSON in and out, a time-out on every request, problem details turned into Failures.
  *
  * An access token lives for minutes, so a 401 is first answered by one silent refresh, shared by all requests that
- * meet it together (the refresh token rotates: a second one at the same time would look stolen), and one retry.
+ * meet it together, in all pages of the browser (the refresh token rotates: a second one at the same time would look
+ * stolen), and one retry.
  */
 export function createApi(options: ApiOptions): Api {
   const doFetch = options.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init))
@@ -112,22 +113,26 @@ export function createApi(options: ApiOptions): Api {
     }
   }
 
-  function refresh(): Promise<boolean> {
-    refreshing ??= transmit({ method: 'POST', url: '/auth/refresh' })
-      .then(response => {
-        if (response.ok) return true
-        if (response.status === 401 || response.status === 403) return false
+  /** @param since when what was refused was asked: who has refreshed later has done so for this page too */
+  function refresh(since: number): Promise<boolean> {
+    refreshing ??= oneAtATime(async () => {
+      if (refreshedAt() > since) return true
+      const response = await transmit({ method: 'POST', url: '/auth/refresh' })
+      if (response.ok) noteRefreshed(Date.now())
+      else if (response.status !== 401 && response.status !== 403) {
         throw new Failure('service_down', `HTTP ${response.status}`, '/auth/refresh')
-      })
-      .finally(() => {
-        refreshing = null
-      })
+      }
+      return response.ok
+    }).finally(() => {
+      refreshing = null
+    })
     return refreshing
   }
 
   async function fetchAnswer(send: Send, isQuiet = false): Promise<Response> {
+    const since = Date.now()
     let response = (await send.first) ?? (await transmit(send))
-    if (response.status === 401 && (await refresh())) response = await transmit(send)
+    if (response.status === 401 && (await refresh(since))) response = await transmit(send)
     if (!response.ok) {
       if (response.status === 401 && !isQuiet) options.onSignedOut()
       throw await toFailure(response)
@@ -156,6 +161,30 @@ export function createApi(options: ApiOptions): Api {
     upload: (path, file) => request({ method: 'POST', url: options.baseUrl + path, file }),
     delete: path => request({ method: 'DELETE', url: options.baseUrl + path }),
     take: (path, query, taking) => fetchAnswer({ method: 'GET', url: options.baseUrl + path + toQuery(query), taking }),
+  }
+}
+
+/** Of all pages of the browser one; where it has no locks (an old web view, plain http), at once. */
+function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+  const { locks } = navigator as { locks?: LockManager | null }
+  return locks ? locks.request('daogou.refresh', work) : work()
+}
+
+const refreshedKey = 'daogou.refreshed'
+
+function refreshedAt(): number {
+  try {
+    return Number(localStorage.getItem(refreshedKey) ?? 0)
+  } catch {
+    return 0 // storage is off: each page refreshes for itself
+  }
+}
+
+function noteRefreshed(at: number): void {
+  try {
+    localStorage.setItem(refreshedKey, String(at))
+  } catch {
+    // Storage is off.
   }
 }
 

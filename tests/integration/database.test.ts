@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isDatabaseAway, openPool, type Pool } from '../../server/database.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -49,3 +51,54 @@ test('fails what is asked on it from then on, and the pool works again', async (
     await expect.poll(() => pool`SELECT 1 AS one`.catch(() => null)).toEqual([{ one: 1 }])
   }
 }, 20_000)
+
+/** Says that everybody may come in, and resets the connection at the first thing that is asked on it. */
+async function openResettingServer() {
+  const welcome = Buffer.from([
+    ...Buffer.from('R'),
+    0,
+    0,
+    0,
+    8,
+    0,
+    0,
+    0,
+    0,
+    ...Buffer.from('Z'),
+    0,
+    0,
+    0,
+    5,
+    ...Buffer.from('I'),
+  ])
+  const server = createServer(socket => {
+    socket.on('error', () => {})
+    socket.once('data', () => {
+      socket.write(welcome)
+      socket.once('data', () => socket.resetAndDestroy())
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  return { url: `postgres://nobody@127.0.0.1:${port}/nothing`, close: () => server.close() }
+}
+
+test('one that ends before anything was asked on it fails who asks, and not the process', async () => {
+  const unhandled: unknown[] = []
+  const note = (error: unknown) => unhandled.push(error)
+  const others = process.listeners('unhandledRejection')
+  process.removeAllListeners('unhandledRejection').on('unhandledRejection', note)
+  const server = await openResettingServer()
+  const dead = openPool(server.url, { max: 2 })
+  try {
+    for (let i = 0; i < 3; i++) await expect(dead`SELECT 1`).rejects.toSatisfy(isDatabaseAway)
+    await expect(dead.begin(tx => tx`SELECT 1`)).rejects.toSatisfy(isDatabaseAway)
+    await new Promise(resolve => setTimeout(resolve, 20))
+    expect(unhandled).toEqual([])
+  } finally {
+    await dead.end({ timeout: 0 })
+    server.close()
+    process.removeListener('unhandledRejection', note)
+    for (const listener of others) process.on('unhandledRejection', listener)
+  }
+})

@@ -26,7 +26,7 @@ import postgres from 'postgres'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { installedNativeDir } from '../../server/embedded-postgres/binaries.ts'
 import { acquireOwnerLock } from '../../server/embedded-postgres/owner-lock.ts'
-import { processStart } from '../../server/embedded-postgres/processes.ts'
+import { processStart } from '../../server/lib/processes.ts'
 import type { EmbeddedPostgres, EmbeddedPostgresOptions } from '../../server/embedded-postgres.ts'
 import { findRunningEmbeddedPostgres, startEmbeddedPostgres } from '../../server/embedded-postgres.ts'
 

@@ -77,6 +77,23 @@ describe('one silent refresh', () => {
     expect(paths().filter(path => path === 'POST /auth/refresh')).toHaveLength(1)
   })
 
+  test('two pages of a browser take turns, and who waited asks no more', async () => {
+    let turn = Promise.resolve()
+    const request = (_name: string, work: () => Promise<void>) => (turn = turn.then(work))
+    vi.stubGlobal('navigator', { locks: { request } })
+    const pages = ['/a', '/b'].map(path => {
+      const page = start({
+        [`/api/v1${path}`]: [{ status: 401 }, { status: 200 }],
+        '/auth/refresh': [{ status: 200 }, { status: 401 }],
+      })
+      return { ...page, path }
+    })
+    await Promise.all(pages.map(({ api, path }) => api.get(path)))
+    vi.unstubAllGlobals()
+    const refreshes = pages.flatMap(({ paths }) => paths()).filter(path => path === 'POST /auth/refresh')
+    expect(refreshes).toHaveLength(1)
+  })
+
   test('a refused refresh signs out once and is not tried in a circle', async () => {
     const { api, paths, onSignedOut } = start({
       '/api/v1/a': [{ status: 401, body: { code: 'session.expired' } }],

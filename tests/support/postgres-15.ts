@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { startEmbeddedPostgres } from '../../server/embedded-postgres.ts'
 
 /** Where Debian and Ubuntu put it. */
-const NATIVE_DIR = '/usr/lib/postgresql/15'
+export const NATIVE_DIR = '/usr/lib/postgresql/15'
 
 /**
  * The oldest PostgreSQL that we promise to work on, on a folder of its own; installed by apt where we are root.

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../../server/app.ts'
 import { openPool, type Pool } from '../../server/database.ts'
@@ -28,15 +30,26 @@ export interface TestService {
 
 /** The real app on a fresh database of a real PostgreSQL, with a worker. No port is opened. */
 export async function startTestService(
-  options: { env?: Record<string, string>; worker?: boolean; now?: () => number; webRoot?: string } = {},
+  options: {
+    env?: Record<string, string>
+    worker?: boolean
+    now?: () => number
+    webRoot?: string
+    /** A migrated database of the caller's, who takes it away. */
+    databaseUrl?: string
+  } = {},
 ): Promise<TestService> {
-  const database = await createTestDatabase({ template: templateDatabase })
+  const database =
+    options.databaseUrl === undefined
+      ? await createTestDatabase({ template: templateDatabase })
+      : { url: options.databaseUrl, drop: async () => {} }
   const settings = readSettings({
     DATABASE_URL: database.url,
     DATA_KEY: Buffer.alloc(32, 7).toString('base64'),
     SESSION_SECRET: 'a secret for tests that is long enough',
     BOOTSTRAP_API_KEY: TEST_KEY,
     RATE_LIMIT: '0',
+    DATA_DIR: join(tmpdir(), new URL(database.url).pathname), // made only where something has to be kept there
     ...options.env,
   })
   const now = options.now ?? Date.now

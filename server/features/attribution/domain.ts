@@ -214,6 +214,7 @@ export function findPerson(
 
 /** Of all links told of one id the greatest `at` counts, a tie goes to the greater member number (after merges). */
 function linkedMember(links: readonly Identity[], mergedInto: ReadonlyMap<string, string>): string | null {
+  if (links.length === 1) return lastMemberNo(links[0]!.memberNo, mergedInto)
   let best: { memberNo: string; at: Instant } | null = null
   for (const link of links) {
     const memberNo = lastMemberNo(link.memberNo, mergedInto)
@@ -349,15 +350,27 @@ export interface Attribution {
   isFirstOrder: boolean | null
 }
 
-/** Whether it is plain that an order is attributed alike by both: they are the same, or it has nothing that they bear on. */
-export function areAlike(evidence: OrderEvidence, a: AttributionRules, b: AttributionRules): boolean {
-  if (evidence.touches.length === 0 && evidence.order.shareCode === undefined) return true
-  return (
-    a.model === b.model &&
-    a.windowDays === b.windowDays &&
-    (a.minMinutesInStore ?? 0) === (b.minMinutesInStore ?? 0) &&
-    String(a.kinds ?? DEFAULT_TOUCH_KINDS) === String(b.kinds ?? DEFAULT_TOUCH_KINDS)
-  )
+/**
+ * Whether it is plain that by other rules the same people hold the roles, for the same reasons; of candidates that did not
+ * win it may be others that are named.
+ *
+ * @param known by `a`
+ */
+export function areHeldAlike(
+  { order, touches }: OrderEvidence,
+  known: Attribution,
+  a: AttributionRules,
+  b: AttributionRules,
+): boolean {
+  if (touches.length === 0) return true
+  if (a.model !== b.model || (a.minMinutesInStore ?? 0) !== (b.minMinutesInStore ?? 0)) return false
+  if (a.kinds !== b.kinds && String(a.kinds ?? DEFAULT_TOUCH_KINDS) !== String(b.kinds ?? DEFAULT_TOUCH_KINDS))
+    return false
+  if (a.windowDays === b.windowDays) return true
+  // Among more or fewer touches the last one stays the last.
+  const winner = known.candidates.find(candidate => candidate.outcome === 'won')
+  if (!winner) return a.windowDays > b.windowDays
+  return a.model === 'last_touch' && winner.at >= order.paidAt - b.windowDays * DAY_MS
 }
 
 /** Who holds which role on an order. */
@@ -379,7 +392,7 @@ export function attribute(evidence: OrderEvidence, rules: AttributionRules): Att
     const associate = evidence.associates.get(associateId)
     if (!associate || !isActive(associate, order.paidAt)) return { role, holder: null, because: 'inactive' }
     if (isBuyer(associateId)) return { role, holder: null, because: 'self_purchase' }
-    return { role, holder: associateId, because, ...(since === undefined ? {} : { since }) }
+    return since === undefined ? { role, holder: associateId, because } : { role, holder: associateId, because, since }
   }
   const closerOf = (named: string | undefined, because: Because): Holding => {
     const byOverride = overridden('closer')
@@ -438,6 +451,10 @@ export function attribute(evidence: OrderEvidence, rules: AttributionRules): Att
   })()
 
   const ticketCloser = closerOf(order.closer, 'ticket')
+  const closers = new Map<number, Holding>()
+  for (const { lineNo, closer } of order.lines) {
+    closers.set(lineNo, closer === undefined ? ticketCloser : closerOf(closer, 'line'))
+  }
 
   return {
     buyer,
@@ -471,9 +488,7 @@ export function attribute(evidence: OrderEvidence, rules: AttributionRules): Att
       },
       headquarters: { role: 'headquarters', holder: 'headquarters', because: 'brand' },
     },
-    closers: new Map(
-      order.lines.map(line => [line.lineNo, line.closer === undefined ? ticketCloser : closerOf(line.closer, 'line')]),
-    ),
+    closers,
     isFirstOrder: buyer ? !evidence.hasEarlierOrder : null,
   }
 }

@@ -1,8 +1,8 @@
 import type { Db } from '../../database.ts'
 import { parseInstant } from '../../lib/time.ts'
 import { readHistory, selectStores } from '../stores/service.ts'
-import type { Associate, ShareLink, Store } from './domain.ts'
-import { PeopleBook } from './people.ts'
+import type { Associate, Order, Override, ShareLink, Store } from './domain.ts'
+import { PeopleBook, type Person } from './people.ts'
 import { selectAssociates, selectMergedNumbers, selectShareLinks } from './queries.ts'
 
 /** What is beyond is looked up again: memory stays the same however long the history is. */
@@ -33,16 +33,51 @@ export class MasterBook {
     return this.#people
   }
 
-  /** Into what `linksNow` gave last. */
-  async learnLinks(db: Db, brandId: number, linkCodes: Iterable<string>): Promise<void> {
+  /** Into what `linksNow` gave last. @returns those that were not known */
+  async learnLinks(db: Db, brandId: number, linkCodes: Iterable<string>): Promise<ShareLink[]> {
     const links = this.#links
-    for (const link of await selectShareLinks(db, { brandId, linkCodes: missing(links, linkCodes) })) {
-      links.set(link.linkCode, link)
-    }
+    const read = await selectShareLinks(db, { brandId, linkCodes: missing(links, linkCodes) })
+    for (const link of read) links.set(link.linkCode, link)
+    return read
   }
 
-  async learnStores(db: Db, brandId: number, storeCodes: Iterable<string>): Promise<void> {
-    for (const row of await selectStores(db, { brandId, storeCodes: missing(this.stores, storeCodes) })) {
+  /** All who could hold a role on these orders, by what was just read of links and people. */
+  async learnHolders(
+    db: Db,
+    brandId: number,
+    read: {
+      orders: readonly Order[]
+      links: readonly ShareLink[]
+      overrides: readonly Pick<Override, 'associateId' | 'storeCode'>[]
+      persons: ReadonlyMap<string, Person>
+    },
+  ): Promise<void> {
+    const associateIds = new Set<string>()
+    const storeCodes = new Set<string>()
+    const want = (associateId: string | null | undefined, storeCode: string | null | undefined) => {
+      if (associateId !== null && associateId !== undefined && !this.associates.has(associateId)) {
+        associateIds.add(associateId)
+      }
+      if (storeCode !== null && storeCode !== undefined && !this.stores.has(storeCode)) storeCodes.add(storeCode)
+    }
+    for (const { closer, sellingStore, lines } of read.orders) {
+      want(closer, sellingStore)
+      for (const line of lines) if (line.closer !== undefined) want(line.closer, null)
+    }
+    for (const { associateId, storeCode } of read.links) want(associateId, storeCode)
+    for (const { associateId, storeCode } of read.overrides) want(associateId, storeCode)
+    for (const { member, assignments } of read.persons.values()) {
+      want(member?.openingAssociate, member?.openingStore)
+      for (const { attributedAssociate, homeStore } of assignments) want(attributedAssociate, homeStore)
+    }
+    await Promise.all([
+      this.#learnAssociates(db, brandId, [...associateIds]),
+      this.#learnStores(db, brandId, [...storeCodes]),
+    ])
+  }
+
+  async #learnStores(db: Db, brandId: number, storeCodes: readonly string[]): Promise<void> {
+    for (const row of await selectStores(db, { brandId, storeCodes })) {
       this.stores.set(row.storeCode, {
         storeCode: row.storeCode,
         types: readHistory(row.types),
@@ -53,7 +88,7 @@ export class MasterBook {
   }
 
   /** Also those who invited them. */
-  async learnAssociates(db: Db, brandId: number, associateIds: readonly string[]): Promise<void> {
+  async #learnAssociates(db: Db, brandId: number, associateIds: readonly string[]): Promise<void> {
     const added = await this.#readAssociates(db, brandId, associateIds)
     // One who was read before may have been so as somebody's inviter, and his own inviter not.
     const invitedBy = associateIds.flatMap(associateId => this.associates.get(associateId)?.invitedBy ?? [])

@@ -30,17 +30,46 @@ export interface Person {
   assignments: MemberAssignment[]
 }
 
+/** Seen under no id. */
+export const NO_VISITOR: VisitorIds = visitorIdsOf({
+  unionid: null,
+  openid: null,
+  externalUserid: null,
+  visitorId: null,
+})
+
+export function visitorIdsOf(row: {
+  unionid: string | null
+  openid: string | null
+  externalUserid: string | null
+  visitorId: string | null
+}): VisitorIds {
+  return {
+    unionid: orAbsent(row.unionid),
+    openid: orAbsent(row.openid),
+    external_userid: orAbsent(row.externalUserid),
+    visitor: orAbsent(row.visitorId),
+  }
+}
+
 /** Who is who, as far as it was asked for. */
 export class PeopleBook implements People {
   readonly identities = new Map<string, Identity[]>()
   readonly mergedInto = new Map<string, string>()
   readonly phones = new Map<string, string[]>()
-  readonly #persons = new Map<string, Person>()
+  /** By last number. */
+  readonly persons = new Map<string, Person>()
+  /** The records of last numbers. */
+  readonly members = new Map<string, Member>()
   /** Numbers that were looked up: only those that were merged are kept. */
   readonly #asked = new Set<string>()
 
   addNumber(memberNo: string, lastMemberNo: string | null): void {
     if (lastMemberNo !== null && lastMemberNo !== memberNo) this.mergedInto.set(memberNo, lastMemberNo)
+  }
+
+  addNumbers(numbers: Iterable<[memberNo: string, lastMemberNo: string]>): void {
+    for (const [memberNo, lastMemberNo] of numbers) this.addNumber(memberNo, lastMemberNo)
   }
 
   last(memberNo: string): string {
@@ -78,16 +107,18 @@ export class PeopleBook implements People {
     await this.learnNumbers(db, brandId, [...new Set(memberNos)])
   }
 
-  /** Everything recorded about people, by their last numbers; who has none is left out. */
+  /** Everything recorded about people by their last numbers. @returns those who were not known before */
   async learnPersons(db: Db, brandId: number, lastMemberNos: readonly string[]): Promise<Map<string, Person>> {
-    const unknown = lastMemberNos.filter(memberNo => !this.#persons.has(memberNo))
+    const unknown = lastMemberNos.filter(memberNo => !this.persons.has(memberNo))
     const found = new Map<string, Person>()
     for (const row of await selectPersons(db, { brandId, lastMemberNos: unknown })) {
       this.addNumber(row.memberNo, row.lastMemberNo)
       const person = found.get(row.lastMemberNo) ?? { memberNos: [], member: null, ids: [], assignments: [] }
       found.set(row.lastMemberNo, person)
       person.memberNos.push(row.memberNo)
-      if (row.memberNo === row.lastMemberNo) person.member = { ...row, levels: readHistory(row.levels) }
+      if (row.memberNo !== row.lastMemberNo) continue
+      person.member = { ...row, levels: readHistory(row.levels) }
+      this.members.set(row.memberNo, person.member)
     }
     const memberNos = [...found.values()].flatMap(person => person.memberNos)
     const [ids, assignments] = await Promise.all([
@@ -96,18 +127,13 @@ export class PeopleBook implements People {
     ])
     for (const id of ids) found.get(this.last(id.memberNo))!.ids.push(id)
     for (const row of assignments) found.get(this.last(row.memberNo))!.assignments.push(assignmentOf(row))
-    for (const [memberNo, person] of found) this.#persons.set(memberNo, person)
-    return new Map(
-      lastMemberNos.flatMap(memberNo => {
-        const person = this.#persons.get(memberNo)
-        return person ? [[memberNo, person] as const] : []
-      }),
-    )
+    for (const [memberNo, person] of found) this.persons.set(memberNo, person)
+    return found
   }
 
   /** How much it holds. */
   get size(): number {
-    return this.identities.size + this.#asked.size + this.#persons.size
+    return this.identities.size + this.#asked.size + this.persons.size
   }
 
   /** Looks up what these numbers became. */
@@ -142,4 +168,6 @@ export function assignmentOf(row: {
  * Orders, touches and assignments have one shape each, what is absent being undefined: `decide` is much faster than with
  * as many shapes as there are things that may be absent.
  */
-export const orAbsent = <T>(value: T | null): T => (value === null ? undefined : value) as T
+export function orAbsent<T>(value: T | null): T {
+  return (value === null ? undefined : value) as T
+}

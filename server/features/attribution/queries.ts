@@ -1,6 +1,7 @@
 import type { DatedEntry } from '../../../drizzle/schema/stores.ts'
 import type { StoredRefundLine } from '../../../drizzle/schema/orders.ts'
 import type { Db } from '../../database.ts'
+import { arrayText } from '../../lib/array-text.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { OrderKey, ToldOrder } from '../evidence/service.ts'
 import type { BindingEventKind, IdentityKind, ShareLink } from './domain.ts'
@@ -47,25 +48,40 @@ export interface OrderPlace extends OrderKey {
   paidAt: Instant
 }
 
-/** The next orders paid in a span, by (paidAt, source, orderNo). */
+export interface SpanRow extends OrderRow {
+  /** Whether anything of the kind was ever told of it. */
+  hasRefunds: boolean
+  hasOverrides: boolean
+  hasHolds: boolean
+}
+
+/** The next orders paid in a span, by (paidAt, source, orderNo); null as a bound: without end. */
 export async function selectOrdersOfSpan(
   db: Db,
-  options: Options & { from: Instant; to: Instant; after: OrderPlace | null; limit: number },
+  options: Options & { from: Instant | null; to: Instant | null; after: OrderPlace | null; limit: number },
 ) {
   const { brandId, from, to, after, limit } = options
   // One lower bound alone: with two, the index may be entered at the other one.
   const start = after
-    ? db`(o.paid_at, o.source, o.order_no) > (${formatInstant(after.paidAt)}::text::timestamptz, ${after.source}, ${after.orderNo})`
-    : db`o.paid_at >= ${formatInstant(from)}::text::timestamptz`
-  return await db<OrderRow[]>`
-    SELECT ${db.unsafe(ORDER_COLUMNS)}
+    ? db`AND (o.paid_at, o.source, o.order_no) > (${formatInstant(after.paidAt)}::text::timestamptz, ${after.source}, ${after.orderNo})`
+    : from === null
+      ? db``
+      : db`AND o.paid_at >= ${formatInstant(from)}::text::timestamptz`
+  const ofOrder = (table: string) => db`EXISTS (
+    SELECT FROM ${db(table)} AS told WHERE told.brand_id = ${brandId} AND told.source = o.source AND told.order_no = o.order_no)`
+  return await db<SpanRow[]>`
+    SELECT ${db.unsafe(ORDER_COLUMNS)}, ${ofOrder('refund_revisions')} AS "hasRefunds",
+      ${ofOrder('order_overrides')} AS "hasOverrides", ${ofOrder('order_holds')} AS "hasHolds"
     FROM (
       SELECT o.source, o.order_no, o.revision, o.paid_at, o.buyer, o.is_first_order FROM orders AS o
-      WHERE o.brand_id = ${brandId} AND ${start} AND o.paid_at < ${formatInstant(to)}::text::timestamptz
+      WHERE o.brand_id = ${brandId} AND o.revision IS NOT NULL ${start}
+        ${to === null ? db`` : db`AND o.paid_at < ${formatInstant(to)}::text::timestamptz`}
       ORDER BY o.paid_at, o.source, o.order_no LIMIT ${limit}
     ) AS o
-    JOIN order_revisions AS r
-      ON r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision
+    CROSS JOIN LATERAL (
+      SELECT * FROM order_revisions AS r
+      WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision OFFSET 0
+    ) AS r
     ORDER BY o.paid_at, o.source, o.order_no`
 }
 
@@ -234,16 +250,17 @@ export interface TouchProbe {
  * The ids stand in a sub-select so that they are unknown when the statement is planned: else each id is looked up in the
  * statistics of each partition, every time, which takes longer than finding the touches.
  */
-export async function selectTouches(db: Db, { brandId, probe }: Options & { probe: TouchProbe }) {
-  const by = (column: string, kind: keyof TouchProbe['values']) => db`
+export async function selectTouches(db: Db, { brandId, probe }: Options & { probe: TouchProbe }): Promise<TouchRow[]> {
+  const by = (column: string, values: readonly string[]) => db`
     SELECT touch_id AS "touchId", at, kind, link_code AS "linkCode", member_no AS "memberNo", unionid, openid,
       external_userid AS "externalUserid", visitor_id AS "visitorId"
     FROM touches
-    WHERE brand_id = ${brandId} AND ${db(column)} = ANY ((SELECT ${probe.values[kind] as string[]}::text[])::text[])
+    WHERE brand_id = ${brandId} AND ${db(column)} = ANY ((SELECT ${arrayText(values)}::text::text[])::text[])
       AND at >= ${probe.from}::timestamptz AND at <= ${probe.to}::timestamptz AND link_code IS NOT NULL AND NOT by_associate`
+  const { member, unionid, openid, external_userid, visitor } = probe.values
   return await db<TouchRow[]>`
-    ${by('member_no', 'member')} UNION ALL ${by('unionid', 'unionid')} UNION ALL ${by('openid', 'openid')}
-    UNION ALL ${by('external_userid', 'external_userid')} UNION ALL ${by('visitor_id', 'visitor')}`
+    ${by('member_no', member)} UNION ALL ${by('unionid', unionid)} UNION ALL ${by('openid', openid)}
+    UNION ALL ${by('external_userid', external_userid)} UNION ALL ${by('visitor_id', visitor)}`
 }
 
 /** Links as they are needed to decide. */

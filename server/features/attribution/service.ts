@@ -1,27 +1,22 @@
 import type { Db } from '../../database.ts'
 import { valueInForce } from '../../lib/dated.ts'
 import { compareBytes } from '../../lib/text.ts'
-import { boundInstant, DAY_MS, type Instant } from '../../lib/time.ts'
+import type { Instant } from '../../lib/time.ts'
 import type { OrderKey, ToldOrder } from '../evidence/service.ts'
 import { readHistory } from '../stores/service.ts'
 import {
   assignmentInForce,
   findPerson,
-  type AssociateRole,
-  type Channel,
   type IdentityKind,
   type MemberAssignment,
   type Order,
   type OrderEvidence,
   type Override,
-  type Refund,
   type ShareLink,
-  type Touch,
-  type TouchKind,
   type VisitorIds,
 } from './domain.ts'
 import { MasterBook } from './master.ts'
-import { assignmentOf, orAbsent, PeopleBook, type Person } from './people.ts'
+import { assignmentOf, PeopleBook } from './people.ts'
 import {
   lockBuyers,
   selectAssignments,
@@ -30,39 +25,39 @@ import {
   selectIdsOfMembers,
   selectOrders,
   selectOrdersHeldFirst,
-  selectOrdersOfSpan,
   selectOverrides,
   selectPersons,
   selectRefunds,
   selectTouches,
-  type OrderPlace,
-  type TouchProbe,
-  type TouchRow,
 } from './queries.ts'
 
-export { MasterBook } from './master.ts'
-export { lockBuyers, type OrderPlace } from './queries.ts'
+import {
+  compareOrders,
+  groupBy,
+  orderKeyText,
+  orderOf,
+  overrideOf,
+  refundOf,
+  touchOf,
+  touchProbes,
+  type LoadedOrder,
+  type Reach,
+} from './rows.ts'
 
-/** An order's key as one text; no key holds a NUL. */
-export const orderKeyText = (order: OrderKey) => `${order.source}\u0000${order.orderNo}`
+export { lockBuyers, type OrderPlace } from './queries.ts'
+export { orderKeyText, type LoadedOrder } from './rows.ts'
+export { SpanReader } from './span.ts'
 
 export interface LoadOptions {
   brandId: number
   orders: readonly OrderKey[]
   /** Orders that come in this transaction for the first time: nothing but this is recorded about them yet. */
   told?: readonly ToldOrder[]
-  /** Between which instants an order's touches are wanted. */
-  reach: (paidAt: Instant) => { from: Instant; to: Instant }
+  reach: Reach
   /** Hold the buyers' locks until the transaction ends: whoever books must. */
   lock: boolean
   /** Overrides that nobody made, taken as if somebody had: what would follow from them can be said. */
   supposed?: readonly (OrderKey & Override)[]
-}
-
-export interface LoadedOrder {
-  evidence: OrderEvidence
-  /** Who the buyer was when it was last decided. */
-  lastBuyer: string | null
 }
 
 export interface Loaded {
@@ -81,7 +76,7 @@ export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded
     selectHeldOrders(db, options),
   ])
   return await gatherEvidence(db, options, {
-    orders: [...rows, ...told].map(orderOf),
+    orders: [...rows, ...told].map(row => orderOf(row)),
     known: rows,
     lastBuyers: [...rows.map(row => row.buyer), ...told.map(() => null)],
     refunds,
@@ -89,46 +84,6 @@ export async function loadEvidence(db: Db, options: LoadOptions): Promise<Loaded
     held,
     supposedLinks: [],
   })
-}
-
-/**
- * Everything recorded about the next orders paid in a span, by (paidAt, source, orderNo); to be read and not booked. Who
- * bought, and whether it was his first order, is as last decided.
- */
-export async function loadEvidenceOfSpan(
-  db: Db,
-  options: Pick<LoadOptions, 'brandId' | 'reach'> & {
-    from: Instant
-    to: Instant
-    after: OrderPlace | null
-    limit: number
-    /** Kept from batch to batch. */
-    master: MasterBook
-  },
-): Promise<OrderEvidence[]> {
-  const { brandId, reach, master } = options
-  const rows = await selectOrdersOfSpan(db, options)
-  const [refunds, overrides, held] = await Promise.all([
-    selectRefunds(db, { brandId, orders: rows }),
-    selectOverrides(db, { brandId, orders: rows }),
-    selectHeldOrders(db, { brandId, orders: rows }),
-  ])
-  const nobody = { memberNo: null, unionid: null, openid: null, externalUserid: null, visitorId: null, phoneHash: null }
-  const loaded = await gatherEvidence(
-    db,
-    { brandId, reach, lock: false, master },
-    {
-      orders: rows.map(row => orderOf({ ...row, ...nobody, memberNo: row.buyer })),
-      known: rows,
-      lastBuyers: rows.map(() => null),
-      isEarlier: rows.map(row => row.isFirstOrder === false),
-      refunds,
-      overrides,
-      held,
-      supposedLinks: [],
-    },
-  )
-  return loaded.orders.map(order => order.evidence)
 }
 
 const isSameRole = (a: OrderKey & { role: string }, b: OrderKey & { role: string }) =>
@@ -176,8 +131,6 @@ interface Recorded {
   known: readonly OrderKey[]
   /** Who each order's buyer was when it was last decided. */
   lastBuyers: readonly (string | null)[]
-  /** Of each order whether another of its buyer comes before it, where that is known; else it is looked for. */
-  isEarlier?: readonly boolean[]
   refunds: readonly Awaited<ReturnType<typeof selectRefunds>>[number][]
   overrides: readonly (OrderKey & Pick<Awaited<ReturnType<typeof selectOverrides>>[number], keyof Override>)[]
   held: readonly OrderKey[]
@@ -188,10 +141,11 @@ interface Recorded {
 /** Adds to orders everything that is recorded about their buyers and all who could hold a role. */
 async function gatherEvidence(
   db: Db,
-  options: Omit<LoadOptions, 'orders' | 'told'> & { master?: MasterBook },
-  { orders, known: keys, lastBuyers, isEarlier, refunds, overrides, held, supposedLinks }: Recorded,
+  options: Omit<LoadOptions, 'orders' | 'told'>,
+  { orders, known: keys, lastBuyers, refunds, overrides, held, supposedLinks }: Recorded,
 ): Promise<Loaded> {
-  const { brandId, master = new MasterBook() } = options
+  const { brandId } = options
+  const master = new MasterBook()
   const people = master.peopleNow()
   await people.learn(db, brandId, orders)
   const buyers = new Map(orders.map(order => [order, findPerson(order, people)?.memberNo ?? null]))
@@ -201,48 +155,21 @@ async function gatherEvidence(
 
   const [persons, earliest, heldFirst] = await Promise.all([
     people.learnPersons(db, brandId, known),
-    isEarlier ? [] : selectEarliestOrders(db, { brandId, buyers: affected, orders: keys }),
+    selectEarliestOrders(db, { brandId, buyers: affected, orders: keys }),
     options.lock ? selectOrdersHeldFirst(db, { brandId, buyers: affected, orders: keys }) : [],
   ])
 
-  const probes = touchProbes(orders, buyers, persons, options.reach)
+  const probes = touchProbes(orders, order => persons.get(buyers.get(order) ?? ''), options.reach)
   const found = await Promise.all(probes.map(probe => selectTouches(db, { brandId, probe })))
   const touches = [...new Map(found.flatMap(rows => rows.map(row => [row.touchId, row]))).values()].map(touchOf)
   const linkCodes = distinct([...touches.map(touch => touch.linkCode), ...orders.map(order => order.shareCode)])
   const knownLinks = master.linksNow()
-  await Promise.all([master.learnLinks(db, brandId, linkCodes), people.learn(db, brandId, touches)])
+  const [links] = await Promise.all([master.learnLinks(db, brandId, linkCodes), people.learn(db, brandId, touches)])
   for (const link of supposedLinks) knownLinks.set(link.linkCode, link)
-  const links = linkCodes.flatMap(linkCode => knownLinks.get(linkCode) ?? [])
   const touchesOf = groupBy(touches, touch => findPerson(touch, people)?.memberNo)
-  const ofPersons = [...persons.values()]
+  await master.learnHolders(db, brandId, { orders, links: [...links, ...supposedLinks], overrides, persons })
+  people.addNumbers(master.mergedNumbers)
 
-  await Promise.all([
-    master.learnAssociates(
-      db,
-      brandId,
-      distinct([
-        ...links.map(link => link.associateId),
-        ...orders.flatMap(order => [order.closer, ...order.lines.map(line => line.closer)]),
-        ...overrides.map(override => override.associateId),
-        ...ofPersons.flatMap(person => person.assignments.map(entry => entry.attributedAssociate)),
-        ...ofPersons.map(person => person.member?.openingAssociate),
-      ]),
-    ),
-    master.learnStores(
-      db,
-      brandId,
-      distinct([
-        ...orders.map(order => order.sellingStore),
-        ...links.map(link => link.storeCode),
-        ...overrides.map(override => override.storeCode),
-        ...ofPersons.flatMap(person => person.assignments.map(entry => entry.homeStore)),
-        ...ofPersons.map(person => person.member?.openingStore),
-      ]),
-    ),
-  ])
-  for (const [memberNo, lastMemberNo] of master.mergedNumbers) people.addNumber(memberNo, lastMemberNo)
-
-  const members = new Map(ofPersons.flatMap(({ member }) => (member ? [[member.memberNo, member] as const] : [])))
   const refundsOf = groupBy(refunds, orderKeyText)
   const overridesOf = groupBy(overrides, orderKeyText)
   const heldOrders = new Set(held.map(orderKeyText))
@@ -261,13 +188,13 @@ async function gatherEvidence(
           overrides: overridesOf.get(key)?.map(overrideOf) ?? none,
           onHold: heldOrders.has(key),
           people,
-          members,
+          members: people.members,
           assignments: (buyer === null ? undefined : persons.get(buyer)?.assignments) ?? none,
           touches: (buyer === null ? undefined : touchesOf.get(buyer)) ?? none,
           links: knownLinks,
           associates: master.associates,
           stores: master.stores,
-          hasEarlierOrder: buyer !== null && (isEarlier ? isEarlier[i]! : firsts.hasEarlier(order, buyer)),
+          hasEarlierOrder: buyer !== null && firsts.hasEarlier(order, buyer),
         },
       }
     }),
@@ -402,121 +329,4 @@ class FirstOrders {
       ...heldFirst.filter(order => !isFirst(order)),
     ].map(({ source, orderNo }) => ({ source, orderNo }))
   }
-}
-
-interface Placed extends OrderKey {
-  paidAt: Instant
-}
-
-/** By (paidAt, source, orderNo). */
-const compareOrders = (a: Placed, b: Placed) =>
-  a.paidAt - b.paidAt || compareBytes(a.source, b.source) || compareBytes(a.orderNo, b.orderNo)
-
-/** Orders that were paid in one such span share a look for touches: one for all would reach over years where they do. */
-const PROBE_SPAN_DAYS = 30
-
-/** Under which ids, and when, the known buyers' touches are looked for. */
-function touchProbes(
-  orders: readonly Order[],
-  buyers: ReadonlyMap<Order, string | null>,
-  persons: ReadonlyMap<string, Person>,
-  reach: LoadOptions['reach'],
-): TouchProbe[] {
-  const spans = groupBy(
-    orders.filter(order => buyers.get(order) !== null),
-    order => Math.floor(order.paidAt / (PROBE_SPAN_DAYS * DAY_MS)),
-  )
-  return [...spans.values()].map(ordersOfSpan => {
-    let [from, to] = [Infinity, -Infinity]
-    const values = { member: new Set<string>(), unionid: new Set<string>(), openid: new Set<string>(), external_userid: new Set<string>(), visitor: new Set<string>() } // prettier-ignore
-    for (const order of ordersOfSpan) {
-      const span = reach(order.paidAt)
-      from = Math.min(from, span.from)
-      to = Math.max(to, span.to)
-      const person = persons.get(buyers.get(order)!)
-      for (const memberNo of person?.memberNos ?? []) values.member.add(memberNo)
-      for (const id of person?.ids ?? []) values[id.kind as IdentityKind].add(id.value)
-    }
-    return {
-      from: boundInstant(from),
-      to: boundInstant(to),
-      values: {
-        member: [...values.member],
-        unionid: [...values.unionid],
-        openid: [...values.openid],
-        external_userid: [...values.external_userid],
-        visitor: [...values.visitor],
-      },
-    }
-  })
-}
-
-function orderOf(row: ToldOrder): Order {
-  return {
-    source: row.source,
-    orderNo: row.orderNo,
-    revision: row.revision,
-    channel: row.channel as Channel,
-    memberNo: orAbsent(row.memberNo),
-    visitorIds: visitorIdsOf(row),
-    phoneHash: orAbsent(row.phoneHash),
-    sellingStore: orAbsent(row.sellingStore),
-    closer: orAbsent(row.closer),
-    shareCode: orAbsent(row.shareCode),
-    paidAt: row.paidAt,
-    completedAt: orAbsent(row.completedAt),
-    cancelled: row.cancelled,
-    lines: row.lines,
-  }
-}
-
-const refundOf = ({ refundNo, revision, refundedAt, lines }: Refund): Refund => ({
-  refundNo,
-  revision,
-  refundedAt,
-  lines,
-})
-
-const overrideOf = (row: Omit<Override, 'role'> & { role: string }): Override => ({
-  role: row.role as AssociateRole,
-  associateId: row.associateId,
-  withdrawn: row.withdrawn,
-  storeCode: row.storeCode,
-  at: row.at,
-})
-
-function touchOf(row: TouchRow): Touch & { linkCode: string } {
-  return {
-    touchId: row.touchId,
-    linkCode: row.linkCode,
-    at: row.at,
-    kind: row.kind as TouchKind,
-    memberNo: orAbsent(row.memberNo),
-    visitorIds: visitorIdsOf(row),
-  }
-}
-
-function visitorIdsOf(row: {
-  unionid: string | null
-  openid: string | null
-  externalUserid: string | null
-  visitorId: string | null
-}): VisitorIds {
-  return {
-    unionid: orAbsent(row.unionid),
-    openid: orAbsent(row.openid),
-    external_userid: orAbsent(row.externalUserid),
-    visitor: orAbsent(row.visitorId),
-  }
-}
-
-function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>()
-  for (const item of items) {
-    const key = keyOf(item)
-    const group = groups.get(key)
-    if (group) group.push(item)
-    else groups.set(key, [item])
-  }
-  return groups
 }

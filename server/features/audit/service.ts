@@ -1,4 +1,4 @@
-import type { Pool } from '../../database.ts'
+import type { Db, Pool, Tx } from '../../database.ts'
 import { formatInstant, parseInstant, DAY_MS, type Instant } from '../../lib/time.ts'
 import { selectAdjustmentDifferences } from '../adjustments/service.ts'
 import { loadEvidence, orderKeyText } from '../attribution/service.ts'
@@ -18,7 +18,13 @@ import {
 } from '../commissions/service.ts'
 import type { OrderKey } from '../evidence/service.ts'
 import { auditRewards, type AuditedReward } from './rewards.ts'
-import { selectBookedSums, selectLedgerSums, selectOrdersToAudit } from './queries.ts'
+import {
+  selectAuditState,
+  selectBookedSums,
+  selectLedgerSums,
+  selectOrdersToAudit,
+  selectTheseToAudit,
+} from './queries.ts'
 
 export { auditRewards, type AuditedReward } from './rewards.ts'
 
@@ -111,89 +117,12 @@ export async function auditBatch(
   const { brandId } = options
   return (await pool.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async tx => {
     const orders = await selectOrdersToAudit(tx, { ...options, limit: ORDERS_PER_BATCH })
-    if (orders.length === 0) return { checkedOrders: 0, differing: [], next: null }
-    const plans = await plansOf(tx, brandId)
-    const reach = (paidAt: Instant) => ({
-      from: paidAt - (planInForce(plans, paidAt)?.attribution.windowDays ?? 0) * DAY_MS,
-      to: paidAt,
-    })
-    const [loaded, booked, ledger, kept] = await Promise.all([
-      loadEvidence(tx, { brandId, orders, reach, lock: false }),
-      selectBookedSums(tx, { brandId, orders }),
-      selectLedgerSums(tx, { brandId, orders }),
-      basesOfOrders(tx, { brandId, orders }),
-    ])
-    const bases = new Map<string, Map<string, { decided: number; kept: number }>>()
-    const addBasis = (order: OrderKey, associateId: string, column: 'decided' | 'kept', basisFen: number) => {
-      const rows = bases.get(orderKeyText(order)) ?? new Map<string, { decided: number; kept: number }>()
-      bases.set(orderKeyText(order), rows)
-      const row = rows.get(associateId) ?? { decided: 0, kept: 0 }
-      row[column] += basisFen
-      rows.set(associateId, row)
-    }
-    for (const row of kept) addBasis(row, row.associateId, 'kept', row.basisFen)
-    const sums = new Map<
-      string,
-      Map<string, { key: Entitlement; decided: number; entitlement: number; ledger: number }>
-    >()
-    const add = (order: OrderKey, entry: Entitlement, column: 'decided' | 'entitlement' | 'ledger') => {
-      const rows =
-        sums.get(orderKeyText(order)) ??
-        new Map<string, { key: Entitlement; decided: number; entitlement: number; ledger: number }>()
-      sums.set(orderKeyText(order), rows)
-      const row = rows.get(entitlementKey(entry)) ?? { key: entry, decided: 0, entitlement: 0, ledger: 0 }
-      row[column] += entry.amountFen
-      rows.set(entitlementKey(entry), row)
-    }
-    for (const { evidence } of loaded.orders) {
-      const plan = planInForce(plans, evidence.order.paidAt)
-      const decision = decide(evidence, plan)
-      for (const [associateId, basisFen] of basesOf(decision, plan)) {
-        addBasis(evidence.order, associateId, 'decided', basisFen)
-      }
-      for (const entry of decision.entitlements) add(evidence.order, entry, 'decided')
-    }
-    for (const row of booked) add(row, row, 'entitlement')
-    for (const row of ledger) add(row, row, 'ledger')
-
-    const differing: AuditedOrder[] = []
-    for (const order of orders) {
-      const differences = [...(sums.get(orderKeyText(order))?.values() ?? [])]
-        .filter(row => row.decided !== row.entitlement || row.decided !== row.ledger)
-        .map(({ key, decided, entitlement, ledger: booked }): Difference => ({
-          lineNo: key.lineNo,
-          role: key.role,
-          payeeKind: key.payeeKind,
-          payee: key.payee,
-          bearerKind: key.bearerKind,
-          bearer: key.bearer,
-          ruleId: key.ruleId,
-          planCode: key.planCode,
-          planVersion: key.planVersion,
-          availableAt: formatInstant(key.availableAt),
-          decidedFen: decided,
-          entitlementFen: entitlement,
-          ledgerFen: booked,
-        }))
-      const wrongBases = [...(bases.get(orderKeyText(order)) ?? [])]
-        .filter(([, row]) => row.decided !== row.kept)
-        .map(([associateId, row]) => ({ associateId, decidedFen: row.decided, keptFen: row.kept }))
-      if (differences.length > 0 || wrongBases.length > 0) {
-        differing.push({
-          source: order.source,
-          orderNo: order.orderNo,
-          paidAt: order.paidAt === null ? '' : formatInstant(order.paidAt),
-          differences,
-          bases: wrongBases,
-        })
-      }
-    }
-    const last = orders.at(-1)!
+    const last = orders.at(-1)
     return {
       checkedOrders: orders.length,
-      differing,
+      differing: await compareOrders(tx, brandId, orders),
       next:
-        orders.length < ORDERS_PER_BATCH
+        last === undefined || orders.length < ORDERS_PER_BATCH
           ? null
           : {
               source: last.source,
@@ -202,6 +131,102 @@ export async function auditBatch(
             },
     }
   })) as AuditBatch
+}
+
+/** The same for orders that are named; those that are not there, or only announced, are passed over. */
+export async function auditOrders(
+  pool: Pool,
+  { brandId, orders }: { brandId: number; orders: readonly OrderKey[] },
+): Promise<Omit<AuditBatch, 'next'>> {
+  return (await pool.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async tx => {
+    const found = await selectTheseToAudit(tx, { brandId, orders })
+    return { checkedOrders: found.length, differing: await compareOrders(tx, brandId, found) }
+  })) as Omit<AuditBatch, 'next'>
+}
+
+async function compareOrders(
+  tx: Tx,
+  brandId: number,
+  orders: readonly (OrderKey & { paidAt: Instant | null })[],
+): Promise<AuditedOrder[]> {
+  if (orders.length === 0) return []
+  const plans = await plansOf(tx, brandId)
+  const reach = (paidAt: Instant) => ({
+    from: paidAt - (planInForce(plans, paidAt)?.attribution.windowDays ?? 0) * DAY_MS,
+    to: paidAt,
+  })
+  const [loaded, booked, ledger, kept] = await Promise.all([
+    loadEvidence(tx, { brandId, orders, reach, lock: false }),
+    selectBookedSums(tx, { brandId, orders }),
+    selectLedgerSums(tx, { brandId, orders }),
+    basesOfOrders(tx, { brandId, orders }),
+  ])
+  const bases = new Map<string, Map<string, { decided: number; kept: number }>>()
+  const addBasis = (order: OrderKey, associateId: string, column: 'decided' | 'kept', basisFen: number) => {
+    const rows = bases.get(orderKeyText(order)) ?? new Map<string, { decided: number; kept: number }>()
+    bases.set(orderKeyText(order), rows)
+    const row = rows.get(associateId) ?? { decided: 0, kept: 0 }
+    row[column] += basisFen
+    rows.set(associateId, row)
+  }
+  for (const row of kept) addBasis(row, row.associateId, 'kept', row.basisFen)
+  const sums = new Map<
+    string,
+    Map<string, { key: Entitlement; decided: number; entitlement: number; ledger: number }>
+  >()
+  const add = (order: OrderKey, entry: Entitlement, column: 'decided' | 'entitlement' | 'ledger') => {
+    const rows =
+      sums.get(orderKeyText(order)) ??
+      new Map<string, { key: Entitlement; decided: number; entitlement: number; ledger: number }>()
+    sums.set(orderKeyText(order), rows)
+    const row = rows.get(entitlementKey(entry)) ?? { key: entry, decided: 0, entitlement: 0, ledger: 0 }
+    row[column] += entry.amountFen
+    rows.set(entitlementKey(entry), row)
+  }
+  for (const { evidence } of loaded.orders) {
+    const plan = planInForce(plans, evidence.order.paidAt)
+    const decision = decide(evidence, plan)
+    for (const [associateId, basisFen] of basesOf(decision, plan)) {
+      addBasis(evidence.order, associateId, 'decided', basisFen)
+    }
+    for (const entry of decision.entitlements) add(evidence.order, entry, 'decided')
+  }
+  for (const row of booked) add(row, row, 'entitlement')
+  for (const row of ledger) add(row, row, 'ledger')
+
+  const differing: AuditedOrder[] = []
+  for (const order of orders) {
+    const differences = [...(sums.get(orderKeyText(order))?.values() ?? [])]
+      .filter(row => row.decided !== row.entitlement || row.decided !== row.ledger)
+      .map(({ key, decided, entitlement, ledger: booked }): Difference => ({
+        lineNo: key.lineNo,
+        role: key.role,
+        payeeKind: key.payeeKind,
+        payee: key.payee,
+        bearerKind: key.bearerKind,
+        bearer: key.bearer,
+        ruleId: key.ruleId,
+        planCode: key.planCode,
+        planVersion: key.planVersion,
+        availableAt: formatInstant(key.availableAt),
+        decidedFen: decided,
+        entitlementFen: entitlement,
+        ledgerFen: booked,
+      }))
+    const wrongBases = [...(bases.get(orderKeyText(order)) ?? [])]
+      .filter(([, row]) => row.decided !== row.kept)
+      .map(([associateId, row]) => ({ associateId, decidedFen: row.decided, keptFen: row.kept }))
+    if (differences.length > 0 || wrongBases.length > 0) {
+      differing.push({
+        source: order.source,
+        orderNo: order.orderNo,
+        paidAt: order.paidAt === null ? '' : formatInstant(order.paidAt),
+        differences,
+        bases: wrongBases,
+      })
+    }
+  }
+  return differing
 }
 
 const MONTHS_PER_BATCH = 500
@@ -318,7 +343,7 @@ export async function auditRange(
 }
 
 /** Every bonus that does not agree; there are far fewer months than orders. */
-async function auditMonths(pool: Pool, brandId: number): Promise<AuditedMonth[]> {
+export async function auditMonths(pool: Pool, brandId: number): Promise<AuditedMonth[]> {
   const differing: AuditedMonth[] = []
   let after: { associateId: string; month: string } | null = null
   do {
@@ -327,4 +352,9 @@ async function auditMonths(pool: Pool, brandId: number): Promise<AuditedMonth[]>
     after = batch.next
   } while (after)
   return differing
+}
+
+/** What the last nights found, over all brands, and how old that is. */
+export async function auditState(db: Db) {
+  return await selectAuditState(db)
 }

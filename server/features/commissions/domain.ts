@@ -237,7 +237,17 @@ export function decide(
             limitFen,
           )
         : held.map(holding => amountOf(holding, null, net, attribution))
-    return { lineNo: line.lineNo, sku: line.sku, paidFen: line.paidFen, ...net, limitFen, roles }
+    const { refundedFen, netFen, netQuantity } = net
+    return {
+      lineNo: line.lineNo,
+      sku: line.sku,
+      paidFen: line.paidFen,
+      refundedFen,
+      netFen,
+      netQuantity,
+      limitFen,
+      roles,
+    }
   })
 
   const entitlements: Entitlement[] = []
@@ -406,10 +416,10 @@ function firstRule(
   facts: OrderFacts,
   evidence: OrderEvidence,
 ): Rule | null {
-  for (const rule of rulesOf(plan, holding.role)) {
-    if (!rule.when) return rule
-    const kind = rule.when.associateKinds ? associateKindOf(holding, evidence) : null
-    if (matches(rule.when, line, facts, kind)) return rule
+  for (const { rule, when } of rulesOf(plan, holding.role)) {
+    if (when === null) return rule
+    const kind = when.associateKinds ? associateKindOf(holding, evidence) : null
+    if (matches(when, line, facts, kind)) return rule
   }
   return null
 }
@@ -418,17 +428,51 @@ function firstRule(
 const associateKindOf = ({ role, holder }: Held, evidence: OrderEvidence) =>
   isAssociateRole(role) ? kindInForce(evidence, holder) : null
 
-/** By plan and role, the rules in the plan's order: a plan never changes, and is asked for each line. */
-const rulesByRole = new WeakMap<Plan, Map<Role, Rule[]>>()
+/** A rule with its conditions in one shape for all rules, an absent key being undefined: comparing is much faster so. */
+interface ReadRule {
+  rule: Rule
+  /** null: it matches everything. */
+  when: When | null
+}
 
-function rulesOf(plan: Plan, role: Role): readonly Rule[] {
+/** By plan and role, the rules in the plan's order: a plan never changes, and is asked for each line. */
+const rulesByRole = new WeakMap<Plan, Record<Role, readonly ReadRule[]>>()
+
+function rulesOf(plan: Plan, role: Role): readonly ReadRule[] {
   let rules = rulesByRole.get(plan)
   if (!rules) {
-    rules = new Map(ROLES.map(one => [one, plan.rules.filter(rule => rule.role === one)]))
+    const ofRole = (one: Role) => plan.rules.filter(rule => rule.role === one).map(readRule)
+    rules = Object.fromEntries(ROLES.map(one => [one, ofRole(one)])) as Record<Role, ReadRule[]>
     rulesByRole.set(plan, rules)
   }
-  return rules.get(role)!
+  return rules[role]
 }
+
+const WHEN_KEYS: readonly (keyof When)[] = [
+  'channels',
+  'skus',
+  'categories',
+  'memberLevels',
+  'sellingStores',
+  'homeStores',
+  'sellingStoreTypes',
+  'homeStoreTypes',
+  'sellingRegions',
+  'sellingFranchisees',
+  'associateKinds',
+  'shared',
+  'sharerIsAttributed',
+  'sharerAtHomeStore',
+  'soldAtHomeStore',
+  'firstOrder',
+  'minPaidBps',
+  'maxPaidBps',
+]
+
+const readRule = (rule: Rule): ReadRule => ({
+  rule,
+  when: rule.when ? (Object.fromEntries(WHEN_KEYS.map(key => [key, rule.when![key]])) as When) : null,
+})
 
 const inList = (list: readonly string[] | undefined, value: string | null | undefined) =>
   list === undefined || (value !== null && value !== undefined && list.includes(value))
@@ -519,14 +563,16 @@ function perUnit(perUnitFen: Fen, { netFen, netQuantity }: Net): Fen {
 /** Steps 3 and 4: one associate in several roles, then the line's cap. Stores and headquarters pass through. */
 function payRoles(amounts: readonly RoleAmount[], sameAssociate: 'sum' | 'highest', limitFen: Fen | null) {
   if (sameAssociate === 'sum' && limitFen === null) return amounts
-  const associates = amounts.filter(amount => isAssociateRole(amount.role))
-  const others = amounts.filter(amount => !isAssociateRole(amount.role))
+  const associates: RoleAmount[] = []
+  const others: RoleAmount[] = []
+  for (const amount of amounts) (amount.payeeKind === 'associate' ? associates : others).push(amount)
   const kept = sameAssociate === 'highest' ? keepHighest(associates) : associates
   return [...(limitFen === null ? kept : capToLimit(kept, limitFen)), ...others]
 }
 
 /** Of the roles that one associate holds only the largest amount stays, a tie in role order; the others become 0. */
-function keepHighest(amounts: readonly RoleAmount[]): RoleAmount[] {
+function keepHighest(amounts: readonly RoleAmount[]): readonly RoleAmount[] {
+  if (amounts.length < 2) return amounts
   const highest = new Map<string, RoleAmount>()
   for (const amount of amounts) {
     const best = highest.get(amount.payee)
@@ -547,9 +593,9 @@ function keepHighest(amounts: readonly RoleAmount[]): RoleAmount[] {
  * @param limitFen the most that the line may pay; 0 or more
  * @returns amounts in the same order, whose sum is at most `limitFen`
  */
-export function capToLimit(amounts: readonly RoleAmount[], limitFen: Fen): RoleAmount[] {
+export function capToLimit(amounts: readonly RoleAmount[], limitFen: Fen): readonly RoleAmount[] {
   const before = amounts.map(amount => amount.afterSameAssociateFen)
-  if (sumFen(before) <= limitFen) return [...amounts]
+  if (sumFen(before) <= limitFen) return amounts
   const shares = splitByLargestRemainder(limitFen, before)
   return amounts.map((amount, index) => ({ ...amount, afterCapFen: shares[index]! }))
 }

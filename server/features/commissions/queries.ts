@@ -491,16 +491,17 @@ export async function insertOrderMarksOf(
     FROM found GROUP BY source, order_no`
 }
 
-/** Which brands have work. */
-export async function selectMarkedBrands(db: Db): Promise<number[]> {
-  const rows = await db<{ brandId: number }[]>`
-    SELECT brand_id AS "brandId" FROM brands AS b
-    WHERE EXISTS (SELECT FROM reconcile_marks AS m WHERE m.brand_id = b.brand_id)
-      OR EXISTS (SELECT FROM bonus_marks AS m WHERE m.brand_id = b.brand_id)
-      OR EXISTS (SELECT FROM reward_marks AS m WHERE m.brand_id = b.brand_id)
-      OR EXISTS (SELECT FROM binding_marks AS m WHERE m.brand_id = b.brand_id)
-    ORDER BY 1`
-  return rows.map(row => row.brandId)
+/** Which brands have marks, and of what. */
+export async function selectMarkedBrands(db: Db) {
+  return await db<{ brandId: number; orders: boolean; bonuses: boolean; rewards: boolean; bindings: boolean }[]>`
+    SELECT * FROM (
+      SELECT brand_id AS "brandId", EXISTS (SELECT FROM reconcile_marks AS m WHERE m.brand_id = b.brand_id) AS orders,
+        EXISTS (SELECT FROM bonus_marks AS m WHERE m.brand_id = b.brand_id) AS bonuses,
+        EXISTS (SELECT FROM reward_marks AS m WHERE m.brand_id = b.brand_id) AS rewards,
+        EXISTS (SELECT FROM binding_marks AS m WHERE m.brand_id = b.brand_id) AS bindings
+      FROM brands AS b
+    ) AS marked
+    WHERE orders OR bonuses OR rewards OR bindings ORDER BY "brandId"`
 }
 
 /** How much is not booked yet, and since when. */

@@ -282,11 +282,12 @@ export async function reconcile(
   const locked = await lockOrdersForBooking(tx, { brandId, orders: options.orders })
   if (locked.length + told.length === 0) return
   const orders = locked.map(({ source, orderNo }) => ({ source, orderNo }))
-  await Promise.all([markOrdersThatWere(tx, { brandId, now, orders }), markOrders(tx, { brandId, now, orders: told })])
   const [plans, booked, zone] = await Promise.all([
     plansOf(tx, brandId),
     selectBooked(tx, { brandId, orders }),
     getZone(tx, brandId),
+    markOrdersThatWere(tx, { brandId, now, orders }),
+    markOrders(tx, { brandId, now, orders: told }),
   ])
   const loaded = await loadEvidence(tx, { brandId, orders, told, reach: reachOf(plans), lock: true })
   const before: BookedBefore = { booked: new Map(), told: new Map(told.map(order => [orderKeyText(order), order])) }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Pool } from '../../database.ts'
+import type { Reader } from '../../replica.ts'
 import { formatOf, sendTable } from '../../lib/sheets.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Access } from '../../plugins/access.ts'
@@ -8,9 +9,9 @@ import { exportCommunities, listCommunities, readCommunity } from './service.ts'
 
 export function communityRoutes(
   app: FastifyInstance,
-  options: { pool: Pool; access: Access; now: () => Instant },
+  options: { pool: Pool; reader: Reader; access: Access; now: () => Instant },
 ): void {
-  const { pool, access, now } = options
+  const { pool, reader, access, now } = options
   app.get(
     '/community/stores',
     {
@@ -26,8 +27,8 @@ export function communityRoutes(
     async (request, reply) => {
       const asked = { caller: request.caller, now: now(), query: request.query as CommunityListQuery }
       const format = formatOf(request.headers.accept)
-      if (format === 'json') return await listCommunities(pool, asked)
-      return sendTable(reply, format, await exportCommunities(pool, { ...asked, format }))
+      if (format === 'json') return await reader.read(db => listCommunities(db, asked))
+      return sendTable(reply, format, await exportCommunities(pool, reader.choose(), { ...asked, format }))
     },
   )
   app.get(
@@ -44,12 +45,8 @@ export function communityRoutes(
     },
     request => {
       const { storeCode } = request.params as CommunityParams
-      return readCommunity(pool, {
-        caller: request.caller,
-        now: now(),
-        storeCode,
-        query: request.query as CommunityQuery,
-      })
+      const asked = { caller: request.caller, now: now(), storeCode, query: request.query as CommunityQuery }
+      return reader.read(db => readCommunity(db, asked))
     },
   )
 }

@@ -66,9 +66,16 @@ export async function listCommunities(
   }
 }
 
-/** The same as a file; who takes it away is written down. @throws AppError not_found, invalid_query */
+/**
+ * The same as a file.
+ *
+ * @param pool where it is written down who takes it away
+ * @param db where it is read
+ * @throws AppError not_found, invalid_query
+ */
 export async function exportCommunities(
   pool: Pool,
+  db: Db,
   { caller, now, query, format }: Asked & { query: CommunityListQuery; format: SheetFormat },
 ): Promise<Table<CommunityItem>> {
   checkHasCommunity(caller.scope)
@@ -115,13 +122,13 @@ export async function exportCommunities(
     ],
     rows: inPages<CommunityItem>(async (after, limit) => {
       const isDescending = query.order === 'desc'
-      const stores = await selectStorePage(pool, {
+      const stores = await selectStorePage(db, {
         scope: caller.scope,
         after: after?.storeCode ?? null,
         isDescending,
         limit,
       })
-      const items = await itemsOf(pool, caller, stores, span)
+      const items = await itemsOf(db, caller, stores, span)
       return stores.map(store => items.get(store.storeCode)!)
     }),
   }

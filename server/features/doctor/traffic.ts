@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { encrypt, getSignature } from '@wecom/crypto'
+import { countOldSeals } from '../data-keys/service.ts'
 import { wecomHealth } from '../mirror/service.ts'
 import { DEFAULT_BRAND_ID } from '../auth/service.ts'
 import { getOwn, settingOf } from './address.ts'
@@ -71,7 +72,7 @@ async function callback({ settings, brand }: Examined): Promise<Finding> {
   return bad(step, `${address} does not give the echo back (HTTP ${answer.status}).`, next)
 }
 
-async function dataKey({ pool, vault, brand }: Examined): Promise<Finding> {
+async function dataKey({ pool, vault, settings, brand }: Examined): Promise<Finding> {
   const step = 'data_key'
   const sealed = await selectSealed(pool, { brandId: brand.brandId })
   if (!sealed)
@@ -81,7 +82,11 @@ async function dataKey({ pool, vault, brand }: Examined): Promise<Finding> {
     )
   try {
     vault.decrypt(sealed)
-    return good(step, 'DATA_KEY opens what is kept.')
+    if (settings.formerDataKeys.length === 0) return good(step, 'DATA_KEY opens what is kept.')
+    const left = await countOldSeals(pool, vault)
+    return left === 0
+      ? good(step, 'Everything is sealed with DATA_KEY: DATA_KEY_OLD can be taken out of the settings.')
+      : bad(step, `${left} rows are still sealed with an old key.`, 'Run npm run data-keys -- rotate; keep DATA_KEY_OLD until it is through.') // prettier-ignore
   } catch {
     return bad(
       step,

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Pool } from '../../database.ts'
+import type { Reader } from '../../replica.ts'
 import { formatOf, sendTable } from '../../lib/sheets.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Access } from '../../plugins/access.ts'
@@ -8,9 +9,9 @@ import { exportBehind, listBehind } from './service.ts'
 
 export function drillDownRoutes(
   app: FastifyInstance,
-  options: { pool: Pool; access: Access; now: () => Instant },
+  options: { pool: Pool; reader: Reader; access: Access; now: () => Instant },
 ): void {
-  const { pool, access, now } = options
+  const { pool, reader, access, now } = options
   app.get(
     '/performance/orders',
     {
@@ -26,8 +27,8 @@ export function drillDownRoutes(
     async (request, reply) => {
       const asked = { caller: request.caller, now: now(), query: request.query as BehindQuery }
       const format = formatOf(request.headers.accept)
-      if (format === 'json') return await listBehind(pool, asked)
-      return sendTable(reply, format, await exportBehind(pool, { ...asked, format }))
+      if (format === 'json') return await reader.read(db => listBehind(db, asked))
+      return sendTable(reply, format, await exportBehind(pool, reader.choose(), { ...asked, format }))
     },
   )
 }

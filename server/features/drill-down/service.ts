@@ -115,12 +115,19 @@ function columns(zone: string, figure: BehindQuery['figure'] = 'netSalesFen'): C
   ]
 }
 
-/** All of them, as a file; who takes it away is written down. @throws AppError not_found, invalid_query */
+/**
+ * All of them, as a file.
+ *
+ * @param pool where it is written down who takes it away
+ * @param db where it is read
+ * @throws AppError not_found, invalid_query
+ */
 export async function exportBehind(
   pool: Pool,
+  db: Db,
   { caller, now, query, format }: Asking & { format: SheetFormat },
 ): Promise<Table<BehindRow>> {
-  const behind = await prepare(pool, { caller, now, query })
+  const behind = await prepare(db, { caller, now, query })
   const { brandId, actor, zone } = caller
   const { from, to } = behind.span
   const details = { ...query, from: formatInstant(from), to: formatInstant(to), format }
@@ -130,7 +137,7 @@ export async function exportBehind(
     columns: columns(zone, query.figure),
     rows: inPages<BehindRow>((last, limit) => {
       const after = last && { paidAt: formatInstant(last.paidAt), source: last.source, orderNo: last.orderNo }
-      return selectBehind(pool, behind, { after, limit })
+      return selectBehind(db, behind, { after, limit })
     }),
   }
 }

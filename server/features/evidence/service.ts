@@ -6,6 +6,17 @@ import type { Vault } from '../../lib/vault.ts'
 import type { BindingMark, Mark } from './queries.ts'
 
 export {
+  erasedHash,
+  idsOf,
+  tombstone,
+  veiled,
+  veilOf,
+  type CarriesIds,
+  type ErasedKind,
+  type ToldId,
+  type Veil,
+} from './erased.ts'
+export {
   createBareMembers,
   insertBindingMarks,
   insertMarks,

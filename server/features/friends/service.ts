@@ -1,6 +1,6 @@
 import { conflict, created, rejected, unchanged, unknownAssociate } from '../../lib/items.ts'
 import { formatInstant, parseInstant } from '../../lib/time.ts'
-import { IMPORTER, type Take } from '../evidence/service.ts'
+import { IMPORTER, veilOf, type Take } from '../evidence/service.ts'
 import { noteMessages, type Note } from '../messages/service.ts'
 import { existingAssociates } from '../stores/service.ts'
 import { insertFriendEvents, selectFriendEvents, type FriendEvent, type FriendEventKey } from './queries.ts'
@@ -11,13 +11,21 @@ export { FriendEventItem } from './schema.ts'
 
 /** Friendships that began or ended: each once by associate, customer, kind and instant; other content is a conflict. */
 export const takeFriendEvents: Take<FriendEventItem> = async (context, items) => {
-  const { tx, brandId, now } = context
+  const { tx, brandId, now, vault } = context
   const associates = await existingAssociates(
     tx,
     brandId,
     items.map(item => item.associateId),
   )
-  const rows = items.map(eventOf)
+  const told = items.map(eventOf)
+  const ids = told.map(({ externalUserid, at }) => ({
+    kind: 'external_userid' as const,
+    value: externalUserid,
+    at,
+    memberNo: null,
+  }))
+  const veil = await veilOf(tx, { brandId, vault, ids, memberNos: [] })
+  const rows = told.map((row, i) => ({ ...row, externalUserid: veil.tombOf(ids[i]!) ?? row.externalUserid }))
   const faults = rows.map(row => {
     if (!associates.has(row.associateId)) return unknownAssociate(shownKey(row), row.associateId, 'associateId')
     if (row.kind === 'added' && row.endedBy !== null) {
@@ -35,13 +43,13 @@ export const takeFriendEvents: Take<FriendEventItem> = async (context, items) =>
     notes: [...first.values()].filter(row => isNew.has(keyOf(row)) && row.endedBy === 'customer').map(lossOf),
     isImported: context.actor === IMPORTER,
   })
-  const told = await selectFriendEvents(tx, {
+  const kept = await selectFriendEvents(tx, {
     brandId,
     keys: [...first.values()].filter(row => !isNew.has(keyOf(row))),
   })
-  for (const row of told) first.set(keyOf(row), row)
+  for (const row of kept) first.set(keyOf(row), row)
   return rows.map((row, i) => {
-    const key = shownKey(row)
+    const key = shownKey(told[i]!)
     if (faults[i]) return faults[i]
     if (isNew.delete(keyOf(row))) {
       context.reward({ kind: 'customer', key: row.externalUserid })

@@ -86,7 +86,7 @@ export async function selectCustomers(
   const [row] = await db<{ counts: Counts; rows: CustomerRow[] | null }[]>`
     WITH mine AS MATERIALIZED (
       SELECT member_no, name, levels, tags, birth_month, birth_day, phone_hash, consent_tracking FROM members
-      WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos}::text[])
+      WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos}::text[]) AND erased_at IS NULL
     ), number AS MATERIALIZED (
       SELECT own.member_no, mine.member_no AS person, mine.consent_tracking FROM mine
       JOIN members AS own ON own.brand_id = ${brandId} AND own.last_member_no = mine.member_no

@@ -60,7 +60,7 @@ export async function openRejects(options: {
   let handle: Awaited<ReturnType<typeof open>> | undefined
 
   async function append(text: string): Promise<void> {
-    handle ??= await open(path, 'a')
+    handle ??= await open(path, 'a', 0o600)
     await handle.appendFile(text)
     bytes += Buffer.byteLength(text)
   }

@@ -1,4 +1,4 @@
-import { maskPhone, normalisePhone } from '../members/domain.ts'
+import { maskPhone, normalisePhone, withoutPhones } from '../members/domain.ts'
 
 /** Fields of items that say who somebody is. */
 const PERSONAL = new Set(['phone', 'name', 'birthday'])
@@ -68,12 +68,11 @@ function mask(value: unknown, depth: number): unknown {
 function maskText(value: unknown): unknown {
   if (typeof value !== 'string') return value === null ? null : '***'
   const phone = normalisePhone(value)
-  return phone === null ? `${value.slice(0, 1).toWellFormed()}***` : maskPhone(phone)
+  return phone === null ? `${storableText(value.slice(0, 1))}***` : maskPhone(phone)
 }
 
 /** What PostgreSQL cannot keep, replaced: the name of an unknown field may be anything. */
 export const storableText = (text: string) => text.toWellFormed().replaceAll('\u0000', '\ufffd')
 
 /** A telephone number that slipped into another field is still one. */
-export const maskPhones = (text: string) =>
-  storableText(text).replace(/(?<!\d)1[3-9]\d{9}(?!\d)/g, phone => maskPhone(phone))
+export const maskPhones = (text: string) => withoutPhones(storableText(text))

@@ -4,10 +4,10 @@ import type { Access } from '../../plugins/access.ts'
 import { formatOf, sendTable } from '../../lib/sheets.ts'
 import { IntakeList, ItemAnswer, Reject, RejectKey, RejectPage, RejectQuery, ResendBody } from './schema.ts'
 import {
+  buildIngest,
   exportRejects,
   getReject,
   INGEST_KINDS,
-  ingest,
   ITEMS_MAX,
   listIntake,
   listRejects,
@@ -31,6 +31,7 @@ const officeOrKey = (access: Access): onRequestAsyncHookHandler => {
 }
 
 export function ingestRoutes(app: FastifyInstance, options: IngestDependencies & { access: Access }): void {
+  const ingest = buildIngest(options)
   for (const kind of Object.keys(INGEST_KINDS) as IngestKindName[]) {
     app.post(
       `/${kind}`,
@@ -47,7 +48,7 @@ export function ingestRoutes(app: FastifyInstance, options: IngestDependencies &
         },
       },
       request =>
-        ingest(options, {
+        ingest({
           kind,
           brandId: request.caller.brandId,
           actor: request.caller.actor,

@@ -2,10 +2,11 @@ import type { TSchema } from 'typebox'
 import { transact, type Db, type Pool, type Tx } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { uuidv7 } from '../../lib/ids.ts'
-import { rejected, withoutNulls, type ItemResult } from '../../lib/items.ts'
+import { rejected, withoutNulls, type ItemError, type ItemResult } from '../../lib/items.ts'
 import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
 import { inPages, localTime, type SheetFormat, type Table } from '../../lib/sheets.ts'
 import { DAY_MS, dayOf, formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import { withoutPhones } from '../../lib/phones.ts'
 import { compileCheck, type ValueFault } from '../../lib/validate.ts'
 import type { Vault } from '../../lib/vault.ts'
 import { insertActivity } from '../activity/service.ts'
@@ -53,12 +54,14 @@ import { takeShareLinks, ShareLinkItem } from '../share-links/service.ts'
 import { takeAssociates, takeStores, AssociateItem, StoreItem } from '../stores/service.ts'
 import { takeTaskEvents, TaskEventItem } from '../tasks/service.ts'
 import { takeTouches, TouchItem } from '../touches/service.ts'
-import { maskedFieldsOf, maskItem, maskPhones, stillMasked, storableText } from './domain.ts'
+import { maskedFieldsOf, maskItem, maskPhones, stillMasked } from './domain.ts'
+import { buildGroups } from './groups.ts'
 import type { IntakeMeter } from './intake.ts'
 import {
   deleteOldIntake,
   deleteOldRejects,
   insertRejects,
+  keepPlans,
   selectBrandIds,
   selectIntake,
   selectRejects,
@@ -132,6 +135,14 @@ interface Sender {
   callerId: string
 }
 
+/** A batch as it was sent, each item looked at. */
+interface Batch extends Sender {
+  items: readonly unknown[]
+  /** Of each item why it is refused before the database is asked; null where it is not. */
+  faults: readonly (ItemResult | null)[]
+  valid: readonly object[]
+}
+
 /**
  * Takes a batch of items of one kind. Each stands alone: a bad one rejects itself, the others are taken. All that was
  * taken, and what follows from it for orders of the batch, is durable when this returns.
@@ -142,44 +153,85 @@ export async function ingest(
   dependencies: IngestDependencies,
   options: Sender & { items: unknown },
 ): Promise<ItemResult[]> {
-  const { pool, vault, publicUrl } = dependencies
-  const { brandId, actor } = options
-  const definition = INGEST_KINDS[options.kind]
-  const items = batchOf(options.items)
-  const plain = items.map(item => (definition.isNullAbsent ? withoutNulls(item) : item))
-  const faults = plain.map(item => checkItem(definition, item))
-  const valid = plain.filter((_, i) => !faults[i]) as never[]
+  const [answered] = await takeBatches(dependencies, [batchOf(options)])
+  return answered!
+}
+
+/** More items than this are not taken in one transaction, unless they came together. */
+const GROUP_ITEMS_MAX = 200
+
+/**
+ * As `ingest`; batches of one sender and kind that come while others are under way share a transaction, and are answered
+ * as if each had come after the one before.
+ */
+export function buildIngest(dependencies: IngestDependencies) {
+  const take = buildGroups<Batch, ItemResult[]>({
+    work: batches => takeBatches(dependencies, batches),
+    most: GROUP_ITEMS_MAX,
+  })
+  return async (options: Sender & { items: unknown }): Promise<ItemResult[]> => {
+    const batch = batchOf(options)
+    const { kind: kindName, brandId, actor, callerId } = batch
+    return await take(JSON.stringify([brandId, kindName, actor, callerId]), batch, batch.items.length)
+  }
+}
+
+/** Takes batches of one sender and kind, one after the other, in one transaction. */
+async function takeBatches(dependencies: IngestDependencies, batches: readonly Batch[]): Promise<ItemResult[][]> {
+  const { pool, vault, publicUrl, intake } = dependencies
+  const { kind: kindName, brandId, actor, callerId } = batches[0]!
+  const sender = { kind: kindName, brandId, actor, callerId }
+  const valid = batches.flatMap(batch => batch.valid)
   const now = dependencies.now()
-  if (valid.length > 0) await preparePlace(pool, options.kind, valid, now)
+  if (valid.length > 0) await preparePlace(pool, kindName, valid, now)
 
   const answered = await transact(pool, async tx => {
-    const taken = valid.length === 0 ? [] : await takeItems(tx, { ...options, vault, publicUrl, items: valid, now })
+    const takeValid = () => takeItems(tx, { ...sender, vault, publicUrl, items: valid, now })
+    const [, taken] = valid.length === 0 ? [null, []] : await Promise.all([keepPlans(tx), takeValid()])
     let next = 0
-    const results = faults.map(fault => fault ?? taken[next++]!)
-    await insertRejects(tx, {
-      brandId,
-      now,
-      actor,
-      rows: results.flatMap((result, position) => {
-        if (!result.error) return []
-        const item = maskItem(items[position])
-        return {
-          rejectId: uuidv7(now),
-          kind: options.kind,
-          itemKey: result.key === null ? null : storableText(result.key.slice(0, 512)),
-          item,
-          code: result.error.code,
-          message: maskPhones(result.error.message),
-          field: result.error.field === undefined ? null : storableText(result.error.field),
-          position,
-          maskedFields: maskedFieldsOf(items[position], item).map(maskPhones),
-        }
-      }),
-    })
+    const results = batches.map(({ faults }) => faults.map(fault => shownResult(fault ?? taken[next++]!)))
+    const rows = batches.flatMap(({ items }, i) => rejectsOf(kindName, { items, results: results[i]!, now }))
+    await insertRejects(tx, { brandId, now, actor, rows })
     return results
   })
-  dependencies.intake?.count({ brandId, kind: options.kind, actor, items, results: answered, now })
+  for (const [i, { items }] of batches.entries()) {
+    intake?.count({ brandId, kind: kindName, actor, items, results: answered[i]!, now })
+  }
   return answered
+}
+
+const shownError = ({ code, message, field }: ItemError): ItemError => ({
+  code,
+  message: withoutPhones(message),
+  ...(field === undefined ? {} : { field: withoutPhones(field) }),
+})
+
+/** What is said of an item repeats no phone number that was typed where none belongs. */
+const shownResult = (result: ItemResult): ItemResult =>
+  result.error ? { ...result, error: shownError(result.error) } : result
+
+/** Of a batch what was refused, as it is kept. */
+function rejectsOf(
+  kindName: IngestKindName,
+  { items, results, now }: { items: readonly unknown[]; results: readonly ItemResult[]; now: Instant },
+) {
+  return results.flatMap((result, position) => {
+    if (!result.error) return []
+    // Of somebody who was erased nothing is kept, and nothing of what was refused.
+    const isErased = result.error.code === 'member_erased'
+    const item = isErased ? {} : maskItem(items[position])
+    return {
+      rejectId: uuidv7(now),
+      kind: kindName,
+      itemKey: result.key === null || isErased ? null : maskPhones(result.key.slice(0, 512)),
+      item,
+      code: result.error.code,
+      message: maskPhones(result.error.message),
+      field: result.error.field === undefined ? null : maskPhones(result.error.field),
+      position,
+      maskedFields: isErased ? [''] : maskedFieldsOf(items[position], item).map(maskPhones),
+    }
+  })
 }
 
 /** The partitions that items are about to be written to. */
@@ -245,13 +297,16 @@ export function checkIngestItem(kindName: IngestKindName, item: unknown): ItemRe
   return checkItem(definition, definition.isNullAbsent ? withoutNulls(item) : item)
 }
 
-function batchOf(items: unknown): unknown[] {
+function batchOf({ items, ...sender }: Sender & { items: unknown }): Batch {
   if (!Array.isArray(items)) throw new AppError('not_an_array', 'The body must be a JSON array of items.')
   if (items.length === 0) throw new AppError('empty_batch', 'The array must hold at least one item.')
   if (items.length > ITEMS_MAX) {
     throw new AppError('too_many_items', `The array may hold ${ITEMS_MAX} items at most; it holds ${items.length}.`)
   }
-  return items
+  const definition = INGEST_KINDS[sender.kind]
+  const plain = items.map(item => (definition.isNullAbsent ? withoutNulls(item) : (item as unknown)))
+  const faults = plain.map(item => checkItem(definition, item))
+  return { ...sender, items, faults, valid: plain.filter((_, i) => !faults[i]) as object[] }
 }
 
 function checkItem(definition: IngestKind, item: unknown): ItemResult | null {

@@ -1,3 +1,5 @@
+export { maskPhone, withoutPhones } from '../../lib/phones.ts'
+
 /** A phone number in one spelling: digits alone, a Chinese one without its country code; null where it is none. */
 export function normalisePhone(typed: string): string | null {
   const plain = typed.normalize('NFKC').replace(/[\s\-().·‑–—]/g, '')
@@ -5,13 +7,6 @@ export function normalisePhone(typed: string): string | null {
   const mobile = /^(?:\+?86|0086)?(1\d{10})$/.exec(plain)
   if (mobile) return mobile[1]!
   return plain.replace(/^00/, '+').replace(/^\+86/, '')
-}
-
-/** `138****1234`: enough to recognise one's own customer, not enough to call him. */
-export function maskPhone(phone: string): string {
-  return phone.length < 7
-    ? '*'.repeat(phone.length)
-    : `${phone.slice(0, 3)}${'*'.repeat(phone.length - 7)}${phone.slice(-4)}`
 }
 
 export interface Birthday {

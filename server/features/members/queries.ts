@@ -5,6 +5,8 @@ import type { Instant } from '../../lib/time.ts'
 /** Bytes travel as hex inside JSON. */
 export interface MemberRow {
   memberNo: string
+  /** Nothing personal is kept of him. */
+  isErased: boolean
   name: string | null
   phoneHex: string | null
   phoneHash: string | null
@@ -27,7 +29,7 @@ export interface MemberRow {
 /** Locked in order of number, so that two batches that share members take turns. */
 export async function lockMembers(db: Db, options: { brandId: number; memberNos: readonly string[] }) {
   return await db<(Omit<MemberRow, 'joinedAt'> & { joinedAt: Instant | null })[]>`
-    SELECT member_no AS "memberNo", name, encode(phone_encrypted, 'hex') AS "phoneHex", phone_hash AS "phoneHash", levels,
+    SELECT member_no AS "memberNo", erased_at IS NOT NULL AS "isErased", name, encode(phone_encrypted, 'hex') AS "phoneHex", phone_hash AS "phoneHash", levels,
       points, balance_fen AS "balanceFen", birth_month AS "birthMonth", birth_day AS "birthDay",
       encode(birth_year_encrypted, 'hex') AS "birthYearHex", joined_at AS "joinedAt", opening_store AS "openingStore",
       opening_associate AS "openingAssociate", follows_official_account AS "followsOfficialAccount",
@@ -46,9 +48,9 @@ export async function updateMembers(db: Db, options: { brandId: number; now: Ins
       opening_store = row."openingStore", opening_associate = row."openingAssociate",
       follows_official_account = row."followsOfficialAccount", mini_program_authorised = row."miniProgramAuthorised",
       tags = row.tags, consent_tracking = row."consentTracking", consent_marketing = row."consentMarketing",
-      updated_at = ${options.now}
+      erased_at = CASE WHEN row."isErased" THEN members.erased_at END, updated_at = ${options.now}
     FROM jsonb_to_recordset(${JSON.stringify(options.rows)}::text::jsonb)
-      AS row ("memberNo" text, name text, "phoneHex" text, "phoneHash" text, levels jsonb, points bigint,
+      AS row ("memberNo" text, "isErased" boolean, name text, "phoneHex" text, "phoneHash" text, levels jsonb, points bigint,
         "balanceFen" bigint, "birthMonth" int, "birthDay" int, "birthYearHex" text, "joinedAt" timestamptz,
         "openingStore" text, "openingAssociate" text, "followsOfficialAccount" boolean, "miniProgramAuthorised" boolean,
         tags text[], "consentTracking" boolean, "consentMarketing" boolean)

@@ -11,11 +11,11 @@ import {
 } from '../../lib/items.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { formatInstant, parseInstant } from '../../lib/time.ts'
-import { createBareMembers, takeTurns, type Take } from '../evidence/service.ts'
+import { createBareMembers, takeTurns, veilOf, type Take } from '../evidence/service.ts'
 import { markIdentities, markJoined, markMembers } from '../rollups/service.ts'
 import { existingAssociates, existingStores } from '../stores/service.ts'
 import { tellKept } from '../stores/domain.ts'
-import { closesCircle, normalisePhone, parseBirthday } from './domain.ts'
+import { closesCircle, normalisePhone, parseBirthday, withoutPhones } from './domain.ts'
 import {
   insertAssignments,
   insertConsents,
@@ -74,6 +74,7 @@ export const takeMembers: Take<MemberItem> = async (context, items) => {
       { ...row, joinedAt: row.joinedAt === null ? null : formatInstant(row.joinedAt) },
     ]),
   )
+  const erased = await veilOf(tx, { brandId, vault, ids: [], memberNos })
   const changed = new Map<string, MemberRow>()
   const rejoined = new Set<string>()
   const consents: { consentId: string; memberNo: string; kind: string; given: boolean }[] = []
@@ -82,6 +83,9 @@ export const takeMembers: Take<MemberItem> = async (context, items) => {
     if (faults[i]) return faults[i]
     const key = item.memberNo
     const before = rows.get(key)!
+    const erasedAt = rows.get(key)!.isErased ? erased.erasedSince(key) : null
+    const isBack = erasedAt !== null && item.joinedAt != null && parseInstant(item.joinedAt)! > erasedAt
+    if (erasedAt !== null && !isBack && tellsOfPerson(item)) return wasErased(key)
     const kept = <T>(value: T | null | undefined, was: T | null): T | null => (value === undefined ? was : value)
     const phone = item.phone == null ? item.phone : normalisePhone(item.phone)
     const phoneHash = phone == null ? phone : vault.hash(phone)
@@ -91,7 +95,8 @@ export const takeMembers: Take<MemberItem> = async (context, items) => {
     const sameYear = birthday === undefined || (birthday?.year ?? null) === wasYear
     const after: MemberRow = {
       memberNo: key,
-      name: kept(item.name, before.name),
+      isErased: before.isErased && !isBack,
+      name: kept(item.name == null ? item.name : withoutPhones(item.name), before.name),
       phoneHash: kept(phoneHash, before.phoneHash),
       phoneHex: samePhone ? before.phoneHex : phone == null ? null : vault.encrypt(phone).toString('hex'),
       levels: tellKept(before.levels, item.level, item.effectiveFrom, now),
@@ -141,6 +146,19 @@ export const takeMembers: Take<MemberItem> = async (context, items) => {
   await insertConsents(tx, { brandId, now, rows: consents })
   return results
 }
+
+/** What of an item is about the person, and not about whose customer he is and what he is to plans. */
+const tellsOfPerson = ({
+  memberNo: _,
+  level,
+  openingStore,
+  openingAssociate,
+  effectiveFrom,
+  ...personal
+}: MemberItem) => Object.values(personal).some(value => value != null)
+
+const wasErased = (key: string) =>
+  rejected(key, 'member_erased', 'His personal data was erased; it is taken again when he has joined since.')
 
 /** What of a member can change a commission. */
 const decisive = ({ levels, openingStore, openingAssociate }: MemberRow) =>
@@ -223,25 +241,34 @@ function endOf(memberNo: string, counting: ReadonlyMap<string, string>): string 
 
 /** Links of visitor ids to members. */
 export const takeIdentities: Take<IdentityItem> = async (context, items) => {
-  const { tx, brandId, now } = context
+  const { tx, brandId, now, vault } = context
   await createBareMembers(tx, { brandId, now, memberNos: items.map(item => item.memberNo) })
-  const rows = items.map(({ kind, value, memberNo, at }) => ({
+  const told = items.map(({ kind, value, memberNo, at }) => ({
     kind,
     value,
     memberNo,
     at: formatInstant(parseInstant(at)!),
   }))
+  // What is told of the time before somebody was erased is kept under tombstones; later it is a stranger's.
+  const ids = items.map(item => ({ ...item, at: parseInstant(item.at)! }))
+  const veil = await veilOf(tx, { brandId, vault, ids, memberNos: [] })
+  const faults = ids.map(({ kind, value, memberNo, at }, i) => {
+    const since = veil.erasedSince(memberNo)
+    return since !== null && at > since ? wasErased(`${kind}/${value}/${told[i]!.at}`) : null
+  })
+  const rows = told.map((row, i) => ({ ...row, value: veil.tombOf(ids[i]!) ?? row.value }))
+  const taken = rows.filter((_, i) => !faults[i])
   const keyOf = (row: { kind: string; value: string; at: string; memberNo: string }) =>
     JSON.stringify([row.kind, row.value, row.at, row.memberNo])
   // Whoever has a unionid in WeCom is known there by another id: linked to the same member, as of the same instant.
-  const unionids = rows.filter(row => row.kind === 'unionid')
+  const unionids = taken.filter(row => row.kind === 'unionid')
   const contacts = await selectContactsByUnionid(tx, { brandId, unionids: unionids.map(row => row.value) })
   const follow = unionids.flatMap(({ value, memberNo, at }) =>
     contacts
       .filter(contact => contact.unionid === value)
       .map(contact => ({ kind: 'external_userid' as const, value: contact.externalUserid, memberNo, at })),
   )
-  const distinct = new Map([...rows, ...follow].map(row => [keyOf(row), row]))
+  const distinct = new Map([...taken, ...follow].map(row => [keyOf(row), row]))
   const inserted = await insertIdentities(tx, { brandId, now, rows: [...distinct.values()] })
   await markIdentities(tx, { brandId, now, identities: inserted })
   const isNew = new Set(inserted.map(row => keyOf({ ...row, at: formatInstant(row.at) })))
@@ -254,8 +281,9 @@ export const takeIdentities: Take<IdentityItem> = async (context, items) => {
     }
     return true
   }
-  const results = rows.map(row => {
-    const key = `${row.kind}/${row.value}/${row.at}`
+  const results = rows.map((row, i) => {
+    if (faults[i]) return faults[i]
+    const key = `${row.kind}/${told[i]!.value}/${row.at}`
     return isCreated(row) ? created(key) : unchanged(key)
   })
   follow.forEach(isCreated)

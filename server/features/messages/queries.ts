@@ -291,7 +291,7 @@ type FactRow = { occasion: string } & Record<string, unknown>
 type Reader = (db: Db, options: OfAssociate & { own: ReturnType<typeof rowsOf> }) => Promise<readonly FactRow[]>
 
 const READERS: Record<MessageKind, Reader> = {
-  // Named is only who is his friend: by the contact that the touch told of, or by its unionid.
+  // Named is only who is his friend, by the contact that the touch told of or its unionid; no member who does not agree.
   link_opened: (db, { brandId, associateId, own }) => db<FactRow[]>`
     SELECT own.occasion, link.target ->> 'title' AS title, customer.name AS "customerName",
       customer.external_userid AS "externalUserid"
@@ -303,6 +303,14 @@ const READERS: Record<MessageKind, Reader> = {
         AND f.external_userid = c.external_userid AND f.ended_at IS NULL
       WHERE c.brand_id = ${brandId}
         AND (c.external_userid = own.details ->> 'externalUserid' OR c.unionid = own.details ->> 'unionid')
+        -- What a member looks at is told of him only while he agrees to it.
+        AND COALESCE((
+          SELECT last.member_no LIKE 'contact:%' OR last.consent_tracking IS TRUE
+          FROM identities AS link
+          JOIN members AS named ON named.brand_id = ${brandId} AND named.member_no = link.member_no
+          JOIN members AS last ON last.brand_id = ${brandId} AND last.member_no = named.last_member_no
+          WHERE link.brand_id = ${brandId} AND link.kind = 'external_userid' AND link.value = c.external_userid
+          ORDER BY link.at DESC, link.member_no DESC LIMIT 1), true)
       ORDER BY c.external_userid LIMIT 1
     ) AS customer ON true
     WHERE link.associate_id = ${associateId}`,

@@ -78,6 +78,8 @@ export function buildMiniProgram(options: {
   const asking = new Map<string, Promise<string | null>>()
   const drawing = new Map<string, Promise<Buffer>>()
   let restsUntil = -Infinity
+  /** What lies farther ahead was put there by a clock that was set back since. */
+  const rests = () => restsUntil > now() && restsUntil <= now() + REST_MS
 
   /** Asks WeChat, and keeps what it says. Fails only where the database does. */
   const ask = async (linkCode: string, path: string | undefined, patience: 'interactive' | 'job') => {
@@ -137,12 +139,13 @@ export function buildMiniProgram(options: {
   return {
     async urlOf(link, { mayAsk }) {
       if (placeOf(link.linkCode, link.target.path) === null) return null
-      const found = await find(link.linkCode).catch((error: unknown) => {
+      const looked = find(link.linkCode).catch((error: unknown) => {
         onError(error)
         return null
       })
+      const found = await Promise.race([looked, after(WAIT_MS)])
       if (found !== undefined) return found
-      if (!mayAsk || restsUntil > now()) return null
+      if (!mayAsk || rests()) return null
       return await Promise.race([askOnce(link), after(WAIT_MS)])
     },
     async pictureOf(linkCode, place) {
@@ -172,7 +175,7 @@ export function buildMiniProgram(options: {
       })
       for (const { linkCode, path } of due) {
         // After a fault that is not this link's own the others can wait as well.
-        if (restsUntil > now()) break
+        if (rests()) break
         await ask(linkCode, path ?? undefined, 'job')
       }
       return due.length

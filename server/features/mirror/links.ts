@@ -5,6 +5,7 @@ import { insertActivity } from '../activity/service.ts'
 import { recognise } from '../attribution/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { takeItems } from '../ingest/service.ts'
+import type { Limits } from '../limits/service.ts'
 import { normalisePhone } from '../members/domain.ts'
 import { contactOwnNumber } from './domain.ts'
 import {
@@ -19,6 +20,9 @@ import {
 import type { LinkRequest } from './schema.ts'
 import type { Taking } from './service.ts'
 
+/** How many numbers somebody may try in a minute: enough to mistype, too few to learn whose phones the brand knows. */
+const LINKS_TRIED_PER_MINUTE = 5
+
 /** What came of it: whose contact it is now. */
 export interface Linked {
   externalUserid: string
@@ -32,21 +36,31 @@ export interface Linked {
  *
  * @throws AppError not_found where he is no friend of the asker's, or no such member is there; forbidden for those who
  *   see him without being his friend; wecom.ambiguous where several members have the phone; wecom.linked where he is
- *   known as somebody else: that link is undone first
+ *   known as somebody else: that link is undone first; rate_limited
  */
-export async function linkCustomer(pool: Pool, caller: Caller, taking: Taking, request: LinkRequest): Promise<Linked> {
+export async function linkCustomer(
+  pool: Pool,
+  caller: Caller,
+  { limits, ...taking }: Taking & { limits: Limits },
+  request: LinkRequest,
+): Promise<Linked> {
   const { brandId, now } = taking
   const { externalUserid } = request
   const at = now()
   await checkFriend(pool, caller, externalUserid)
-  const memberNo = await findMember(pool, taking, request)
+  const asked = JSON.stringify([brandId, request])
+  const look = () => findMember(pool, taking, request)
+  const found = await limits.guess(`${brandId}/${caller.id} links`, asked, look, LINKS_TRIED_PER_MINUTE)
   return await transact(pool, async tx => {
     await lockContact(tx, { brandId, externalUserid })
     const before = await memberOf(tx, brandId, externalUserid)
-    if (before === memberNo) return { externalUserid, memberNo, status: 'unchanged' as const }
-    if (before !== null) {
+    // Of a friend who is known nobody learns which numbers there are: what is right and what is not look alike.
+    if (before !== null && before !== found) {
       throw new AppError('wecom.linked', 'This friend is known as another member; undo that link first.')
     }
+    if (found === null) throw new AppError('not_found', 'There is no such member.')
+    const memberNo = found
+    if (before === memberNo) return { externalUserid, memberNo, status: 'unchanged' as const }
     const last = await lockLastLink(tx, { brandId, externalUserid })
     const linkedAt = Math.max(at, (last?.undoneAt ?? last?.at ?? 0) + 1)
     await tell(tx, caller, taking, { externalUserid, memberNo, at: linkedAt })
@@ -107,19 +121,17 @@ async function checkFriend(pool: Pool, caller: Caller, externalUserid: string): 
   throw new AppError('not_found', 'There is no such friend.')
 }
 
-async function findMember(pool: Pool, { brandId, vault }: Taking, request: LinkRequest): Promise<string> {
-  const unknown = () => new AppError('not_found', 'There is no such member.')
+/** @returns null: there is none */
+async function findMember(pool: Pool, { brandId, vault }: Taking, request: LinkRequest): Promise<string | null> {
   const memberNo = request.memberNo ?? request.cardNo
   if (memberNo !== undefined) {
     const last = await selectLastNumber(pool, { brandId, memberNo })
-    if (last === null || last === contactOwnNumber(request.externalUserid)) throw unknown()
-    return last
+    return last === contactOwnNumber(request.externalUserid) ? null : last
   }
   const phone = normalisePhone(request.phone ?? '')
   const found = phone === null ? [] : await selectMembersByPhone(pool, { brandId, phoneHash: vault.hash(phone) })
   if (found.length > 1) throw new AppError('wecom.ambiguous', 'Several members have this phone; say the card number.')
-  if (found[0] === undefined) throw unknown()
-  return found[0]
+  return found[0] ?? null
 }
 
 /** Whom a contact is taken for; null where that is nobody, or a bare member that stands for him alone. */

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Pool } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import type { Access } from '../../plugins/access.ts'
+import type { Limits } from '../limits/service.ts'
 import { wecomHealth } from './health.ts'
 import { linkCustomer, unlinkCustomer } from './links.ts'
 import { Linked, LinkRequest, UnlinkRequest, WecomHealth } from './schema.ts'
@@ -12,11 +13,12 @@ export function mirrorRoutes(
   options: Omit<Taking, 'brandId'> & {
     pool: Pool
     access: Access
+    limits: Limits
     /** Whether WeCom and its callbacks are set up. */
     setupOf: (brandId: number) => { configured: boolean; callbacks: boolean }
   },
 ): void {
-  const { pool, access, setupOf, ...taking } = options
+  const { pool, access, limits, setupOf, ...taking } = options
   app.get(
     '/wecom/health',
     {
@@ -48,7 +50,7 @@ export function mirrorRoutes(
       if ([body.memberNo, body.cardNo, body.phone].filter(value => value !== undefined).length !== 1) {
         throw new AppError('invalid_body', 'Say one of memberNo, cardNo and phone.')
       }
-      return linkCustomer(pool, request.caller, { ...taking, brandId: request.caller.brandId }, body)
+      return linkCustomer(pool, request.caller, { ...taking, limits, brandId: request.caller.brandId }, body)
     },
   )
   app.post(

@@ -12,7 +12,17 @@ import {
   updated,
 } from '../../lib/items.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
-import { createBareMembers, type OrderKey, type Take, type ToldOrder } from '../evidence/service.ts'
+import {
+  createBareMembers,
+  idsOf,
+  veiled,
+  veilOf,
+  type OrderKey,
+  type Take,
+  type ToldId,
+  type ToldOrder,
+  type Veil,
+} from '../evidence/service.ts'
 import { normalisePhone } from '../members/domain.ts'
 import { markOrdersThatWere } from '../rollups/service.ts'
 import { existingAssociates, existingStores, selectAssociates } from '../stores/service.ts'
@@ -42,21 +52,21 @@ const orderKey = (order: OrderKey) => `${order.source}\u0000${order.orderNo}`
 /** Orders: each revision once; the highest counts, and its commission is booked before the answer. */
 export const takeOrders: Take<OrderItem> = async (context, items) => {
   const { tx, brandId, now, vault } = context
-  const stores = await existingStores(
-    tx,
-    brandId,
-    items.flatMap(item => item.sellingStore ?? []),
+  const sellingStores = items.flatMap(item => item.sellingStore ?? [])
+  const closers = items.flatMap(item =>
+    [item.closer, ...item.lines.map(line => line.closer)].filter(id => id !== undefined),
   )
-  const associates = await existingAssociates(
-    tx,
-    brandId,
-    items.flatMap(item => [item.closer, ...item.lines.map(line => line.closer)].filter(id => id !== undefined)),
-  )
+  const [stores, associates] = await Promise.all([
+    existingStores(tx, brandId, sellingStores),
+    existingAssociates(tx, brandId, closers),
+  ])
   const faults = items.map(item => faultOf(item, stores, associates))
   const valid = items.filter((_, i) => !faults[i])
   if (valid.length === 0) return faults.map(fault => fault!)
-  await createBareMembers(tx, { brandId, now, memberNos: valid.flatMap(item => item.memberNo ?? []) })
-  const locked = await lockOrders(tx, { brandId, orders: distinctOrders(valid) })
+  const [, locked] = await Promise.all([
+    createBareMembers(tx, { brandId, now, memberNos: valid.flatMap(item => item.memberNo ?? []) }),
+    lockOrders(tx, { brandId, orders: distinctOrders(valid) }),
+  ])
   const isKnown = new Set(locked.map(orderKey))
   const counted = new Map(locked.map(row => [orderKey(row), row.revision]))
   const hashes = new Map<string, string>()
@@ -66,10 +76,14 @@ export const takeOrders: Take<OrderItem> = async (context, items) => {
   const added: RevisionRow[] = []
   const nowCounted = new Map<string, RevisionRow>()
 
+  const told = items.map((item, i) => (faults[i] ? null : rowOf(item, text => vault.hash(text))))
+  const ids = told.flatMap(row => (row ? [...idsOf(row, row.paidAt), ...phoneOf(row)] : []))
+  const veil = await veilOf(tx, { brandId, vault, ids, memberNos: [] })
+
   const results = items.map((item, i) => {
     if (faults[i]) return faults[i]
     const key = `${item.source}/${item.orderNo}`
-    const row = rowOf(item, text => vault.hash(text))
+    const row = withoutErased(veil, told[i]!)
     const revisionKey = `${orderKey(row)}\u0000${row.revision}`
     const hash = hashes.get(revisionKey)
     if (hash !== undefined) {
@@ -78,7 +92,8 @@ export const takeOrders: Take<OrderItem> = async (context, items) => {
         : conflict(key, `Revision ${row.revision} was told before with other content.`, 'revision')
     }
     hashes.set(revisionKey, row.contentHashHex)
-    const phone = item.phone === undefined ? null : normalisePhone(item.phone)
+    const isErased = row.phoneHash !== told[i]!.phoneHash
+    const phone = item.phone === undefined || isErased ? null : normalisePhone(item.phone)
     added.push({ ...row, phoneHex: phone === null ? null : vault.encrypt(phone).toString('hex') })
     const before = counted.get(orderKey(item)) ?? null
     if (before !== null && row.revision < before) return unchanged(key)
@@ -87,13 +102,24 @@ export const takeOrders: Take<OrderItem> = async (context, items) => {
     return before === null ? created(key) : updated(key)
   })
   // Written before anything is read of what decides about the orders: from now on a mark waits for this transaction.
-  await insertRevisions(tx, { brandId, now, rows: added })
   const changed = [...nowCounted.values()].filter(row => isKnown.has(orderKey(row)))
-  await markOrdersThatWere(tx, { brandId, now, orders: changed })
-  await updateCountedRevisions(tx, { brandId, rows: changed })
+  await Promise.all([
+    insertRevisions(tx, { brandId, now, rows: added }),
+    markOrdersThatWere(tx, { brandId, now, orders: changed }),
+    updateCountedRevisions(tx, { brandId, rows: changed }),
+  ])
   for (const row of changed) context.reconcileNow(keyOnly(row))
   for (const row of nowCounted.values()) if (!isKnown.has(orderKey(row))) context.bookNew(row)
   return results
+}
+
+const phoneOf = ({ phoneHash, paidAt, memberNo }: RevisionRow): ToldId[] =>
+  phoneHash === null ? [] : [{ kind: 'phone', value: phoneHash, at: paidAt, memberNo }]
+
+/** The revision with tombstones in the place of what was erased. */
+function withoutErased(veil: Veil, row: RevisionRow): RevisionRow {
+  const [phone] = phoneOf(row)
+  return { ...veiled(veil, row, row.paidAt), phoneHash: (phone && veil.tombOf(phone)) ?? row.phoneHash }
 }
 
 const keyOnly = ({ source, orderNo }: OrderKey): OrderKey => ({ source, orderNo })

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Pool } from '../../database.ts'
+import type { Reader } from '../../replica.ts'
 import { formatOf, sendTable } from '../../lib/sheets.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Access } from '../../plugins/access.ts'
@@ -8,9 +9,9 @@ import { exportTable, listTable, readSummary, readTrend } from './service.ts'
 
 export function performanceRoutes(
   app: FastifyInstance,
-  options: { pool: Pool; access: Access; now: () => Instant },
+  options: { pool: Pool; reader: Reader; access: Access; now: () => Instant },
 ): void {
-  const { pool, access, now } = options
+  const { pool, reader, access, now } = options
   const tags = ['performance']
   app.get(
     '/performance/summary',
@@ -23,7 +24,8 @@ export function performanceRoutes(
         response: { 200: Summary },
       },
     },
-    request => readSummary(pool, { caller: request.caller, now: now(), query: request.query as SummaryQuery }),
+    request =>
+      reader.read(db => readSummary(db, { caller: request.caller, now: now(), query: request.query as SummaryQuery })),
   )
   app.get(
     '/performance/trend',
@@ -36,7 +38,8 @@ export function performanceRoutes(
         response: { 200: Trend },
       },
     },
-    request => readTrend(pool, { caller: request.caller, now: now(), query: request.query as TrendQuery }),
+    request =>
+      reader.read(db => readTrend(db, { caller: request.caller, now: now(), query: request.query as TrendQuery })),
   )
   for (const table of Object.keys(TABLES) as TableName[]) {
     app.get(
@@ -54,8 +57,8 @@ export function performanceRoutes(
       async (request, reply) => {
         const asked = { caller: request.caller, now: now(), query: request.query as TableQuery, table }
         const format = formatOf(request.headers.accept)
-        if (format === 'json') return await listTable(pool, asked)
-        return sendTable(reply, format, await exportTable(pool, asked))
+        if (format === 'json') return await reader.read(db => listTable(db, asked))
+        return sendTable(reply, format, await exportTable(pool, reader.choose(), asked))
       },
     )
   }

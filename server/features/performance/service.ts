@@ -87,12 +87,19 @@ export async function listTable(
 
 const EXPORT_ROWS = 20_000
 
-/** A table as a whole, as a file. @throws AppError not_found, invalid_query */
+/**
+ * A table as a whole, as a file.
+ *
+ * @param pool where it is written down who takes it away
+ * @param db where it is read
+ * @throws AppError not_found, invalid_query
+ */
 export async function exportTable(
   pool: Pool,
+  db: Db,
   { caller, now, query, table }: Asking<TableQuery> & { table: TableName },
 ): Promise<Table<Record<string, unknown>>> {
-  const prepared = await prepareTable(pool, { caller, now, query, table }, 'sums')
+  const prepared = await prepareTable(db, { caller, now, query, table }, 'sums')
   const { from, to } = prepared.asked.span
   await insertActivity(pool, {
     brandId: caller.brandId,
@@ -104,7 +111,7 @@ export async function exportTable(
   })
   async function* rows() {
     for (let after: Position | null = null; ;) {
-      const found: Row[] = await rowsOf(pool, { caller, prepared, query, table, after, limit: EXPORT_ROWS })
+      const found: Row[] = await rowsOf(db, { caller, prepared, query, table, after, limit: EXPORT_ROWS })
       for (const row of found) yield row.item
       if (found.length < EXPORT_ROWS) return
       after = { value: found.at(-1)!.sorted, key: found.at(-1)!.key }

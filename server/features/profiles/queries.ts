@@ -81,7 +81,7 @@ const selectWhere = (db: Db, brandId: number, rest: ReturnType<Db>) => db<NoteRo
     n.written_at AS at, n.deleted_at AS "deletedAt"
   FROM member_notes AS n
   LEFT JOIN associates AS who ON who.brand_id = ${brandId} AND who.associate_id = n.written_by
-  WHERE n.brand_id = ${brandId} ${rest}`
+  WHERE ${rest}`
 
 /** Newest first; deleted ones are left out. */
 export async function selectNotes(
@@ -91,7 +91,7 @@ export async function selectNotes(
   return await selectWhere(
     db,
     brandId,
-    db`AND n.member_no = ANY (${memberNos as string[]}::text[]) AND n.deleted_at IS NULL
+    db`n.brand_id = ${brandId} AND n.member_no = ANY (${memberNos as string[]}::text[]) AND n.deleted_at IS NULL
       ORDER BY n.written_at DESC, n.note_id DESC LIMIT ${limit}`,
   )
 }
@@ -104,7 +104,8 @@ export async function lockNote(
   const [row] = await selectWhere(
     db,
     brandId,
-    db`AND n.note_id = ${noteId} AND n.member_no = ANY (${memberNos as string[]}::text[]) FOR UPDATE OF n`,
+    db`n.brand_id = ${brandId} AND n.note_id = ${noteId} AND n.member_no = ANY (${memberNos as string[]}::text[])
+      FOR UPDATE OF n`,
   )
   return row ?? null
 }

@@ -6,6 +6,7 @@ import { formatInstant, type Instant } from '../../lib/time.ts'
 import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { findCustomer, personOf, type Customer } from '../customers/service.ts'
+import { withoutPhones } from '../members/domain.ts'
 import { faultsOfFields, FIXED_FIELDS, isAnswerTo } from './domain.ts'
 import {
   insertAnswer,
@@ -112,7 +113,8 @@ const shownNote = (row: NoteRow, caller: Caller): Note => ({
 export async function answer(pool: Pool, { caller, now, body }: Asked & { body: AnswerBody }): Promise<ProfileAnswer> {
   const { brandId } = caller
   const { associateId, name } = personOf(caller)
-  const { field: key, value, externalUserid } = body
+  const { field: key, externalUserid } = body
+  const value = typeof body.value === 'string' ? withoutPhones(body.value) : body.value
   const { person } = await visibleCustomer(pool, { caller, now, externalUserid })
   return await transact(pool, async tx => {
     const { fixed, fields } = await readQuestionnaire(tx, brandId)
@@ -138,12 +140,13 @@ export async function writeNote(
   const { brandId } = caller
   const { associateId: by } = personOf(caller)
   const noteId = body.noteId.toLowerCase()
+  const text = withoutPhones(body.text)
   const { person } = await visibleCustomer(pool, { caller, now, externalUserid: body.externalUserid })
   const { memberNo, memberNos } = person
   return await transact(pool, async tx => {
-    const isNew = await insertNote(tx, { brandId, noteId, memberNo, text: body.text, by, now })
+    const isNew = await insertNote(tx, { brandId, noteId, memberNo, text, by, now })
     const row = await lockNote(tx, { brandId, noteId, memberNos })
-    if (row?.writtenBy !== by || row.text !== body.text) {
+    if (row?.writtenBy !== by || row.text !== text) {
       throw new AppError('conflict', 'This noteId was used for another note.')
     }
     if (isNew) await record(tx, { caller, now, memberNo, action: 'customer.noted', details: { noteId } })

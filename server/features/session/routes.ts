@@ -8,6 +8,7 @@ import type { Access, SessionCookies } from '../../plugins/access.ts'
 import type { Settings } from '../../settings.ts'
 import { csrfTokenOf, DEFAULT_BRAND_SLUG, endSession, refreshSession, signIn } from '../auth/service.ts'
 import type { Brands } from '../brands/service.ts'
+import { addressOf, type Limits } from '../limits/service.ts'
 import { renderPage } from '../pages/service.ts'
 import { signableUrl, WecomError, type Wecom } from '../wecom/service.ts'
 import { refusalPage, type Refusal } from './refusals.ts'
@@ -19,7 +20,6 @@ interface Options {
   settings: Settings
   brands: Brands
   access: Access
-  cookies: SessionCookies
   now: () => Instant
 }
 
@@ -31,11 +31,15 @@ const LoginQuery = Type.Object({
 const CallbackQuery = Type.Object({ code: Type.Optional(Type.String()), state: Type.Optional(Type.String()) })
 
 /** Sign-in through WeCom: at the root, outside the API. */
-export function signInRoutes(app: FastifyInstance, options: Options): void {
-  const { pool, settings, brands, cookies, now } = options
+export function signInRoutes(
+  app: FastifyInstance,
+  options: Options & { cookies: SessionCookies; limits: Limits },
+): void {
+  const { pool, settings, brands, cookies, limits, now } = options
 
   const refuse = (reply: FastifyReply, refusal: Refusal, redirect = '/sidebar/') => {
     const { status, page } = refusalPage(refusal, `/auth/wecom/login?redirect=${encodeURIComponent(redirect)}`)
+    reply.log.info({ refusal }, 'sign-in refused')
     return reply
       .code(status)
       .type('text/html; charset=utf-8')
@@ -93,13 +97,19 @@ export function signInRoutes(app: FastifyInstance, options: Options): void {
       return await refuse(reply, result.status === 'unknown' ? 'unknown_userid' : 'associate_inactive', kept.redirect)
     }
     cookies.set(reply, { ...result.tokens, brandId })
+    request.log.info({ brandId, associateId: who.userid }, 'signed in')
     return await reply.header('cache-control', 'no-store').redirect(kept.redirect, 302)
   })
 
   app.post('/auth/refresh', { schema: { hide: true } }, async (request, reply) => {
     cookies.checkOrigin(request)
     const refreshToken = cookies.refreshToken(request)
-    const tokens = refreshToken === null ? null : await refreshSession(pool, { refreshToken, now: now() })
+    const tokens =
+      refreshToken === null
+        ? null
+        : await limits.guess(addressOf(request.ip), refreshToken, () =>
+            refreshSession(pool, { refreshToken, now: now() }),
+          )
     if (!tokens) {
       cookies.clear(reply)
       throw new AppError('session.missing', 'Sign in again.')
@@ -160,7 +170,7 @@ export function sessionRoutes(app: FastifyInstance, options: Options): void {
       } catch (error) {
         if (!(error instanceof WecomError)) throw error
         request.log.warn({ errcode: error.errcode }, 'WeCom gave no ticket')
-        throw new AppError('wecom.unreachable', `WeCom gave no ticket (${error.errcode ?? 'no answer'}).`)
+        throw new AppError('wecom.unreachable', `WeCom gave no ticket (${error.errcode ?? 'no answer'}).`, [], 10)
       }
     },
   )

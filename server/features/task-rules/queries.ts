@@ -291,6 +291,7 @@ export async function selectMemberNos(
   const rows = await db<{ memberNo: string }[]>`
     SELECT member_no AS "memberNo" FROM members
     WHERE brand_id = ${brandId} AND member_no > ${after} AND last_member_no = member_no AND member_no NOT LIKE 'contact:%'
+      AND erased_at IS NULL
     ORDER BY member_no LIMIT ${limit}`
   return rows.map(row => row.memberNo)
 }

@@ -1,38 +1,60 @@
 import { LRUCache } from 'lru-cache'
-import { transact, type Pool } from '../../database.ts'
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { isDatabaseAway, transact, type Pool } from '../../database.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import type { Instant } from '../../lib/time.ts'
 import { insertMarks, type Mark } from '../evidence/service.ts'
-import { recordClicks, type Click } from './service.ts'
 import { selectPublicLink, type PublicLink } from '../share-links/service.ts'
+import { recordClicks } from './service.ts'
+import { openSpool, type SpooledClick } from './spool.ts'
 
 /** How many links a process keeps at hand; a brand's hot ones are far fewer. */
 const LINKS_CACHED = 20_000
 /** A revocation reaches every process at once by NOTIFY; this is for when that was lost. */
 const LINK_TTL_MS = 60_000
+/** Who opens a link waits so long for the database, and then goes on without it. */
+const PATIENCE_MS = 2000
+/** How long after the database did not answer a link goes on as it was known, before it is looked up again. */
+const LINK_AWAY_MS = 5000
 
 export interface PublicLinks {
+  /** A link that is at hand. */
+  known(linkCode: string): PublicLink | undefined
   /** null: unknown. */
   find(linkCode: string): Promise<PublicLink | null>
   close(): Promise<void>
 }
 
-/** Links by code, kept in the process; whoever changes one says so on the channel `daogou_links`. */
+/**
+ * Links by code, kept in the process; whoever changes one says so on the channel `daogou_links`. While the database is away
+ * those that are known go on as they were.
+ */
 export function buildPublicLinks(pool: Pool): PublicLinks {
-  const cache = new LRUCache<string, PublicLink>({ max: LINKS_CACHED, ttl: LINK_TTL_MS })
+  const cache = new LRUCache<string, PublicLink>({ max: LINKS_CACHED, ttl: LINK_TTL_MS, noDeleteOnStaleGet: true })
   const listening = pool.listen(
     'daogou_links',
     linkCode => cache.delete(linkCode),
-    () => cache.clear(), // (re)connected: whatever was said meanwhile is not known
+    // (Re)connected: whatever was said meanwhile is not known. All are looked up again; where that fails they go on.
+    () => {
+      // A list first: whoever is set goes to the front, where the cache would come by him again without end.
+      for (const [linkCode, { value }] of cache.dump()) cache.set(linkCode, value, { ttl: 1 })
+    },
   )
   listening.catch(() => {}) // the time to live covers for it
   return {
+    known: linkCode => cache.get(linkCode),
     async find(linkCode) {
-      const cached = cache.get(linkCode)
-      if (cached) return cached
-      const link = await selectPublicLink(pool, { linkCode })
-      if (link) cache.set(linkCode, link)
-      return link
+      try {
+        const link = await withPatience(selectPublicLink(pool, { linkCode }))
+        if (link) cache.set(linkCode, link)
+        else cache.delete(linkCode)
+        return link
+      } catch (error) {
+        const known = isDatabaseAway(error) ? cache.get(linkCode, { allowStale: true }) : undefined
+        if (!known) throw error
+        cache.set(linkCode, known, { ttl: LINK_AWAY_MS })
+        return known
+      }
     },
     async close() {
       const subscription = await listening.catch(() => null)
@@ -41,71 +63,209 @@ export function buildPublicLinks(pool: Pool): PublicLinks {
   }
 }
 
-export interface ClickBuffer {
-  /** Returns when the click is durable. */
-  record(click: Omit<Click, 'touchId'> & { brandId: number; isNewVisitor: boolean }): Promise<void>
+/** What no answer within the time that somebody waits is taken for. */
+class NoAnswer extends Error {
+  readonly code = 'ETIMEDOUT'
+  constructor() {
+    super('the database did not answer in time')
+  }
 }
 
-type Waiting = {
-  click: Click & { brandId: number; isNewVisitor: boolean }
+async function withPatience<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new NoAnswer()), PATIENCE_MS)
+  })
+  return await Promise.race([answer, tooLong]).finally(() => clearTimeout(timer))
+}
+
+export interface ClickBuffer {
+  /** Returns when the click is durable: in the database, or while that is away in the spool. */
+  record(click: NewClick): Promise<void>
+  close(): Promise<void>
+}
+
+type NewClick = Omit<SpooledClick, 'touchId'> & { isNewVisitor: boolean }
+
+interface Waiting {
+  click: SpooledClick & { isNewVisitor: boolean }
   resolve: () => void
   reject: (error: unknown) => void
 }
 
 /** The most that one insert takes. */
 const CLICKS_PER_INSERT = 1000
+/** While the database works on some, answers go out for others and the next come in. */
+const INSERTS_AT_ONCE = 2
+/** How often it is tried to deliver what is in the spool, and looked for files of processes that died. */
+const DELIVER_MS = 500
+const ADOPT_MS = 15_000
 
 /**
- * Group commit: while one insert is under way the next clicks gather, and go together in the next one. Each waits for
- * its own to be committed, so that a redirect is never sent for a click that could be lost.
+ * Group commit: while inserts are under way the next clicks gather, and go together in the next one. Each waits for
+ * its own to be committed, so that a redirect is never sent for a click that could be lost. Where the database is away
+ * they go to the spool in the same way, and from there to the database when it is back.
  */
 export function buildClickBuffer(options: {
   pool: Pool
+  /** Where clicks are kept while the database is away. */
+  spoolFolder: string
+  registry: Registry
   now: () => Instant
-  prepare: (instant: Instant) => Promise<void>
+  prepare: (instants: Instant[]) => Promise<void>
+  onError: (error: unknown, text: string) => void
 }): ClickBuffer {
+  const { pool, now, prepare, onError } = options
+  const spool = openSpool(options.spoolFolder)
+  const meter = buildSpoolMeter(options.registry, () => spool.waiting())
   let waiting: Waiting[] = []
-  let isFlushing = false
+  let flushing = 0
+  /** Nobody waits for a database that did not answer a moment ago. */
+  let isAway = false
+
+  const insert = async (clicks: readonly SpooledClick[], newcomers: ReadonlySet<string> | null) => {
+    const instants = clicks.map(click => click.at)
+    await prepare([Math.min(...instants), Math.max(...instants)])
+    await insertClicks(pool, { clicks, newcomers, now: now() })
+  }
+
+  /** @returns the error where it is away */
+  const tryInsert = async (batch: readonly Waiting[]): Promise<unknown> => {
+    const newcomers = new Set(batch.flatMap(({ click }) => (click.isNewVisitor ? [click.touchId] : [])))
+    try {
+      // An insert that is given up may still succeed: the click is the same then, by its touchId.
+      const clicks = batch.map(entry => entry.click)
+      await withPatience(insert(clicks, newcomers))
+      return null
+    } catch (error) {
+      if (!isDatabaseAway(error)) throw error
+      if (!isAway) onError(error, 'the database is away: clicks go to the spool')
+      isAway = true
+      return error
+    }
+  }
+
+  const keep = async (batch: readonly Waiting[], cause: unknown) => {
+    try {
+      await spool.keep(batch.map(({ click: { isNewVisitor: _, ...click } }) => click))
+      meter.kept(batch.length)
+    } catch (error) {
+      onError(error, 'clicks could be written neither to the database nor to the spool')
+      throw cause
+    }
+  }
 
   const flush = async () => {
-    if (isFlushing) return
-    isFlushing = true
+    if (flushing >= INSERTS_AT_ONCE) return
+    flushing++
     while (waiting.length > 0) {
       const batch = waiting.slice(0, CLICKS_PER_INSERT)
       waiting = waiting.slice(CLICKS_PER_INSERT)
       try {
-        await options.prepare(options.now())
-        await insertClicks(
-          options.pool,
-          batch.map(entry => entry.click),
-          options.now(),
-        )
+        const cause = isAway ? new NoAnswer() : await tryInsert(batch)
+        if (cause !== null) await keep(batch, cause)
         for (const entry of batch) entry.resolve()
       } catch (error) {
         for (const entry of batch) entry.reject(error)
       }
     }
-    isFlushing = false
+    flushing--
   }
+
+  /** Who came for the first time then may have bought since: whatever was decided meanwhile is looked at again. */
+  const take = async (clicks: SpooledClick[]) => {
+    try {
+      await insert(clicks, null)
+    } catch (error) {
+      if (isDatabaseAway(error)) throw error
+      onError(error, 'clicks of the spool were refused, and are tried one by one')
+      for (const click of clicks) await takeAlone(click)
+    }
+    meter.delivered(clicks.length)
+    isAway = false
+  }
+  const takeAlone = async (click: SpooledClick) => {
+    try {
+      await insert([click], null)
+    } catch (error) {
+      if (isDatabaseAway(error)) throw error
+      onError(error, 'a click of the spool was refused, and is put aside')
+      await spool.putAside(click)
+    }
+  }
+
+  let adoptedAt = -Infinity
+  let running: Promise<void> | null = null
+  const deliver = async () => {
+    try {
+      await spool.deliver(take)
+      if (spool.waiting() === 0) isAway = false // also where nothing could be written: the next one asks the database
+      if (performance.now() - adoptedAt < ADOPT_MS) return
+      adoptedAt = performance.now()
+      await spool.adopt(take)
+    } catch (error) {
+      if (isDatabaseAway(error)) adoptedAt = -Infinity
+      else onError(error, 'the spool of clicks was not delivered, will try again')
+    }
+  }
+  const timer = setInterval(() => {
+    running ??= deliver().finally(() => (running = null))
+  }, DELIVER_MS).unref()
+
   return {
     record: click =>
       new Promise((resolve, reject) => {
         waiting.push({ click: { ...click, touchId: `click-${uuidv7(click.at)}` }, resolve, reject })
         void flush()
       }),
+    async close() {
+      clearInterval(timer)
+      await running
+      await spool.close()
+    },
   }
 }
 
-async function insertClicks(pool: Pool, clicks: readonly Waiting['click'][], now: Instant): Promise<void> {
+function buildSpoolMeter(registry: Registry, waiting: () => number) {
+  const kept = new Counter({
+    name: 'daogou_clicks_spooled_total',
+    help: 'Clicks that were kept on the disk since the database was away.',
+    registers: [registry],
+  })
+  const delivered = new Counter({
+    name: 'daogou_clicks_delivered_total',
+    help: 'Clicks that went from the disk to the database, those of processes that died among them.',
+    registers: [registry],
+  })
+  new Gauge({
+    name: 'daogou_clicks_waiting',
+    help: 'Clicks that wait on the disk for the database.',
+    registers: [registry],
+    collect() {
+      this.set(waiting())
+    },
+  })
+  return { kept: (count: number) => kept.inc(count), delivered: (count: number) => delivered.inc(count) }
+}
+
+/** @param options.newcomers touchIds of people who were never here; null: what is told now may have been told before */
+async function insertClicks(
+  pool: Pool,
+  options: { clicks: readonly SpooledClick[]; newcomers: ReadonlySet<string> | null; now: Instant },
+): Promise<void> {
+  const { clicks, newcomers, now } = options
   await transact(pool, async tx => {
-    for (const brandId of new Set(clicks.map(click => click.brandId))) {
+    const work = [...new Set(clicks.map(click => click.brandId))].flatMap(brandId => {
       const own = clicks.filter(click => click.brandId === brandId)
-      await recordClicks(tx, { brandId, now, clicks: own })
       // Nobody can have bought under an id that did not exist a moment ago.
       const marks = own
-        .filter(click => !click.isNewVisitor && !click.byAssociate)
+        .filter(click => !click.byAssociate && newcomers?.has(click.touchId) !== true)
         .map((click): Mark => ({ kind: 'visitor', key: click.visitorId, paidFrom: click.at }))
-      await insertMarks(tx, { brandId, marks, reason: 'evidence', now })
-    }
+      return [
+        recordClicks(tx, { brandId, now, clicks: own, areNew: newcomers !== null }),
+        insertMarks(tx, { brandId, marks, reason: 'evidence', now }),
+      ]
+    })
+    await Promise.all(work)
   })
 }

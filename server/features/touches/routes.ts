@@ -3,13 +3,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Instant } from '../../lib/time.ts'
 import type { SessionCookies } from '../../plugins/access.ts'
 import type { Settings } from '../../settings.ts'
+import { addressOf, type Limits } from '../limits/service.ts'
 import { renderPage } from '../pages/service.ts'
 import type { PublicLink } from '../share-links/service.ts'
 import type { ClickBuffer, PublicLinks } from './clicks.ts'
 import { allowedRedirect } from '../share-links/domain.ts'
 import { isVisit } from './domain.ts'
 
-const VISITOR_COOKIE = 'daogou_visitor'
 const VISITOR_SECONDS = 365 * 24 * 3600
 const VISITOR_ID = /^[A-Za-z0-9_-]{22}$/
 
@@ -21,19 +21,21 @@ export function shortLinkRoutes(
     links: PublicLinks
     clicks: ClickBuffer
     cookies: SessionCookies
+    limits: Limits
     /** The address that opens the mini program at what was shared, where one can be had at once. */
     miniProgramUrl: (link: PublicLink, options: { mayAsk: boolean }) => Promise<string | null>
     now: () => Instant
   },
 ): void {
-  const { settings, links, clicks, cookies, miniProgramUrl, now } = options
+  const { settings, links, clicks, cookies, limits, miniProgramUrl, now } = options
   const isSecure = settings.publicUrl.startsWith('https:')
+  const visitorCookie = isSecure ? '__Host-daogou_visitor' : 'daogou_visitor'
 
   const visitorOf = (request: FastifyRequest, reply: FastifyReply) => {
-    const known = request.cookies[VISITOR_COOKIE]
+    const known = request.cookies[visitorCookie]
     if (known !== undefined && VISITOR_ID.test(known)) return { visitorId: known, isNewVisitor: false }
     const visitorId = randomBytes(16).toString('base64url')
-    reply.setCookie(VISITOR_COOKIE, visitorId, {
+    reply.setCookie(visitorCookie, visitorId, {
       path: '/',
       httpOnly: true,
       sameSite: 'lax',
@@ -47,11 +49,16 @@ export function shortLinkRoutes(
 
   app.get<{ Params: { linkCode: string } }>(
     '/s/:linkCode',
-    { schema: { hide: true }, exposeHeadRoute: true },
+    // Two lines of log for each click would take as long as the click.
+    { schema: { hide: true }, exposeHeadRoute: true, logLevel: 'warn' },
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
       const { linkCode } = request.params
-      const link = linkCode.length <= 128 ? await links.find(linkCode) : null
+      const link =
+        links.known(linkCode) ??
+        (linkCode.length <= 128
+          ? await limits.guess(addressOf(request.ip), linkCode, () => links.find(linkCode))
+          : null)
       if (!link) {
         return await page(reply, 404, {
           titleZh: '没有找到这个链接',

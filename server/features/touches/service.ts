@@ -1,7 +1,16 @@
 import { conflict, contentHash, created, unchanged } from '../../lib/items.ts'
 import type { Tx } from '../../database.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
-import { createBareMembers, IMPORTER, insertMarks, type Mark, type Take } from '../evidence/service.ts'
+import {
+  createBareMembers,
+  idsOf,
+  IMPORTER,
+  insertMarks,
+  veiled,
+  veilOf,
+  type Mark,
+  type Take,
+} from '../evidence/service.ts'
 import { noteOpenings, type Opening } from '../messages/service.ts'
 import { markClicks } from '../rollups/service.ts'
 import { insertOpengids, insertTouches, selectTouchAt, selectTouchHashes, type TouchRow } from './queries.ts'
@@ -12,9 +21,12 @@ export { TouchItem } from './schema.ts'
 
 /** Touches: each touchId once; other content under one is a conflict. */
 export const takeTouches: Take<TouchItem> = async (context, items) => {
-  const { tx, brandId, now } = context
+  const { tx, brandId, now, vault } = context
   await createBareMembers(tx, { brandId, now, memberNos: items.flatMap(item => item.memberNo ?? []) })
-  const rows = items.map(rowOf)
+  const told = items.map(rowOf)
+  const ids = told.flatMap(row => idsOf(row, parseInstant(row.at)!))
+  const veil = await veilOf(tx, { brandId, vault, ids, memberNos: [] })
+  const rows = told.map(row => veiled(veil, row, parseInstant(row.at)!))
   const first = new Map<string, TouchRow>()
   for (const row of rows) if (!first.has(row.touchId)) first.set(row.touchId, row)
   const isNew = await insertTouches(tx, { brandId, now, rows: [...first.values()] })
@@ -103,19 +115,33 @@ export interface Click {
   byAssociate: boolean
 }
 
-/** Keeps clicks of short links. */
+/**
+ * Keeps clicks of short links, each once by its touchId.
+ *
+ * @param options.areNew the touchIds were made a moment ago: what follows need not wait to hear which of them are new
+ */
 export async function recordClicks(
   tx: Tx,
-  options: { brandId: number; now: Instant; clicks: readonly Click[] },
+  options: { brandId: number; now: Instant; clicks: readonly Click[]; areNew: boolean },
 ): Promise<void> {
   const { brandId, now } = options
   const rows = options.clicks.map(({ touchId, linkCode, visitorId, at, byAssociate }) => {
     const row = rowOf({ touchId, linkCode, visitorId, at: formatInstant(at), kind: 'click' })
     return { ...row, byAssociate }
   })
-  await insertTouches(tx, { brandId, now, rows })
-  await markClicks(tx, { brandId, now, touches: rows.flatMap(clickOf) })
-  await noteOpenings(tx, { brandId, now, openings: rows.flatMap(openingOf) })
+  const follow = async (added: readonly TouchRow[]) => {
+    await Promise.all([
+      markClicks(tx, { brandId, now, touches: added.flatMap(clickOf) }),
+      noteOpenings(tx, { brandId, now, openings: added.flatMap(openingOf) }),
+    ])
+  }
+  const inserted = insertTouches(tx, { brandId, now, rows })
+  if (options.areNew) {
+    await Promise.all([inserted, follow(rows)]) // one after the other, on one way to the database and back
+  } else {
+    const isNew = await inserted
+    await follow(rows.filter(row => isNew.has(row.touchId)))
+  }
 }
 
 /**

@@ -1,10 +1,12 @@
 import type { Db } from '../../database.ts'
-import type { Instant } from '../../lib/time.ts'
+import { MINUTE_MS, type Instant } from '../../lib/time.ts'
 import { KEPT_FOR_PEOPLE, limitOf } from './domain.ts'
 import { blockBucket, leaseCalls, selectBucket } from './queries.ts'
 
 /** For how long a process may use what it was lent: it must hear of a block soon. */
 const LEASE_MS = 1000
+/** No block is longer, whatever the clocks of the processes differ by. */
+const BLOCK_MOST_MS = 5 * MINUTE_MS
 
 /** Whether somebody waits for the answer, or a job that has all night. */
 export type Patience = 'interactive' | 'job'
@@ -32,14 +34,20 @@ export function buildBuckets(options: { db: Db; brandId: number; now: () => Inst
   const lease = async (api: string, patience: Patience, key: string): Promise<number> => {
     const { burst, perHour, block } = limitOf(api)
     const intervalMs = 3_600_000 / perHour
-    const burstMs = burst * intervalMs * (patience === 'job' ? 1 - KEPT_FOR_PEOPLE : 1)
+    const fullMs = burst * intervalMs
+    const burstMs = fullMs * (patience === 'job' ? 1 - KEPT_FOR_PEOPLE : 1)
     const at = now()
-    if (await leaseCalls(db, { brandId, api, costMs: block * intervalMs, burstMs, now: at })) {
+    const wanted = { brandId, api, costMs: block * intervalMs, burstMs, fullMs, blockMs: BLOCK_MOST_MS, now: at }
+    if (await leaseCalls(db, wanted)) {
       lent.set(key, { left: block, until: at + LEASE_MS })
       return 0
     }
     const bucket = await selectBucket(db, { brandId, api })
-    const isFreeAt = Math.max(bucket?.blockedUntil ?? 0, (bucket?.spentUntil ?? 0) + block * intervalMs - burstMs)
+    const blockedUntil = bucket?.blockedUntil ?? 0
+    const isFreeAt = Math.max(
+      blockedUntil > at + BLOCK_MOST_MS ? 0 : blockedUntil,
+      Math.min(bucket?.spentUntil ?? 0, at + fullMs) + block * intervalMs - burstMs,
+    )
     return Math.max(1, Math.ceil(isFreeAt - at))
   }
 

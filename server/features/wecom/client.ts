@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Instant } from '../../lib/time.ts'
+import { traced } from '../../lib/tracing.ts'
 import type { Buckets, Patience } from './buckets.ts'
 import { BAD_TOKEN_CODES, backOffMs, mayRepeat, OUT_OF_LIMIT } from './domain.ts'
 import { addressIn, WecomError, type ApiOwner } from './errors.ts'
@@ -66,7 +67,11 @@ export interface ClientOptions {
  */
 export function buildClient({ host, buckets, meter, now, token }: ClientOptions) {
   /** One try. HTTP is 200 for errors too; only `errcode` tells. */
-  const send = async (api: string, query: Record<string, string>, call: WecomCall, timeoutMs: number) => {
+  const send = (api: string, query: Record<string, string>, call: WecomCall, timeoutMs: number) =>
+    traced(`${host.owner} ${api}`, { kind: 'client', attributes: { 'url.path': `${host.folder}${api}` } }, () =>
+      sendOnce(api, query, call, timeoutMs),
+    )
+  const sendOnce = async (api: string, query: Record<string, string>, call: WecomCall, timeoutMs: number) => {
     const url = new URL(`${host.folder}${api}`, host.apiUrl)
     url.search = new URLSearchParams(query).toString()
     const begunMs = performance.now()

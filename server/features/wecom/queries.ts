@@ -27,24 +27,36 @@ export async function upsertToken(
 }
 
 /**
- * Takes so many calls out of an API's allowance, where they are in it and nobody was blocked.
+ * Takes so many calls out of an API's allowance, where they are in it and nobody was blocked. What lies farther ahead than
+ * it could have been put was put there by a clock that was set back since.
  *
  * @param costMs how long the allowance takes to grow by them
  * @param burstMs how much of it, in the same measure, there can be at once
+ * @param fullMs the same for whoever may have all of it
+ * @param blockMs the longest that anybody is blocked
  * @returns whether they were there
  */
 export async function leaseCalls(
   db: Db,
-  options: { brandId: number; api: string; costMs: number; burstMs: number; now: Instant },
+  options: {
+    brandId: number
+    api: string
+    costMs: number
+    burstMs: number
+    fullMs: number
+    blockMs: number
+    now: Instant
+  },
 ): Promise<boolean> {
-  const { brandId, api, costMs, burstMs, now } = options
+  const { brandId, api, costMs, burstMs, fullMs, blockMs, now } = options
+  const spentUntil = db`LEAST(GREATEST(b.spent_until, ${now}), ${now + Math.ceil(fullMs)})`
   const rows = await db`
     INSERT INTO wecom_buckets AS b (brand_id, api, spent_until)
     VALUES (${brandId}, ${api}, ${now + Math.ceil(costMs)})
     ON CONFLICT (brand_id, api) DO UPDATE
-      SET spent_until = GREATEST(b.spent_until, ${now}) + ${costMs}::float8 * interval '1 millisecond'
-      WHERE (b.blocked_until IS NULL OR b.blocked_until <= ${now})
-        AND GREATEST(b.spent_until, ${now}) + ${costMs}::float8 * interval '1 millisecond'
+      SET spent_until = ${spentUntil} + ${costMs}::float8 * interval '1 millisecond'
+      WHERE (b.blocked_until IS NULL OR b.blocked_until <= ${now} OR b.blocked_until > ${now + blockMs})
+        AND ${spentUntil} + ${costMs}::float8 * interval '1 millisecond'
           <= ${now}::timestamptz + ${burstMs}::float8 * interval '1 millisecond'
     RETURNING api`
   return rows.length > 0

@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { Pool } from '../../../database.ts'
 import { compareBytes } from '../../../lib/text.ts'
 import { DAY_MS, monthReader, monthStart, nextMonth, type Instant } from '../../../lib/time.ts'
-import { areAlike } from '../../attribution/domain.ts'
-import { loadEvidenceOfSpan, MasterBook, type OrderPlace } from '../../attribution/service.ts'
+import { areHeldAlike } from '../../attribution/domain.ts'
+import { SpanReader, type OrderPlace } from '../../attribution/service.ts'
 import { decide, planInForce, type Plan } from '../domain.ts'
 import { emptyFold, foldOrder, type Fold } from './domain.ts'
 
@@ -43,26 +43,27 @@ export interface FoldOptions {
 export function createSliceFolder(pool: Pool, trial: Trial): (slice: Slice, options: FoldOptions) => Promise<Fold> {
   const { plans, candidate } = trial
   const wholeMonthOf = wholeMonths(trial)
-  const master = new MasterBook()
+  const reader = readerOf(trial)
 
   return async ({ after, upTo }, { onOrders, signal }) => {
     const fold = emptyFold()
-    const load = (from: OrderPlace | null) => loadBatch(pool, { trial, after: from, master })
+    const load = (from: OrderPlace | null) => loadBatch(pool, { trial, after: from, reader })
     let loading = load(after)
     for (;;) {
       const batch = await loading
       signal.throwIfAborted()
-      const last = batch.at(-1)?.order
+      const last = batch.at(-1)?.evidence.order
       const isLast = batch.length < ORDERS_PER_BATCH || !last || (upTo !== null && comparePlaces(last, upTo) >= 0)
       // While these are decided, the next ones are loaded.
       loading = isLast ? Promise.resolve([]) : load(last)
       loading.catch(() => {}) // told when it is waited for
-      for (const [i, evidence] of batch.entries()) {
+      for (const [i, { evidence }] of batch.entries()) {
         const { order } = evidence
         if (upTo !== null && comparePlaces(order, upTo) > 0) break
         const plan = planInForce(plans, order.paidAt)
         const now = decide(evidence, plan)
-        const isKnown = plan !== null && areAlike(evidence, plan.attribution, candidate.attribution)
+        const isKnown =
+          plan !== null && areHeldAlike(evidence, now.attribution, plan.attribution, candidate.attribution)
         const then = isKnown ? decide(evidence, candidate, now.attribution) : decide(evidence, candidate)
         foldOrder(fold, {
           order,
@@ -81,17 +82,22 @@ export function createSliceFolder(pool: Pool, trial: Trial): (slice: Slice, opti
 const comparePlaces = (a: OrderPlace, b: OrderPlace): number =>
   a.paidAt - b.paidAt || compareBytes(a.source, b.source) || compareBytes(a.orderNo, b.orderNo)
 
-/** The next orders with all that is recorded about them, as far as both plans look; read in one snapshot. */
-async function loadBatch(pool: Pool, options: { trial: Trial; after: OrderPlace | null; master: MasterBook }) {
-  const { trial, ...place } = options
-  const { brandId, from, to, plans, candidate } = trial
+/** Who bought, and whether it was his first order, is as last decided; touches are read as far as both plans look. */
+function readerOf({ brandId, plans, candidate }: Trial): SpanReader {
   const reach = (paidAt: Instant) => {
     const { windowDays = 0 } = planInForce(plans, paidAt)?.attribution ?? {}
     return { from: paidAt - Math.max(windowDays, candidate.attribution.windowDays) * DAY_MS, to: paidAt }
   }
+  return new SpanReader({ brandId, reach, isFoundAnew: false })
+}
+
+/** The next orders with all that is recorded about them; read in one snapshot. */
+async function loadBatch(pool: Pool, options: { trial: Trial; after: OrderPlace | null; reader: SpanReader }) {
+  const { trial, after, reader } = options
+  const { from, to } = trial
   return (await pool.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', tx =>
-    loadEvidenceOfSpan(tx, { brandId, from, to, ...place, reach, limit: ORDERS_PER_BATCH }),
-  )) as Awaited<ReturnType<typeof loadEvidenceOfSpan>>
+    reader.next(tx, { from, to, after, limit: ORDERS_PER_BATCH }),
+  )) as Awaited<ReturnType<SpanReader['next']>>
 }
 
 /** The month of an instant where all of it lies within the span; else null. */

@@ -1,4 +1,5 @@
 import { exactNumber, type Fen } from '../../../lib/money.ts'
+import type { Role } from '../../attribution/domain.ts'
 import type { Decision, MonthlyTiers, Plan, TierStep } from '../domain.ts'
 
 /** The monthly tiers: pure, as `decide` is. The rules are docs/commission.md, "Monthly tiers". */
@@ -11,12 +12,12 @@ export function basesOf(decision: Decision, plan: Plan | null): Map<string, Fen>
   const bases = new Map<string, Fen>()
   const roles = plan?.monthlyTiers?.roles
   if (!roles) return bases
+  const counts = (role: Role) => (roles as readonly Role[]).includes(role)
   for (const line of decision.lines) {
-    const holders = new Set(
-      line.roles.filter(held => (roles as readonly string[]).includes(held.role)).map(held => held.payee),
-    )
-    for (const associateId of holders) {
-      if (line.netFen > 0) bases.set(associateId, (bases.get(associateId) ?? 0) + line.netFen)
+    if (line.netFen === 0) continue
+    for (const [i, { role, payee }] of line.roles.entries()) {
+      if (!counts(role) || line.roles.some((other, k) => k < i && other.payee === payee && counts(other.role))) continue
+      bases.set(payee, (bases.get(payee) ?? 0) + line.netFen)
     }
   }
   return bases

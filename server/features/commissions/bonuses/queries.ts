@@ -54,13 +54,13 @@ export async function insertBonusMarks(
 ) {
   if (months.length === 0) return
   const distinct = [...new Map(months.map(key => [`${key.month} ${key.associateId}`, key])).values()]
-  await db`
+  const inserting = db`
     INSERT INTO bonus_marks (brand_id, mark_id, associate_id, month, reason, marked_at)
     SELECT ${brandId}, mark_id, associate_id, month, ${reason}, ${now}
     FROM unnest(${arrayText(distinct.map(() => uuidv7(now)))}::text::uuid[],
       ${arrayText(distinct.map(key => key.associateId))}::text::text[],
       ${arrayText(distinct.map(key => key.month))}::text::text[]) AS row (mark_id, associate_id, month)`
-  await db`SELECT pg_notify('daogou_marks', ${String(brandId)})`
+  await Promise.all([inserting, db`SELECT pg_notify('daogou_marks', ${String(brandId)})`])
 }
 
 /** Marks every month of a span that has a basis or a bonus; null as `to` is without end. */

@@ -85,8 +85,10 @@ export async function decideMonths(
 ): Promise<DecidedMonth[]> {
   const { brandId, zone, plans, months } = options
   const rows = await selectMonths(db, { brandId, months })
+  const ends = new Map(months.map(({ month }) => [month, NaN]))
+  for (const month of ends.keys()) ends.set(month, monthStart(nextMonth(month), zone))
   return rows.map(({ associateId, month, basisFen, targetFen }) => {
-    const end = monthStart(nextMonth(month), zone)
+    const end = ends.get(month)!
     const plan = planInForce(plans, end - 1)
     const basis = BigInt(basisFen)
     const bonus = plan?.monthlyTiers ? monthlyBonus(basis, plan.monthlyTiers, targetFen) : null
