@@ -5,6 +5,7 @@ export const words = defineMessages(
   {
     console: '管理台',
     skip: '跳到内容',
+    menu: '菜单',
     look: '经营',
     money: '提成与结算',
     work: '运营',
@@ -85,6 +86,7 @@ export const words = defineMessages(
   {
     console: 'Console',
     skip: 'Skip to content',
+    menu: 'Menu',
     look: 'Results',
     money: 'Money',
     work: 'Work',

@@ -134,6 +134,22 @@ test('what is looked at stands in the address, is asked for so, and comes back b
   )
 })
 
+test('a headline opens the orders behind it, of the region that is looked at', async () => {
+  const { page } = await open('/performance?span=last7&region=%E5%8D%8E%E4%B8%9C')
+  await page
+    .getByRole('region', { name: '主要数字' })
+    .getByRole('button', { name: /^退款.*看订单$/ })
+    .click()
+  await page.getByRole('dialog').getByText('按退款日期计').waitFor()
+  const asked = new URLSearchParams(
+    mock.calls
+      .filter(call => call.includes('/performance/orders?'))
+      .at(-1)!
+      .split('?')[1],
+  )
+  expect([asked.get('region'), asked.get('figure'), asked.get('table')]).toEqual(['华东', 'refundFen', null])
+})
+
 test('a table grows page by page, shows the columns chosen, and is had as a file', async () => {
   const { page } = await open('/performance')
   const rows = page.locator('.sheet tbody tr').filter({ hasText: '示例' })

@@ -20,8 +20,13 @@ test('on the first day, with nothing in it yet, every place of the menu stands o
   const places = placesOf('headquarters').flatMap(group => group.places)
   expect(places.length).toBeGreaterThan(15)
   for (const { to } of places) {
-    await page.goto(`${stage.url}/console/#${to}`)
-    await page.locator(`nav a[aria-current][href$="#${to}"]`).waitFor()
+    await page.getByRole('button', { name: '菜单' }).click()
+    if (to === '/settings') {
+      await expectSound(opened, false)
+      await photograph(page, 'menu-360')
+    }
+    await page.locator(`nav a[href$="#${to}"]`).click()
+    await page.locator(`nav a[aria-current][href$="#${to}"]`).waitFor({ state: 'hidden' })
     await page.waitForLoadState('networkidle')
     await settle(page)
     expect(await page.locator('.failure').count()).toBe(0)

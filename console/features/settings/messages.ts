@@ -5,6 +5,7 @@ export const page = defineMessages(
     questionnaire: '客户问卷',
     binding: '归属规则',
     visibility: '谁能看到什么',
+    privacy: '客户资料',
     messages: '消息提醒',
     brand: '品牌与保存期',
     doctor: '接入检查',
@@ -103,7 +104,7 @@ export const page = defineMessages(
     kept_welcomes: '欢迎语发送记录',
     kept_deliveries: '对外通知的发送记录',
     days: (count: string) => `${count} 天`,
-    retentionHelp: '订单、退款、触点、归属和流水是算钱的依据，只增不删，一直保留。',
+    retentionHelp: '订单、退款、归属和流水是算钱的依据，一直保留。触点是谁的保存多久，在「客户资料」里设。',
     rewards: '拉新和任务奖励',
     rewardsHelp: '新会员、新好友、完成任务奖多少，写在提成方案里，和提成一起发布、试算。',
     toPlans: '去提成方案',
@@ -120,6 +121,7 @@ export const page = defineMessages(
     questionnaire: 'Questionnaire',
     binding: 'Attribution rules',
     visibility: 'Who sees what',
+    privacy: 'Customers’ data',
     messages: 'Messages',
     brand: 'Brand and retention',
     doctor: 'Set-up check',
@@ -225,7 +227,8 @@ export const page = defineMessages(
     kept_welcomes: 'Welcomes that were sent',
     kept_deliveries: 'Deliveries of webhooks',
     days: (count: string) => `${count} days`,
-    retentionHelp: 'Orders, refunds, touches, attribution and ledger are what money is computed from: kept for good.',
+    retentionHelp:
+      'Orders, refunds, attribution and ledger are what money is computed from: kept for good. How long touches say whose they were is set under Customers’ data.',
     rewards: 'Rewards for new members, friends and tasks',
     rewardsHelp: 'What they pay stands in the plan, published and back-tested with it.',
     toPlans: 'To the plans',
@@ -331,23 +334,3 @@ export const doctor = defineMessages(
     mini_program_token_do: '',
   },
 )
-
-const faults = defineMessages(
-  {
-    duplicate: '有重复的。',
-    missing_field: '还没填。',
-    not_for_kind: '这种答法没有选项。',
-    invalid_value: '填的内容不对。',
-    out_of_range: '数字超出范围。',
-    unknown_field: '有不认识的内容。',
-  },
-  {
-    duplicate: 'is there twice.',
-    missing_field: 'is needed.',
-    not_for_kind: 'has no choices in this kind.',
-    invalid_value: 'is not a value that it can have.',
-    out_of_range: 'is out of range.',
-    unknown_field: 'is not known.',
-  },
-)
-export const faultText = (code: string): string => (faults.value as Record<string, string>)[code] ?? code
