@@ -1,9 +1,26 @@
 import type { Figure } from './lib/figure.ts'
+import { audit } from './audit.ts'
 import { backtest } from './backtest.ts'
 import { generation } from './generation.ts'
 import { imports } from './imports.ts'
+import { ingest, ingestBatches, ingestHot, ingestLatency } from './ingest.ts'
+import { redirect, redirectHot, redirectP99 } from './redirect.ts'
 import { settlement } from './settlement.ts'
 import { sidebar } from './sidebar.ts'
 
 /** In the order in which they run. A figure is a file of its own; to add one, name it here. */
-export const figures: readonly Figure[] = [generation, imports, backtest, settlement, sidebar]
+export const figures: readonly Figure[] = [
+  redirect,
+  redirectP99,
+  redirectHot,
+  generation,
+  imports,
+  ingest,
+  ingestLatency,
+  ingestBatches,
+  ingestHot,
+  backtest,
+  audit,
+  settlement,
+  sidebar,
+]

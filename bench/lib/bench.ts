@@ -10,7 +10,7 @@ import { bulkUrl } from '../data/bulk.ts'
 import { fillBrand, type Filled } from '../data/fill.ts'
 import { createProgressLine } from './progress.ts'
 
-const ZONE = 'Asia/Shanghai'
+export const ZONE = 'Asia/Shanghai'
 /** Every brand that is made here has its data sealed with this. */
 export const DATA_KEY = Buffer.alloc(32, 7)
 

@@ -1,0 +1,171 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openPool } from '../server/database.ts'
+import { ZONE, type Bench } from './lib/bench.ts'
+import type { Figure } from './lib/figure.ts'
+import type { LoadMeasured } from './lib/load-process.ts'
+import { sendLoad } from './lib/load.ts'
+import { runPgbench } from './lib/pgbench.ts'
+import { prepareBrand } from './lib/prepared.ts'
+import { startService, type BenchService } from './lib/service.ts'
+import { drawOrders, readShop, type Sellers, type Shop } from './lib/tickets.ts'
+
+/** Small enough to be made in seconds; bench/growth says what a larger one costs. */
+const BRAND_ORDERS = 100_000
+const SECONDS = 10
+const WARM_SECONDS = 15
+/** As many tills send at once, each one order and then the next. */
+const CONNECTIONS = 50
+const BATCH = 100
+const BATCH_CONNECTIONS = 4
+/** More than can be taken in a second: a run ends by time. */
+const ORDERS_PER_SECOND_MOST = 6000
+const BATCHED_PER_SECOND_MOST = 20_000
+
+const LIMIT_P99_MS = 40
+const LIMIT_BATCHED = 8000
+const LIMIT_HOT = 0.9
+
+interface Ingested {
+  transactionsPerSecond: number
+  single: LoadMeasured
+  singlePerSecond: number
+  batchedPerSecond: number
+  /** Batches that all name the same associate, or whose associates are all of one store, over batches of everybody. */
+  hotAssociate: number
+  hotStore: number
+}
+
+/** Orders over HTTP into a brand with a history, every rule on, and pgbench beside them on the same server. */
+export const ingest: Figure = {
+  name: 'ingest',
+  measures: `orders taken and booked, one a request over ${CONNECTIONS} connections`,
+  async run(bench) {
+    const { single, singlePerSecond, transactionsPerSecond } = await measured(bench)
+    return {
+      value: singlePerSecond,
+      unit: 'orders/s',
+      ratio: singlePerSecond / transactionsPerSecond,
+      against: `pgbench TPC-B ${Math.round(transactionsPerSecond)}/s`,
+      limit: { atLeast: 1 },
+      details: { p50Ms: single.p50Ms, p99Ms: single.p99Ms, maxMs: single.maxMs },
+    }
+  },
+}
+
+export const ingestLatency: Figure = {
+  name: 'ingest p99',
+  measures: 'how long the slowest 1 % of them took',
+  async run(bench) {
+    const { single } = await measured(bench)
+    return { value: single.p99Ms, unit: 'ms', limit: { atMost: LIMIT_P99_MS }, details: { p50Ms: single.p50Ms } }
+  },
+}
+
+export const ingestBatches: Figure = {
+  name: 'ingest batches',
+  measures: `the same in batches of ${BATCH} over ${BATCH_CONNECTIONS} connections`,
+  async run(bench) {
+    const { batchedPerSecond } = await measured(bench)
+    return { value: batchedPerSecond, unit: 'orders/s', limit: { atLeast: LIMIT_BATCHED } }
+  },
+}
+
+export const ingestHot: Figure = {
+  name: 'ingest hot',
+  measures: 'the same where one associate, or one store, sells all',
+  async run(bench) {
+    const { batchedPerSecond, hotAssociate, hotStore } = await measured(bench)
+    const ratio = Math.min(hotAssociate, hotStore)
+    return {
+      value: ratio * batchedPerSecond,
+      unit: 'orders/s',
+      ratio,
+      against: 'everybody sells',
+      limit: { atLeast: LIMIT_HOT },
+      details: { hotAssociate, hotStore },
+    }
+  },
+}
+
+const runs = new WeakMap<Bench, Promise<Ingested>>()
+
+/** One run gives all of them. */
+async function measured(bench: Bench): Promise<Ingested> {
+  const run = runs.get(bench) ?? measure(bench)
+  runs.set(bench, run)
+  return await run
+}
+
+async function measure(bench: Bench): Promise<Ingested> {
+  const brand = await bench.brand(BRAND_ORDERS)
+  const url = await bench.copyOf(brand)
+  await prepareBrand(url, brand.brandId, ZONE)
+  const owner = openPool(url, { max: 1, asOwner: true, statementTimeoutMs: 0 })
+  const shop = await readShop(owner, brand)
+  await owner.end({ timeout: 5 })
+  const pgbenchUrl = await bench.emptyDatabase()
+  const folder = await mkdtemp(join(tmpdir(), 'daogou-bench-ingest-'))
+  const service = await startService(url)
+  const load = new Load(service, shop, folder)
+  try {
+    await load.send('spread', WARM_SECONDS, 1)
+    await load.send('spread', SECONDS, BATCH)
+    const before = await runPgbench(pgbenchUrl, { seconds: SECONDS, isFilled: false })
+    const single = await load.send('spread', 2 * SECONDS, 1)
+    const after = await runPgbench(pgbenchUrl, { seconds: SECONDS, isFilled: true })
+    // In turns, and there and back again: the tables grow meanwhile.
+    const perSecond: Record<Sellers, number> = { spread: 0, 'hot associate': 0, 'hot store': 0 }
+    const turns = ['spread', 'hot associate', 'hot store'] as const
+    for (const sellers of [...turns, ...turns.toReversed()]) {
+      perSecond[sellers] += createdPerSecond(await load.send(sellers, SECONDS, BATCH)) / 2
+    }
+    return {
+      transactionsPerSecond: (before + after) / 2,
+      single,
+      singlePerSecond: createdPerSecond(single),
+      batchedPerSecond: perSecond.spread,
+      hotAssociate: perSecond['hot associate'] / perSecond.spread,
+      hotStore: perSecond['hot store'] / perSecond.spread,
+    }
+  } finally {
+    await service.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const createdPerSecond = ({ words, seconds }: LoadMeasured) => words['created']! / seconds
+
+class Load {
+  readonly #service: BenchService
+  readonly #shop: Shop
+  readonly #bodies: string
+  #runs = 0
+
+  constructor(service: BenchService, shop: Shop, folder: string) {
+    this.#service = service
+    this.#shop = shop
+    this.#bodies = join(folder, 'bodies')
+  }
+
+  async send(sellers: Sellers, seconds: number, batch: number): Promise<LoadMeasured> {
+    const run = ++this.#runs
+    const orders = drawOrders(this.#shop, { seed: run, prefix: `r${run}-`, sellers, now: Date.now() })
+    const count = (seconds * (batch === 1 ? ORDERS_PER_SECOND_MOST : BATCHED_PER_SECOND_MOST)) / batch
+    const lines = Array.from({ length: count }, () =>
+      JSON.stringify(Array.from({ length: batch }, () => orders.next().value)),
+    )
+    await writeFile(this.#bodies, lines.join('\n'))
+    const measured = await sendLoad({
+      port: this.#service.port,
+      key: this.#service.key,
+      path: '/api/v1/orders',
+      bodies: this.#bodies,
+      connections: batch === 1 ? CONNECTIONS : BATCH_CONNECTIONS,
+      seconds,
+    })
+    if (measured.words['rejected']! > 0) throw new Error(`${measured.words['rejected']} orders were refused`)
+    return measured
+  }
+}
