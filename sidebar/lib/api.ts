@@ -116,7 +116,7 @@ export function createApi(options: ApiOptions): Api {
   /** @param since when what was refused was asked: who has refreshed later has done so for this page too */
   function refresh(since: number): Promise<boolean> {
     refreshing ??= oneAtATime(async () => {
-      if (refreshedAt() > since) return true
+      if (refreshedAt() >= since) return true
       const response = await transmit({ method: 'POST', url: '/auth/refresh' })
       if (response.ok) noteRefreshed(Date.now())
       else if (response.status !== 401 && response.status !== 403) {

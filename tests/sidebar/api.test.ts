@@ -1,10 +1,13 @@
 // @vitest-environment happy-dom
 import { effectScope, nextTick, ref } from 'vue'
-import { describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { createApi, type ApiOptions } from '../../sidebar/lib/api.ts'
 import { Failure } from '../../sidebar/lib/diagnosis.ts'
 import { createUuid } from '../../sidebar/lib/ids.ts'
 import { usePages, useResource } from '../../sidebar/lib/resource.ts'
+
+// Each test is a browser of its own, in which nobody has refreshed yet.
+beforeEach(() => localStorage.clear())
 
 type Answer = { status: number; body?: unknown; type?: string } | 'cut' | 'hang'
 
