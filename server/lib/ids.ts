@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 const UUID_BYTES = 16
+const CODE_ALPHABET = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz'
 /** Randomness for many at once: asking for each costs more than all else about it. */
 let pool = Buffer.alloc(0)
 let used = 0
