@@ -9,7 +9,7 @@ import { zoneOf } from '../server/features/commissions/service.ts'
 import { ExitError } from '../server/errors.ts'
 import { DAY_MS, formatInstant, parseInstant } from '../server/lib/time.ts'
 import { readSettings } from '../server/settings.ts'
-import { bulkUrl } from './data/bulk.ts'
+import { bulkServerSettings, bulkUrl } from './data/bulk.ts'
 import { cleanUp, fillBrand, isFilled, type Filled } from './data/fill.ts'
 import { createProgressLine } from './lib/progress.ts'
 
@@ -36,8 +36,9 @@ await runCommand(async argv => {
   const seed = readWhole('--seed', values.seed, 0, 0xffff_ffff)
   const until = values.until === undefined ? Math.floor(Date.now() / DAY_MS) * DAY_MS : parseInstant(values.until)
   if (until === null) throw wrongArguments('--until must be an instant with its offset', usage)
-  return await withData(({ databaseUrl, signal }) =>
-    fill(databaseUrl, { orders, seed, until, append: values.append, signal }),
+  return await withData(
+    ({ databaseUrl, signal }) => fill(databaseUrl, { orders, seed, until, append: values.append, signal }),
+    bulkServerSettings({ isArchived: readSettings().walArchiveDir !== null }),
   )
 })
 

@@ -4,6 +4,8 @@ import { backtest } from './backtest.ts'
 import { generation } from './generation.ts'
 import { imports } from './imports.ts'
 import { ingest, ingestBatches, ingestHot, ingestLatency } from './ingest.ts'
+import { pages } from './pages.ts'
+import { reads } from './reads.ts'
 import { redirect, redirectHot, redirectP99 } from './redirect.ts'
 import { settlement } from './settlement.ts'
 import { sidebar } from './sidebar.ts'
@@ -22,5 +24,7 @@ export const figures: readonly Figure[] = [
   backtest,
   audit,
   settlement,
+  ...reads,
   sidebar,
+  pages,
 ]

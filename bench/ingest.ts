@@ -6,7 +6,7 @@ import { ZONE, type Bench } from './lib/bench.ts'
 import type { Figure } from './lib/figure.ts'
 import type { LoadMeasured } from './lib/load-process.ts'
 import { sendLoad } from './lib/load.ts'
-import { runPgbench } from './lib/pgbench.ts'
+import { CLIENTS, runPgbench } from './lib/pgbench.ts'
 import { prepareBrand } from './lib/prepared.ts'
 import { startService, type BenchService } from './lib/service.ts'
 import { drawOrders, readShop, type Sellers, type Shop } from './lib/tickets.ts'
@@ -15,8 +15,6 @@ import { drawOrders, readShop, type Sellers, type Shop } from './lib/tickets.ts'
 const BRAND_ORDERS = 100_000
 const SECONDS = 10
 const WARM_SECONDS = 15
-/** As many tills send at once, each one order and then the next. */
-const CONNECTIONS = 50
 const BATCH = 100
 const BATCH_CONNECTIONS = 4
 /** More than can be taken in a second: a run ends by time. */
@@ -40,7 +38,7 @@ interface Ingested {
 /** Orders over HTTP into a brand with a history, every rule on, and pgbench beside them on the same server. */
 export const ingest: Figure = {
   name: 'ingest',
-  measures: `orders taken and booked, one a request over ${CONNECTIONS} connections`,
+  measures: `orders taken and booked, one a request over ${CLIENTS} connections`,
   async run(bench) {
     const { single, singlePerSecond, transactionsPerSecond } = await measured(bench)
     return {
@@ -162,7 +160,7 @@ class Load {
       key: this.#service.key,
       path: '/api/v1/orders',
       bodies: this.#bodies,
-      connections: batch === 1 ? CONNECTIONS : BATCH_CONNECTIONS,
+      connections: batch === 1 ? CLIENTS : BATCH_CONNECTIONS,
       seconds,
     })
     if (measured.words['rejected']! > 0) throw new Error(`${measured.words['rejected']} orders were refused`)

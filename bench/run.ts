@@ -8,17 +8,22 @@ import { isWithin, type Figure } from './lib/figure.ts'
 import { describeMachine } from './lib/machine.ts'
 import { tableOf, type Result } from './lib/table.ts'
 
-const usage = `npm run bench [-- --only NAME,… --orders N]
+const usage = `npm run bench [-- --only NAME,… --orders N --data-dir DIR]
 
   --only     these figures alone: ${figures.map(figure => figure.name).join(', ')}
   --orders   how many orders the brand has that figures share; default 500000, about 1,000,000 lines
+  --data-dir an embedded data directory with a brand in it: cards and views are read there, and it is written to
 
 The numbers are also kept in bench/results. Exit code 1: a figure failed or missed its limit.
 `
 
 await runCommand(async argv => {
   const { values } = readArguments(argv, usage, {
-    options: { only: { type: 'string' }, orders: { type: 'string', default: '500000' } },
+    options: {
+      only: { type: 'string' },
+      orders: { type: 'string', default: '500000' },
+      'data-dir': { type: 'string' },
+    },
   })
   const names = values.only?.split(',')
   const unknown = (names ?? []).filter(name => !figures.some(figure => figure.name === name))
@@ -27,7 +32,8 @@ await runCommand(async argv => {
   if (!/^\d+$/.test(values.orders) || orders < 1) throw wrongArguments('--orders must be a whole number', usage)
   const wanted = figures.filter(figure => names?.includes(figure.name) ?? true)
 
-  const bench = await startBench({ orders })
+  const givenDir = values['data-dir']
+  const bench = await startBench({ orders, ...(givenDir === undefined ? {} : { givenDir }) })
   const end = () => void bench.close().then(() => process.exit(1))
   process.once('SIGINT', end).once('SIGTERM', end)
   try {

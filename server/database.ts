@@ -116,9 +116,14 @@ const RETRIED_STATES = new Set(['40001', '40P01', '23505'])
 
 /** Runs a transaction; one that lost a race is tried again, three times at most. */
 export async function transact<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return await tryAgain(async () => (await pool.begin(work)) as T)
+}
+
+/** The same for a statement that is a transaction by itself. */
+export async function tryAgain<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return (await pool.begin(work)) as T
+      return await work()
     } catch (error) {
       const state = (error as { code?: string }).code ?? ''
       if (!RETRIED_STATES.has(state) || attempt >= 4) throw error

@@ -18,10 +18,16 @@ export interface Opened {
  * Opens the database that the settings name, migrated, with the default brand.
  *
  * @param shareEmbedded a command line tool: where a service already runs the embedded server, use that
+ * @param serverSettings of the embedded server where it is started here
  */
 export async function openData(
   settings: Settings,
-  options: { log: (message: string) => void; shareEmbedded?: boolean; poolSize?: number },
+  options: {
+    log: (message: string) => void
+    shareEmbedded?: boolean
+    poolSize?: number
+    serverSettings?: Record<string, string>
+  },
 ): Promise<Opened> {
   const server = settings.databaseUrl === 'embedded' ? await openEmbedded(settings, options) : null
   const databaseUrl = server?.url ?? settings.databaseUrl
@@ -62,9 +68,14 @@ export async function openData(
 
 async function openEmbedded(
   settings: Settings,
-  options: { log: (message: string) => void; shareEmbedded?: boolean },
+  options: { log: (message: string) => void; shareEmbedded?: boolean; serverSettings?: Record<string, string> },
 ): Promise<{ url: string; stop(): Promise<void> }> {
   const running = options.shareEmbedded ? await findRunningEmbeddedPostgres(settings.dataDir) : null
   if (running) return { url: running.url, stop: async () => {} }
-  return await startEmbeddedPostgres({ dataDir: settings.dataDir, archive: settings.walArchiveDir, log: options.log })
+  return await startEmbeddedPostgres({
+    dataDir: settings.dataDir,
+    archive: settings.walArchiveDir,
+    log: options.log,
+    settings: options.serverSettings ?? {},
+  })
 }

@@ -46,6 +46,11 @@ async function runAll() {
   const env = await chromiumEnvironment()
   await runVitest('unit, integration, scenarios, simulator', ['--project', 'server'], env)
   const projects = ['sidebar', 'console', 'browser'].flatMap(name => ['--project', name])
+  // Every page would be waited for in vain.
+  if (results.some(({ name, failed }) => name === 'build' && failed > 0)) {
+    say('sidebar, console and browser: not run, since the build failed')
+    return
+  }
   await runVitest('sidebar, console and browser', projects, { ...env, BUILT_WEB: join(root, 'dist', 'web') })
 }
 

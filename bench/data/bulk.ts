@@ -20,3 +20,15 @@ export async function bulkUrl(databaseUrl: string): Promise<string> {
     await sql.end()
   }
 }
+
+/**
+ * Settings for an embedded server that is started to be filled, and for as long as that. It stays durable. Where its log
+ * is archived, that has to hold everything; else what is written into emptied tables, and their indexes, are not logged.
+ */
+export const bulkServerSettings = ({ isArchived }: { isArchived: boolean }): Record<string, string> => ({
+  autovacuum: 'off', // the next start makes it good
+  checkpoint_timeout: '1h',
+  max_wal_size: '8GB',
+  shared_buffers: '512MB',
+  ...(isArchived ? {} : { wal_level: 'minimal', max_wal_senders: '0' }),
+})

@@ -56,16 +56,17 @@ async function fill(pool: Pool, options: FillOptions): Promise<Filled> {
   const { append, onProgress, signal } = options
   const brand = new Brand(options.brand)
   const clock = new Stopwatch()
+  if (!append && (await isFilled(pool))) throw new Error('the tables are not empty')
   await makePartitions(pool, brand)
   if (!append) await dropIndexes(pool, TABLE_NAMES)
   clock.lap('preparing')
-  const rows = await writeBrand(pool, brand)
+  const rows = await writeBrand(pool, brand, { isFirst: !append })
   signal?.throwIfAborted()
   clock.lap('brand')
   const shards = await runShards(options)
   for (const shard of shards) addCounts(rows, shard.rows)
   clock.lap('orders')
-  addCounts(rows, await writeBonuses(pool, brand, shards))
+  addCounts(rows, await writeBonuses(pool, brand, { shards, isFirst: !append }))
   signal?.throwIfAborted()
   clock.lap('bonuses')
   if (!append) await rebuildIndexes(pool, { onProgress, signal })
@@ -130,7 +131,7 @@ async function makePartitions(db: Db, { months, options }: Brand): Promise<void>
 }
 
 /** Stores, associates, products, targets, plans and share links. @returns how many rows each table got */
-async function writeBrand(pool: Pool, brand: Brand): Promise<Counts> {
+async function writeBrand(pool: Pool, brand: Brand, { isFirst }: { isFirst: boolean }): Promise<Counts> {
   const { brandId } = brand.options
   const write = new Rows(brandId, createVault(Buffer.alloc(32)))
   const toldAt = brand.calendar.from - 400 * DAY_MS
@@ -139,7 +140,7 @@ async function writeBrand(pool: Pool, brand: Brand): Promise<Counts> {
     things: Iterable<T>,
     writeOne: (to: RowBuffer, thing: T) => void,
   ): Promise<[string, number]> => {
-    const stream = await CopyStream.open(pool, table)
+    const stream = await CopyStream.open(pool, table, { isFirst })
     for (const thing of things) {
       writeOne(stream.rows, thing)
       await stream.sendFull()
@@ -190,11 +191,15 @@ function* linksOf(brand: Brand) {
 }
 
 /** Every bonus that the months owe, booked once at the month's end, or now for the month that is not over. */
-async function writeBonuses(pool: Pool, brand: Brand, shards: readonly ShardResult[]): Promise<Counts> {
+async function writeBonuses(
+  pool: Pool,
+  brand: Brand,
+  { shards, isFirst }: { shards: readonly ShardResult[]; isFirst: boolean },
+): Promise<Counts> {
   const { brandId, until, seed } = brand.options
   const write = new Rows(brandId, createVault(Buffer.alloc(32)))
-  const entitlements = await CopyStream.open(pool, 'bonus_entitlements')
-  const ledgerRows = await CopyStream.open(pool, 'ledger_rows')
+  const entitlements = await CopyStream.open(pool, 'bonus_entitlements', { isFirst })
+  const ledgerRows = await CopyStream.open(pool, 'ledger_rows', { isFirst: false }) // beside those of orders
   const storeOf = new Map(brand.stores.map(store => [store.storeCode, store]))
   const random = new Random(mix(seed, 11))
   for (const [i, { month, end }] of brand.months.entries()) {

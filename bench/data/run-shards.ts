@@ -13,7 +13,9 @@ export async function runShards(options: FillOptions): Promise<ShardResult[]> {
   const pool = openPool(options.databaseUrl, { max: SHARD_TABLES.length, asOwner: true, statementTimeoutMs: 0 })
   const shards = Array.from({ length: SHARDS }, (_, shard) => new ShardThread(options, shard))
   try {
-    const streams = await Promise.all(SHARD_TABLES.map(table => CopyStream.open(pool, table)))
+    const streams = await Promise.all(
+      SHARD_TABLES.map(table => CopyStream.open(pool, table, { isFirst: !options.append })),
+    )
     const results: ShardResult[] = []
     const orders = shards.map(() => 0)
     const write = async (shard: ShardThread, turn: Extract<WorkerMessage, { kind: 'turn' }>) => {

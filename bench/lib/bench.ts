@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { migrateDatabase, openPool } from '../../server/database.ts'
-import { startEmbeddedPostgres } from '../../server/embedded-postgres.ts'
+import { findRunningEmbeddedPostgres, startEmbeddedPostgres } from '../../server/embedded-postgres.ts'
 import { DEFAULT_BRAND_ID, ensureDefaultBrand } from '../../server/features/auth/service.ts'
 import { DAY_MS } from '../../server/lib/time.ts'
 import { bulkUrl } from '../data/bulk.ts'
@@ -23,12 +23,23 @@ export interface BrandDatabase {
   filled: Filled & { totalSeconds: number }
 }
 
+/** A brand in an embedded data directory, as `npm run bench -- --data-dir` names it. */
+export interface GivenBrand {
+  url: string
+  brandId: number
+  until: number
+  /** The service's settings beside it: the keys that are kept with the data. */
+  env: Record<string, string>
+}
+
 /** What figures are measured on: a PostgreSQL of their own, as durable as the service's, and brands in it. */
 export interface Bench {
   /** Where the server's files are. */
   dataDir: string
   /** So many orders the brand has that figures share, unless a figure needs another. */
   orders: number
+  /** A brand of another's making, which may be written to; null unless one was named. */
+  given: GivenBrand | null
   /** A new database, migrated, with the default brand and nothing in it. */
   emptyDatabase(): Promise<string>
   /** A database with a brand of so many orders; made once, and shared by all figures: leave it as it was. */
@@ -39,11 +50,12 @@ export interface Bench {
   close(): Promise<void>
 }
 
-export async function startBench(options: { orders: number }): Promise<Bench> {
+export async function startBench(options: { orders: number; givenDir?: string }): Promise<Bench> {
   const dataDir = await mkdtemp(join(tmpdir(), 'daogou-bench-'))
   await chmod(dataDir, 0o711) // as root, the server runs as another user
   const server = await startEmbeddedPostgres({ dataDir })
   const brands = new Map<number, Promise<BrandDatabase>>()
+  const other = options.givenDir === undefined ? null : await openGiven(options.givenDir)
 
   const createDatabase = async (template: string): Promise<string> => {
     const name = `bench_${randomBytes(6).toString('hex')}`
@@ -61,6 +73,7 @@ export async function startBench(options: { orders: number }): Promise<Bench> {
   const bench: Bench = {
     dataDir,
     orders: options.orders,
+    given: other && other.brand,
     async emptyDatabase() {
       const url = await createDatabase('template0')
       await migrateDatabase(url)
@@ -77,11 +90,30 @@ export async function startBench(options: { orders: number }): Promise<Bench> {
     copyOf: async brand => await createDatabase(new URL(brand.url).pathname.slice(1)),
     say: text => void process.stderr.write(`${text}\n`),
     async close() {
+      await other?.stop()
       await server.stop()
       await rm(dataDir, { recursive: true, force: true })
     },
   }
   return bench
+}
+
+async function openGiven(dataDir: string): Promise<{ brand: GivenBrand; stop(): Promise<void> }> {
+  const running = await findRunningEmbeddedPostgres(dataDir)
+  const server = running ? { ...running, stop: async () => {} } : await startEmbeddedPostgres({ dataDir })
+  try {
+    await migrateDatabase(server.url)
+    const owner = openPool(server.url, { max: 1, asOwner: true, statementTimeoutMs: 0 })
+    const [last] = await owner<{ at: number }[]>`
+      SELECT max(paid_at) AS at FROM orders WHERE brand_id = ${DEFAULT_BRAND_ID} AND source <> 'bench'`
+    await owner.end({ timeout: 5 })
+    const keyOf = async (name: string) => (await readFile(join(dataDir, 'keys', name), 'utf8')).trim()
+    const env = { DATA_KEY: await keyOf('data-key'), SESSION_SECRET: await keyOf('session-secret') }
+    return { brand: { url: server.url, brandId: DEFAULT_BRAND_ID, until: last!.at, env }, stop: () => server.stop() }
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
 }
 
 async function makeBrand(url: string, orders: number): Promise<BrandDatabase> {

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 
 const SCALE = 50
-const CLIENTS = 16
+/** As many send at once, here and in what is compared with it. */
+export const CLIENTS = 16
 
 /**
  * PostgreSQL's own measure, TPC-B as `pgbench` has it. Its tables are made in the database where they are missing.

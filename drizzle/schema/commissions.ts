@@ -122,6 +122,9 @@ export const ledgerRows = pgTable(
     index('ledger_rows_by_subject')
       .on(row.brandId, row.subject, row.subjectKey)
       .where(sql`subject IN ('event', 'adjustment')`), // their audit
+    index('ledger_rows_by_month')
+      .on(row.brandId, row.month, row.payee)
+      .where(sql`subject = 'bonus'`), // the audit of a month's bonuses
   ],
 )
 

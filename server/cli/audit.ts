@@ -9,7 +9,7 @@ import {
   auditAdjustments,
   auditBatch,
   auditBindings,
-  auditMonthsBatch,
+  auditMonths,
   auditRewards,
   type AuditedAdjustment,
   type AuditedBinding,
@@ -103,7 +103,11 @@ async function audit(
     return 1
   }
   if (from !== null || to !== null) return differingOrders === 0 ? 0 : 1
-  const differingMonths = await auditMonths(pool, brandId)
+  const months = await auditMonths(pool, brandId)
+  for (const month of months.differing) process.stdout.write(describeMonth(month))
+  if (months.checkedMonths > 0) {
+    process.stdout.write(`${months.checkedMonths} monthly bonuses checked, ${months.differing.length} differ\n`)
+  }
   const rewards = await auditRewards(pool, brandId)
   for (const reward of rewards.differing) process.stdout.write(describeReward(reward))
   if (rewards.checkedSubjects > 0) {
@@ -117,28 +121,10 @@ async function audit(
   for (const binding of bindings) process.stdout.write(describeBinding(binding))
   if (checkedMembers > 0)
     process.stdout.write(`${checkedMembers} members' bindings checked, ${bindings.length} differ\n`)
-  return differingOrders + differingMonths + rewards.differing.length + adjustments.length + bindings.length === 0
+  return differingOrders + months.differing.length + rewards.differing.length + adjustments.length + bindings.length ===
+    0
     ? 0
     : 1
-}
-
-/** @returns how many bonuses differ */
-async function auditMonths(pool: CommandContext['pool'], brandId: number): Promise<number> {
-  let checkedMonths = 0
-  let differing = 0
-  let after: { associateId: string; month: string } | null = null
-  do {
-    const batch: Awaited<ReturnType<typeof auditMonthsBatch>> = await auditMonthsBatch(pool, {
-      brandId,
-      after,
-    })
-    checkedMonths += batch.checkedMonths
-    differing += batch.differing.length
-    for (const month of batch.differing) process.stdout.write(describeMonth(month))
-    after = batch.next
-  } while (after !== null)
-  if (checkedMonths > 0) process.stdout.write(`${checkedMonths} monthly bonuses checked, ${differing} differ\n`)
-  return differing
 }
 
 /** One line for each key whose three sums do not agree. */

@@ -29,14 +29,18 @@ export const wrongArguments = (fault: string, usage: string) => new ExitError(2,
  * Opens the data that the settings name, works on it, and closes it again. An embedded database that a service runs is
  * shared; one that nobody runs is started for as long as the tool works.
  *
+ * @param serverSettings of an embedded server that is started here
  * @returns what the work gives: the exit code
  */
-export async function withData(work: (context: CommandContext) => Promise<number>): Promise<number> {
+export async function withData(
+  work: (context: CommandContext) => Promise<number>,
+  serverSettings: Record<string, string> = {},
+): Promise<number> {
   const settings = readSettings()
   const ending = new AbortController()
   const end = () => ending.abort()
   process.once('SIGINT', end).once('SIGTERM', end)
-  const data = await openData(settings, { shareEmbedded: true, poolSize: 2, log: say })
+  const data = await openData(settings, { shareEmbedded: true, poolSize: 2, log: say, serverSettings })
   try {
     return await work({ ...data, signal: ending.signal })
   } finally {

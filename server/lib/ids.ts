@@ -6,6 +6,17 @@ const CODE_ALPHABET = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz'
 let pool = Buffer.alloc(0)
 let used = 0
 
+function take(): Buffer {
+  if (used === pool.length) {
+    pool = randomBytes(1024 * UUID_BYTES)
+    used = 0
+  }
+  return pool.subarray(used, (used += UUID_BYTES))
+}
+
+/** 22 characters that nobody can guess; they carry 128 bits. */
+export const randomToken = (): string => take().toString('base64url')
+
 /** The last instant, and how far its ids have counted. */
 let lastAt = -1
 let count = 0
@@ -15,11 +26,7 @@ let count = 0
  * makes in the same millisecond are in sequence too: they count up by 26 bits from somewhere in the lower half of them.
  */
 export function uuidv7(now: number): string {
-  if (used === pool.length) {
-    pool = randomBytes(1024 * UUID_BYTES)
-    used = 0
-  }
-  const bytes = pool.subarray(used, (used += UUID_BYTES))
+  const bytes = take()
   count = now === lastAt ? count + 1 : bytes.readUInt32BE(6) >>> 7
   lastAt = now
   bytes.writeUIntBE(now, 0, 6)

@@ -42,9 +42,21 @@ export function parseInstant(text: string): Instant | null {
 /** The instant, or where it lies beyond all that can be written the last that can: a hold may lead past year 9999. */
 export const boundInstant = (instant: Instant): Instant => Math.min(Math.max(instant, EARLIEST), LATEST)
 
-/** RFC 3339 in UTC with milliseconds, as every answer writes it. */
+let lastDay = NaN
+let lastDayText = ''
+const TWO_DIGITS = Array.from({ length: 60 }, (_, i) => String(i).padStart(2, '0'))
+
+/** RFC 3339 in UTC with milliseconds, as every answer writes it. A day is written once for all of its instants in a row. */
 export function formatInstant(instant: Instant): string {
-  return new Date(instant).toISOString()
+  if (!Number.isInteger(instant)) return new Date(instant).toISOString()
+  const day = Math.floor(instant / DAY_MS)
+  if (day !== lastDay) {
+    lastDayText = new Date(day * DAY_MS).toISOString().slice(0, -'00:00:00.000Z'.length)
+    lastDay = day
+  }
+  const seconds = Math.floor((instant - day * DAY_MS) / 1000)
+  const time = `${TWO_DIGITS[Math.floor(seconds / 3600)]!}:${TWO_DIGITS[Math.floor(seconds / 60) % 60]!}:${TWO_DIGITS[seconds % 60]!}`
+  return `${lastDayText}${time}.${String(instant - day * DAY_MS - seconds * 1000).padStart(3, '0')}Z`
 }
 
 const formatters = new Map<string, Intl.DateTimeFormat>()

@@ -1,5 +1,5 @@
-import helmet from '@fastify/helmet'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import helmet, { type FastifyHelmetOptions } from '@fastify/helmet'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { addressOf, tooMany, type Limits } from '../features/limits/service.ts'
 import type { Settings } from '../settings.ts'
 
@@ -40,7 +40,7 @@ export async function security(
 ): Promise<void> {
   const { settings, limits, personOf } = options
   const isSecure = settings.publicUrl.startsWith('https:')
-  await app.register(helmet, {
+  const headers = await askHelmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -64,6 +64,10 @@ export async function security(
     // What anybody may show says so itself (below).
     crossOriginResourcePolicy: { policy: 'same-origin' },
     referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
+  })
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers(headers)
+    done()
   })
   app.addHook('onSend', (_request, reply, _payload, done) => {
     // Answers are somebody's; what may be kept says so itself.
@@ -92,4 +96,14 @@ export async function security(
       done(isOver ? tooMany(secondsLeft) : undefined)
     })
   }
+}
+
+/** The headers that helmet gives to every answer. They are the same for all, so it is asked once. */
+async function askHelmet(options: FastifyHelmetOptions): Promise<Record<string, string>> {
+  const app = Fastify()
+  await app.register(helmet, options)
+  app.get('/', (_request, reply) => reply.send(reply.raw.getHeaders()))
+  const answer = await app.inject('/')
+  await app.close()
+  return answer.json()
 }

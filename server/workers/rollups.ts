@@ -20,6 +20,12 @@ export function startRollupWorker(options: {
 }): Worker {
   const { pool, now, onError } = options
   let summed = 0
+  /** Also while there is more to sum: a brand's first days are a long work, by statistics of empty tables a longer one. */
+  const lookTablesThrough = async (isStopped: () => boolean) => {
+    if (summed < BULK) return
+    summed = 0
+    for (let i = 0; i < TABLES_MOST && !isStopped(); i++) if ((await refreshStatistics(pool)) === null) return
+  }
   return startLoop(
     async ({ isStopped, rest }) => {
       for (const brand of await selectBrands(pool)) {
@@ -27,13 +33,11 @@ export function startRollupWorker(options: {
           const count = await sumStep(pool, { ...brand, now: now() })
           if (count === 0) break
           summed += count
+          await lookTablesThrough(isStopped)
           await rest(REST * (performance.now() - begun))
         }
       }
-      if (summed >= BULK) {
-        summed = 0
-        for (let i = 0; i < TABLES_MOST && !isStopped(); i++) if ((await refreshStatistics(pool)) === null) break
-      }
+      await lookTablesThrough(isStopped)
       return IDLE_MS
     },
     { name: 'rollups', onError },

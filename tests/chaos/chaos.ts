@@ -112,6 +112,7 @@ export async function runChaos(options: {
       ['clicks redirected', String(journal.clicksTaken)],
       ['plans, targets, settlements', `${journal.plans.size}, ${journal.targets.size}, ${journal.settlements.size}`],
       ['answers that should not be', String(journal.wrong.length)],
+      ['all booked after the last kill', `${(verdict.bookedMs / 1000).toFixed(1)} s`],
       ['lost', String(verdict.lost.length)],
       ['doubled', String(verdict.doubled.length)],
       ['changed', String(verdict.changed.length)],

@@ -12,8 +12,12 @@ import { CUTOFF, keyOf, type Item, type Kind } from './stories.ts'
 const BRAND = 1
 /** How long clicks that were kept on the disk may take to be delivered. */
 const DELIVERED_MS = 20_000
+/** How long what waits may take to be booked: plans were told while the service was killed, each for all orders. */
+const BOOKED_MS = 300_000
 
 export interface Verdict {
+  /** How long what was still to be booked took after the last kill. */
+  bookedMs: number
   /** Answered for, and not there. */
   lost: string[]
   /** There more often than it was told or can be, or by nobody's telling. */
@@ -30,7 +34,9 @@ export interface Verdict {
 
 export async function judge(options: { url: string; databaseUrl: string; journal: Journal }): Promise<Verdict> {
   const { url, databaseUrl, journal } = options
-  await settle({ url })
+  const asked = performance.now()
+  await settle({ url }, BOOKED_MS)
+  const bookedMs = performance.now() - asked
   // One who reads every row itself: an index that lost something in a crash must not hide it.
   const pool = openPool(databaseUrl, { max: 1, asOwner: true })
   const service = openPool(databaseUrl, { max: 2, statementTimeoutMs: 0 })
@@ -49,6 +55,7 @@ export async function judge(options: { url: string; databaseUrl: string; journal
     const [rows] = await pool<{ n: number }[]>`SELECT count(*) AS n FROM settlement_rows WHERE NOT carried`
     return {
       ...found,
+      bookedMs,
       auditedOrders: checkedOrders,
       auditDifferences: differences,
       settlementFaults,

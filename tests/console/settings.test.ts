@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { tell } from '../support/people.ts'
 import { expectSound, photograph, settle, startConsoleStage, type ConsoleStage, VIEWS } from './support.ts'
@@ -105,6 +106,43 @@ test('who sees what, and when nobody is disturbed, are saved each by itself', as
   expect(await read('messages')).toMatchObject({ quietFrom: '22:30', digestMinutes: 20, kinds: { friend_lost: false, sold: true } }) // prettier-ignore
 })
 
+test('one person’s data is found by phone, copied, and erased after the number was repeated', async () => {
+  const phone = '+8613800138123'
+  await tell(stage.service, { members: [{ memberNo: 'demo-m1', name: '示例会员', phone, joinedAt: SINCE }] })
+  const { page } = await stage.open('demo-hq', '/settings?section=privacy')
+  const find = async (asked: string) => {
+    await page.getByLabel('会员号或手机号').fill(asked)
+    await page.getByRole('button', { name: '查找' }).click()
+  }
+  await find('13800138999')
+  await page.getByText('没有找到。').waitFor()
+  await find('138 0013 8123')
+  await page.getByText('138****8123').waitFor()
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: '下载一份资料' }).click(),
+  ])
+  expect(download.suggestedFilename()).toBe('demo-m1.json')
+  expect(await readFile(await download.path(), 'utf8')).toContain('示例会员')
+  await photograph(page, 'settings-privacy-found-1280')
+
+  await page.getByRole('button', { name: '删除个人资料' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('原因').fill('本人要求')
+  const deed = dialog.getByRole('button', { name: '删除个人资料' })
+  await dialog.getByLabel('再输一遍会员号').fill('demo-m2')
+  expect(await deed.isDisabled()).toBe(true)
+  await dialog.getByLabel('再输一遍会员号').fill('demo-m1')
+  await settle(page)
+  await photograph(page, 'settings-privacy-erase-1280')
+  await deed.click()
+  await page.getByText('已删除 demo-m1 的个人资料。').waitFor()
+  await find('demo-m1')
+  await page.getByText(/个人资料已于 \d{4}-\d\d-\d\d 删除/).waitFor()
+  expect(await page.getByText('示例会员').count()).toBe(0)
+  expect(await page.getByRole('button', { name: '删除个人资料' }).count()).toBe(0)
+})
+
 describe('every section at both widths', () => {
   test.each([
     ['questionnaire', '加一个问题', 'Add a question'],
@@ -112,6 +150,7 @@ describe('every section at both widths', () => {
     ['visibility', '谁能看客户的完整手机号', 'Who sees whole phone numbers'],
     ['messages', '消息太多时合并', 'Quiet hours'],
     ['brand', '数据保存多久', 'How long data is kept'],
+    ['privacy', '访客标识保存（天）', 'Visitor ids (days)'],
     ['doctor', '企业微信应用已配置', 'The WeCom app is set up'],
   ])('%s', async (section, zh, en) => {
     for (const [width, language] of VIEWS) {

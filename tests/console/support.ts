@@ -89,7 +89,11 @@ export async function expectSound({ page, complaints }: Opened, isLookedInto = t
   expect(complaints).toEqual([])
   expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
   const small = await page.evaluate(() =>
-    [...document.querySelectorAll('a:not(.skip), button, select, summary, .el-select__wrapper')]
+    [
+      ...document.querySelectorAll(
+        'a:not(.skip), button, select, summary, .el-select__wrapper, input:not([class^=el-], [type=checkbox], [type=radio], [type=file])',
+      ),
+    ]
       .map(element => ({ text: element.textContent, size: element.getBoundingClientRect() }))
       .filter(({ size }) => size.height > 0 && (size.height < 44 || size.width < 44))
       .map(({ text, size }) => `${text} ${size.width}×${size.height}`),

@@ -35,7 +35,10 @@ beforeAll(async () => {
         name: '有会员',
         externalUserid: 'wmMember',
         unionid: 'uMember',
-        follows: [follow('a1', { state: 'ch_042', tags: ['高意向'], remark: '备注名' }), follow('nobody-told')],
+        follows: [
+          follow('a1', { state: 'ch_042', tags: ['高意向'], remark: '备注名 13800138099' }),
+          follow('nobody-told'),
+        ],
       },
       { name: '没会员', externalUserid: 'wmStranger', unionid: 'uStranger', follows: [follow('a1')] },
       ...Array.from({ length: 120 }, (_, i) => ({
@@ -191,7 +194,7 @@ describe('the first walk', () => {
   test('knows a contact by his unionid, so that the chat opens on the member', async () => {
     expect(await links('wmMember')).toEqual([{ memberNo: 'M1' }])
     expect(await cardOf('a1', 'wmMember')).toMatchObject({
-      name: '备注名',
+      name: '备注名 138****8099',
       isFriend: true,
       friendSince: new Date(BEGAN).toISOString(),
       member: { memberNo: 'M1', tags: ['高意向'] },

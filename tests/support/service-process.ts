@@ -138,8 +138,8 @@ export async function read<T>(service: { url: string }, path: string): Promise<T
 }
 
 /** Waits until everything is booked. */
-export async function settle(service: { url: string }): Promise<void> {
-  for (let i = 0; i < 2000; i++) {
+export async function settle(service: { url: string }, patienceMs = 30_000): Promise<void> {
+  for (const until = performance.now() + patienceMs; performance.now() < until;) {
     if ((await read<{ pendingOrders: number }>(service, '/health/reconcile')).pendingOrders === 0) return
     await new Promise(resolve => setTimeout(resolve, 10))
   }

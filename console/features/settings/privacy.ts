@@ -74,7 +74,7 @@ export const text = defineMessages(
     retentionHelp:
       'Touches that won no order lose whose they were; clicks still count. Those that won are what commission rests on, and stay.',
     visitorDays: 'Visitor ids (days)',
-    touchDays: 'All else that tells whose (days)',
+    touchDays: 'Other identifiers (days)',
     retentionLack: (days: string) =>
       `At least ${days} days (the longest window and 60), and visitor ids no longer than the rest.`,
   },

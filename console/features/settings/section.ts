@@ -1,8 +1,22 @@
 import { computed, ref, shallowRef, watch, type Ref } from 'vue'
-import { useResource } from '../../../sidebar/lib/resource.ts'
+import type { Diagnosis } from '../../../sidebar/lib/diagnosis.ts'
+import { useResource, type Resource } from '../../../sidebar/lib/resource.ts'
 import { useAction } from '../../lib/action.ts'
 import { words } from '../../lib/messages.ts'
 import { page } from './messages.ts'
+
+/** What is shown of a section, whatever it holds. */
+export interface Section {
+  state: Readonly<Ref<Resource<unknown>>>
+  retry: () => void
+  draft: Readonly<Ref<object | null>>
+  before: Readonly<Ref<object | null>>
+  said: Readonly<Ref<string>>
+  isBusy: Readonly<Ref<boolean>>
+  fault: Readonly<Ref<Diagnosis | null>>
+  isChanged: Readonly<Ref<boolean>>
+  undo: () => Promise<boolean>
+}
 
 /** A section of settings: read, changed, saved by itself, and the last save taken back. */
 export function useSection<Answer, Body extends object>(options: {

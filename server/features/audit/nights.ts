@@ -115,7 +115,7 @@ export async function auditNight(pool: Pool, work: Night): Promise<boolean> {
   }
   // The day of the week by the calendar of the brand; each kind of slow ones has a night of its own.
   const weekday = new Date(`${night}T00:00:00Z`).getUTCDay()
-  let others = (await auditMonths(pool, brandId)).length + (await auditAdjustments(pool, brandId)).length
+  let others = (await auditMonths(pool, brandId)).differing.length + (await auditAdjustments(pool, brandId)).length
   if (!isOver() && (weekday === 1 || isUrgent)) others += (await auditRewards(pool, brandId)).differing.length
   if (!isOver() && (weekday === 3 || isUrgent)) others += (await auditBindings(pool, brandId)).differing.length
   if (isStopped()) return true // whoever comes next begins anew

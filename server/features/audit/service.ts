@@ -8,9 +8,9 @@ import {
   basesOf,
   basesOfOrders,
   bonusKey,
-  bonusLedger,
-  bookedBonuses,
-  decideMonths,
+  bonusLedgerOfMonth,
+  bookedBonusesOfMonth,
+  decideMonth,
   monthsToAudit,
   plansOf,
   zoneOf,
@@ -229,39 +229,60 @@ async function compareOrders(
   return differing
 }
 
-const MONTHS_PER_BATCH = 500
-
-/** Decides a batch of months again and holds the bonuses against what is kept and what the ledger adds up to. */
-export async function auditMonthsBatch(
+/**
+ * Decides every monthly bonus again and holds it against what is kept and what the ledger adds up to. Month by month, each
+ * in a snapshot.
+ */
+export async function auditMonths(
   pool: Pool,
-  options: { brandId: number; after: { associateId: string; month: string } | null },
-): Promise<{ checkedMonths: number; differing: AuditedMonth[]; next: { associateId: string; month: string } | null }> {
-  const { brandId } = options
+  brandId: number,
+): Promise<{ checkedMonths: number; differing: AuditedMonth[] }> {
+  const differing: AuditedMonth[] = []
+  let checkedMonths = 0
+  for (const month of await monthsToAudit(pool, { brandId })) {
+    const audited = await auditMonth(pool, { brandId, month })
+    checkedMonths += audited.checkedMonths
+    differing.push(...audited.differing)
+  }
+  return { checkedMonths, differing }
+}
+
+async function auditMonth(
+  pool: Pool,
+  { brandId, month }: { brandId: number; month: string },
+): Promise<{ checkedMonths: number; differing: AuditedMonth[] }> {
   return (await pool.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async tx => {
-    const months = await monthsToAudit(tx, { ...options, limit: MONTHS_PER_BATCH })
-    const sums = new Map<string, AuditedMonth & { key: string }>()
-    const add = (row: BonusEntitlement, column: 'decidedFen' | 'entitlementFen' | 'ledgerFen') => {
-      const key = bonusKey(row)
-      const { associateId, month } = row
-      const sum = sums.get(key) ?? { key, associateId, month, decidedFen: 0, entitlementFen: 0, ledgerFen: 0 }
-      sum[column] += row.amountFen
-      sums.set(key, sum)
+    const [plans, zone] = await Promise.all([plansOf(tx, brandId), zoneOf(tx, brandId)])
+    const [decided, booked, ledger] = await Promise.all([
+      decideMonth(tx, { brandId, zone, plans, month }),
+      bookedBonusesOfMonth(tx, { brandId, month }),
+      bonusLedgerOfMonth(tx, { brandId, month }),
+    ])
+    const associates = new Set(decided.map(({ associateId }) => associateId))
+    const sums = new Map<string, AuditedMonth>()
+    const add = (rows: readonly BonusEntitlement[], column: 'decidedFen' | 'entitlementFen' | 'ledgerFen') => {
+      for (const row of rows) {
+        const key = bonusKey(row)
+        const { associateId } = row
+        associates.add(associateId)
+        const sum = sums.get(key) ?? { associateId, month, decidedFen: 0, entitlementFen: 0, ledgerFen: 0 }
+        sum[column] += row.amountFen
+        sums.set(key, sum)
+      }
     }
-    if (months.length > 0) {
-      const zone = await zoneOf(tx, brandId)
-      const decided = await decideMonths(tx, { brandId, zone, plans: await plansOf(tx, brandId), months })
-      for (const row of decided.flatMap(month => month.owed)) add(row, 'decidedFen')
-      for (const row of await bookedBonuses(tx, { brandId, months })) add(row, 'entitlementFen')
-      for (const row of await bonusLedger(tx, { brandId, months })) add(row, 'ledgerFen')
-    }
+    add(
+      decided.flatMap(({ owed }) => owed),
+      'decidedFen',
+    )
+    add(booked, 'entitlementFen')
+    add(ledger, 'ledgerFen')
     return {
-      checkedMonths: months.length,
-      differing: [...sums.values()]
-        .filter(sum => sum.decidedFen !== sum.entitlementFen || sum.decidedFen !== sum.ledgerFen)
-        .map(({ key: _, ...sum }) => sum),
-      next: months.length < MONTHS_PER_BATCH ? null : months.at(-1)!,
+      checkedMonths: associates.size,
+      differing: [...sums.values()].filter(
+        sum => sum.decidedFen !== sum.entitlementFen || sum.decidedFen !== sum.ledgerFen,
+      ),
     }
-  })) as Awaited<ReturnType<typeof auditMonthsBatch>>
+  })) as Awaited<ReturnType<typeof auditMonth>>
 }
 
 /** Every adjustment of which confirmations and ledger say different things. */
@@ -332,7 +353,7 @@ export async function auditRange(
     }
     after = batch.next
     if (after === null) {
-      items.push(...(await auditMonths(pool, options.brandId)))
+      items.push(...(await auditMonths(pool, options.brandId)).differing)
       items.push(...(await auditRewards(pool, options.brandId)).differing)
       items.push(...(await auditAdjustments(pool, options.brandId)))
       items.push(...(await auditBindings(pool, options.brandId)).differing)
@@ -340,18 +361,6 @@ export async function auditRange(
     }
     if (items.length >= options.limit || options.clock() >= until) return { items, checkedOrders, next: after }
   }
-}
-
-/** Every bonus that does not agree; there are far fewer months than orders. */
-export async function auditMonths(pool: Pool, brandId: number): Promise<AuditedMonth[]> {
-  const differing: AuditedMonth[] = []
-  let after: { associateId: string; month: string } | null = null
-  do {
-    const batch: Awaited<ReturnType<typeof auditMonthsBatch>> = await auditMonthsBatch(pool, { brandId, after })
-    differing.push(...batch.differing)
-    after = batch.next
-  } while (after)
-  return differing
 }
 
 /** What the last nights found, over all brands, and how old that is. */

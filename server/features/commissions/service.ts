@@ -40,6 +40,7 @@ import {
   insertBookings,
   insertDecided,
   insertOrderMarksOf,
+  keepPlans,
   insertPlan,
   insertWithdrawal,
   lockOrdersForBooking,
@@ -66,7 +67,7 @@ import type { PlanContent, PublishBody } from './schema.ts'
 
 export { faultsOfPlan, plainPlan, planOf } from './plans.ts'
 export { basesOf } from './bonuses/domain.ts'
-export { bonusKey, decideMonths } from './bonuses/service.ts'
+export { bonusKey, decideMonth } from './bonuses/service.ts'
 export { rewardKey, subjectOf as rewardSubjectOf, type RewardEntitlement } from './rewards/domain.ts'
 export {
   selectBookedSubjectKeys as bookedRewardKeys,
@@ -78,8 +79,8 @@ export {
 export { decideRewardsOf, markRewards, paysRewards } from './rewards/service.ts'
 export {
   selectBases as basesOfOrders,
-  selectBonusEntitlements as bookedBonuses,
-  selectBonusLedger as bonusLedger,
+  selectBonusEntitlementsOfMonth as bookedBonusesOfMonth,
+  selectBonusLedgerOfMonth as bonusLedgerOfMonth,
   selectMonthsToAudit as monthsToAudit,
   type BonusEntitlement,
 } from './bonuses/queries.ts'
@@ -532,7 +533,7 @@ async function expandMarks(pool: Pool, brandId: number, now: Instant): Promise<b
   waves.set(brandId, wave)
   if (!(await haveEnded(pool, wave.underWay))) return false
   const isTaken = await transact(pool, async tx => {
-    const taken = await takeMarks(tx, { brandId, markIds: wave.markIds })
+    const [, taken] = await Promise.all([keepPlans(tx), takeMarks(tx, { brandId, markIds: wave.markIds })])
     if (taken.length === 0) return false
     await insertOrderMarksOf(tx, {
       brandId,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { LRUCache } from 'lru-cache'
 import { isDatabaseAway, type Db, type Pool } from '../../database.ts'
@@ -135,6 +136,7 @@ export const tooMany = (seconds: number) =>
 
 /** Whom an address stands for: one home or office has the whole of an IPv6 /64. */
 export function addressOf(ip: string): string {
+  if (isIPv4(ip)) return ip
   if (!ipaddr.isValid(ip)) return ip
   const address = ipaddr.process(ip)
   if (address.kind() === 'ipv4') return address.toString()

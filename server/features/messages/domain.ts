@@ -15,7 +15,7 @@ export const MESSAGE_KINDS = [
 export type MessageKind = (typeof MESSAGE_KINDS)[number]
 
 /** What happened longer ago tells nobody any more, whenever it became known: history that is filled in stays silent. */
-const FRESH_MS = DAY_MS
+export const FRESH_MS = DAY_MS
 export const isFresh = ({ at }: { at: Instant }, now: Instant): boolean => now - at < FRESH_MS
 
 /** A customer who opens the same link again within this time tells nothing new. */

@@ -1,6 +1,7 @@
 import type { Db } from '../../database.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { DropReason, Fact, MessageKind, MessageSettings } from './domain.ts'
+import { beginning, insertOpeningsOf, isHeard, NOTE_COLUMNS } from './sql.ts'
 
 interface Options {
   brandId: number
@@ -15,16 +16,6 @@ export interface NoteRow {
   at: Instant
   details: Record<string, unknown>
 }
-
-/** Where nobody ever looked at the brand's WeCom there is none, and nobody would read them. */
-const isHeard = (db: Db, brandId: number) => db`EXISTS (SELECT FROM wecom_syncs WHERE brand_id = ${brandId})`
-
-const NOTE_COLUMNS = `brand_id, associate_id, kind, occasion, at, details, status, reason, is_held, created_at, due_at, ended_at` // prettier-ignore
-
-/** How a row begins: it waits; what was imported is only kept so that nobody is told of it later. */
-const beginning = (db: Db, { now, isImported }: { now: Instant; isImported: boolean }) => db`
-  ${isImported ? 'dropped' : 'waiting'}, ${isImported ? 'imported' : null}, false, ${now}, ${now},
-  ${isImported ? now : null}::timestamptz`
 
 /** Each occasion once for each recipient, whoever writes it down, and however often. */
 export async function insertNotes(
@@ -51,37 +42,17 @@ export interface OpeningRow {
   details: Record<string, unknown>
 }
 
-/**
- * Customers who opened links, for those whose links they are; an associate who is the member himself is none.
- *
- * @param options.spanMs within which one customer's openings of one link are one occasion
- */
+/** Customers who opened links, for those whose links they are. */
 export async function insertOpenings(
   db: Db,
-  options: Options & { now: Instant; rows: readonly OpeningRow[]; spanMs: number; isImported: boolean },
+  options: Options & { now: Instant; rows: readonly OpeningRow[]; isImported: boolean },
 ) {
-  const { brandId, rows, spanMs } = options
-  // Spans begin at fixed times; one that was written down in the span before still counts for a whole span.
-  const shown = rows.map(row => {
-    const span = Math.floor(row.at / spanMs)
-    const occasionOf = (n: number) => JSON.stringify([row.linkCode, row.customer, n])
-    return { ...row, at: formatInstant(row.at), occasion: occasionOf(span), before: occasionOf(span - 1) }
-  })
-  await db`
-    INSERT INTO associate_messages (${db.unsafe(NOTE_COLUMNS)})
-    SELECT DISTINCT ON (link.associate_id, row.occasion) ${brandId}::int, link.associate_id, 'link_opened', row.occasion,
-      row.at, row.details, ${beginning(db, options)}
-    FROM jsonb_to_recordset(${JSON.stringify(shown)}::text::jsonb)
-      AS row ("linkCode" text, "memberNo" text, at timestamptz, details jsonb, occasion text, before text)
-    JOIN share_links AS link ON link.brand_id = ${brandId} AND link.link_code = row."linkCode"
-    JOIN associates AS a ON a.brand_id = ${brandId} AND a.associate_id = link.associate_id
-    WHERE ${isHeard(db, brandId)} AND COALESCE(a.member_no <> row."memberNo", true)
-      AND NOT EXISTS (
-        SELECT FROM associate_messages AS m
-        WHERE m.brand_id = ${brandId} AND m.associate_id = link.associate_id AND m.kind = 'link_opened'
-          AND m.occasion = row.before AND m.at > row.at - ${spanMs}::float8 * interval '1 millisecond')
-    ORDER BY link.associate_id, row.occasion, row.at
-    ON CONFLICT DO NOTHING`
+  const rows = options.rows.map(row => ({ ...row, at: formatInstant(row.at) }))
+  const openings: ReturnType<Db> = db`(
+    SELECT "linkCode" AS link_code, customer, "memberNo" AS member_no, at, details
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
+      AS row ("linkCode" text, customer text, "memberNo" text, at timestamptz, details jsonb))`
+  await insertOpeningsOf(db, openings, options)
 }
 
 /** Everybody who is to be paid by a settlement that was approved. */

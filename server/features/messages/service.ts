@@ -14,7 +14,6 @@ import {
   nextStep,
   parseClock,
   quietEnd,
-  SAME_OPENING_MS,
   type Card,
   type MessageKind,
 } from './domain.ts'
@@ -90,7 +89,7 @@ export async function noteOpenings(tx: Tx, options: Noting & { openings: readonl
       at,
       details: { linkCode, ...(externalUserid === null ? {} : { externalUserid }), ...(unionid === null ? {} : { unionid }) }, // prettier-ignore
     }))
-  if (rows.length > 0) await insertOpenings(tx, { brandId, now, rows, spanMs: SAME_OPENING_MS, isImported })
+  if (rows.length > 0) await insertOpenings(tx, { brandId, now, rows, isImported })
 }
 
 /** The same for everybody whom an approved settlement pays. */

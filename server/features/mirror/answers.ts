@@ -1,3 +1,4 @@
+import { withoutPhones } from '../../lib/phones.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Answer } from '../wecom/service.ts'
 
@@ -57,6 +58,11 @@ const text = (value: unknown): string | null => {
   if (typeof value === 'number') return String(value)
   return typeof value === 'string' && value !== '' ? value.toWellFormed().replaceAll('\u0000', '') : null
 }
+/** What somebody typed: a phone number in it is masked before it is kept. */
+const typed = (value: unknown): string | null => {
+  const said = text(value)
+  return said === null ? null : withoutPhones(said)
+}
 const whole = (value: unknown): number | null =>
   value !== null && value !== '' && Number.isInteger(Number(value)) && Math.abs(Number(value)) < 2 ** 31
     ? Number(value)
@@ -78,7 +84,7 @@ function contactOf(value: unknown): ContactSeen | null {
   if (externalUserid === null) return null
   return {
     externalUserid,
-    name: text(contact['name']),
+    name: typed(contact['name']),
     avatarUrl: text(contact['avatar']),
     type: whole(contact['type']),
     unionid: text(contact['unionid']),
@@ -95,8 +101,8 @@ function friendOf(value: Answer, externalUserid: string, tagIds: string[]): Frie
     since,
     addWay: whole(value['add_way']),
     state: text(value['state']),
-    remark: text(value['remark']),
-    description: text(value['description']),
+    remark: typed(value['remark']),
+    description: typed(value['description']),
     tagIds,
   }
 }
@@ -145,7 +151,7 @@ export function readGroup(answer: Answer): GroupSeen | null {
       return {
         memberId,
         isStaff: member['type'] === 1,
-        name: text(member['name']) ?? text(member['group_nickname']),
+        name: typed(member['name']) ?? typed(member['group_nickname']),
         unionid: text(member['unionid']),
         joinedAt: instant(member['join_time']) ?? createdAt,
         joinScene: whole(member['join_scene']),

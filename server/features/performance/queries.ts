@@ -3,6 +3,7 @@ import type { Span } from '../../lib/calendar.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
+import { personsOf } from '../rollups/sql.ts'
 import { COUNTED, RATIOS, type Counted, type Figures } from './domain.ts'
 import { isGrain, OF_PEOPLE, peopleParts, summedParts } from './rolled.ts'
 
@@ -343,18 +344,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
           WHERE job."activeFrom" < ${instant(db, span.to)}
             AND (job."activeTo" IS NULL OR job."activeTo" > ${instant(db, span.from)}))`)
   }
-  /** Who clicked: the member, as attribution finds him, else the first of the touch's ids. */
-  const person = db`CASE
-    WHEN t.member_no IS NOT NULL THEN 'member ' || COALESCE(named.last_member_no, t.member_no)
-    ELSE COALESCE('member ' || by_unionid.person, 'member ' || by_openid.person, 'member ' || by_contact.person,
-      'member ' || by_visitor.person, 'unionid ' || t.unionid, 'openid ' || t.openid, 'contact ' || t.external_userid,
-      'visitor ' || t.visitor_id) END`
-  const known = (alias: string, kind: string, column: string) => db`
-    LEFT JOIN known AS ${db(alias)} ON ${db(alias)}.kind = ${kind} AND ${db(alias)}.value = t.${db(column)}`
-  const people = db`
-    LEFT JOIN members AS named ON named.brand_id = ${brandId} AND named.member_no = t.member_no
-    ${known('by_unionid', 'unionid', 'unionid')} ${known('by_openid', 'openid', 'openid')}
-    ${known('by_contact', 'external_userid', 'external_userid')} ${known('by_visitor', 'visitor', 'visitor_id')}`
+  const { joins: people, person } = personsOf(db, brandId)
   return db`
     store_region AS MATERIALIZED (
       SELECT store_code, region FROM unnest(${list(
@@ -447,20 +437,6 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
       SELECT t.link_code, t.member_no, t.unionid, t.openid, t.external_userid, t.visitor_id
       FROM made JOIN touches AS t ON t.link_code = made.link_code
       WHERE ${isClick(db, brandId)} AND t.at >= ${instant(db, span.from)} AND t.at >= made.made_at
-    ), id AS (
-      SELECT kind, value FROM (
-        SELECT member_no, unionid, openid, external_userid, visitor_id FROM click
-        UNION ALL SELECT member_no, unionid, openid, external_userid, visitor_id FROM later_click
-      ) AS t
-      CROSS JOIN LATERAL (VALUES ('unionid', unionid), ('openid', openid), ('external_userid', external_userid),
-        ('visitor', visitor_id)) AS own (kind, value)
-      WHERE value IS NOT NULL AND member_no IS NULL
-    ), known AS MATERIALIZED (
-      SELECT DISTINCT ON (i.kind, i.value) i.kind, i.value, m.last_member_no AS person
-      FROM (SELECT DISTINCT kind, value FROM id) AS id
-      JOIN identities AS i ON i.brand_id = ${brandId} AND i.kind = id.kind AND i.value = id.value
-      JOIN members AS m ON m.brand_id = ${brandId} AND m.member_no = i.member_no
-      ORDER BY i.kind, i.value, i.at DESC, i.member_no DESC
     ), clicked AS MATERIALIZED (
       SELECT t.at, t.link_code, t.associate_id, t.store_code, t.link_channel, t.sku,
         COALESCE(t.chat_id, g.chat_id, t.sent_to_chat_id) AS chat_id, ${person} AS person

@@ -45,6 +45,9 @@ const STALE_MS = 4000
 /** So many orders of a span are read as evidence in less time than anybody waits. */
 const FEW_ORDERS = 50_000
 
+/** How long it may take to count what a brand has of each day, when its days are summed for the first time. */
+const COUNTING_MS = 30 * 60_000
+
 /** From the first of them until before the last. */
 interface Days {
   from: string
@@ -74,7 +77,9 @@ export async function sumStep(pool: Pool, { brandId, zone, now }: Brand & { now:
     await tx`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`
     if (!(await takeTurn(tx, { brandId }))) return 0
     if ((await selectZone(tx, { brandId })) !== zone) {
-      const days = await selectDays(tx, { brandId, zone }) // before anything is written: it takes its time
+      // Before anything is written: of ten million orders it takes longer than a statement may.
+      await tx`SET LOCAL statement_timeout = ${tx.unsafe(String(COUNTING_MS))}`
+      const days = await selectDays(tx, { brandId, zone })
       await beginState(tx, { brandId, zone })
       await insertDayMarks(tx, { brandId, now, days: inPieces(days) })
       return 1

@@ -1,5 +1,6 @@
 import type { Db } from '../../database.ts'
 import type { Cell, Part } from './queries.ts'
+import { personsOf } from './sql.ts'
 
 /**
  * What days come to, from evidence and what was decided: the same figures as the statements of `performance` sum, here by
@@ -104,35 +105,6 @@ function ordersOf(db: Db, summing: Summing): Sql {
   )`
 }
 
-/** Who stands behind the ids of `t`: the member, as attribution finds him, else the first of them. */
-function personsOf(db: Db, brandId: number, from: Sql): { ctes: Sql; joins: Sql; person: Sql } {
-  const known = (alias: string, kind: string, column: string) => db`
-    LEFT JOIN known AS ${db(alias)} ON ${db(alias)}.kind = ${kind} AND ${db(alias)}.value = t.${db(column)}`
-  return {
-    ctes: db`id AS (
-        SELECT DISTINCT own.kind, own.value FROM ${from} AS t
-        CROSS JOIN LATERAL (VALUES ('unionid', t.unionid), ('openid', t.openid),
-          ('external_userid', t.external_userid), ('visitor', t.visitor_id)) AS own (kind, value)
-        WHERE own.value IS NOT NULL AND t.member_no IS NULL
-      ), known AS MATERIALIZED (
-        SELECT id.kind, id.value, found.person FROM id CROSS JOIN LATERAL (
-          SELECT m.last_member_no AS person
-          FROM identities AS i JOIN members AS m ON m.brand_id = ${brandId} AND m.member_no = i.member_no
-          WHERE i.brand_id = ${brandId} AND i.kind = id.kind AND i.value = id.value
-          ORDER BY i.at DESC, i.member_no DESC LIMIT 1) AS found
-      )`,
-    joins: db`
-      LEFT JOIN members AS named ON named.brand_id = ${brandId} AND named.member_no = t.member_no
-      ${known('by_unionid', 'unionid', 'unionid')} ${known('by_openid', 'openid', 'openid')}
-      ${known('by_contact', 'external_userid', 'external_userid')} ${known('by_visitor', 'visitor', 'visitor_id')}`,
-    person: db`CASE
-      WHEN t.member_no IS NOT NULL THEN 'member ' || COALESCE(named.last_member_no, t.member_no)
-      ELSE COALESCE('member ' || by_unionid.person, 'member ' || by_openid.person, 'member ' || by_contact.person,
-        'member ' || by_visitor.person, 'unionid ' || t.unionid, 'openid ' || t.openid, 'contact ' || t.external_userid,
-        'visitor ' || t.visitor_id) END`,
-  }
-}
-
 const touchIds = (db: Db) => db`t.member_no, t.unionid, t.openid, t.external_userid, t.visitor_id`
 const isClick = (db: Db, brandId: number) =>
   db`t.brand_id = ${brandId} AND t.link_code IS NOT NULL AND t.kind <> 'sent' AND NOT t.by_associate`
@@ -165,7 +137,9 @@ function clicksOf(db: Db, summing: Summing): Sql {
       FROM whole CROSS JOIN LATERAL (
         SELECT t.link_code, ${touchIds(db)} FROM touches AS t
         WHERE ${isClick(db, brandId)} AND t.at >= whole.since AND t.at < whole.until OFFSET 0) AS t
-      JOIN share_links AS l ON l.brand_id = ${brandId} AND l.link_code = t.link_code
+      CROSS JOIN LATERAL (
+        SELECT l.store_code FROM share_links AS l
+        WHERE l.brand_id = ${brandId} AND l.link_code = t.link_code OFFSET 0) AS l
       WHERE EXISTS (SELECT FROM cell WHERE cell.day = whole.day
         AND (cell.store_code IS NULL OR cell.store_code = COALESCE(l.store_code, '')))
     )`
@@ -248,18 +222,18 @@ export function peopleOf(db: Db, kind: Kind, summing: Summing): Sql {
       return db`WITH ${ordersOf(db, summing)}
         SELECT DISTINCT day, store_code, buyer AS person FROM o WHERE is_counted AND buyer IS NOT NULL`
     case 'visitor': {
-      const { ctes, joins, person } = personsOf(db, brandId, db`click`)
-      return db`WITH ${clicksOf(db, summing)}, ${ctes}
+      const { joins, person } = personsOf(db, brandId)
+      return db`WITH ${clicksOf(db, summing)}
         SELECT DISTINCT day, store_code, person FROM (SELECT t.day, t.store_code, ${person} AS person FROM click AS t ${joins})
           AS seen WHERE person IS NOT NULL`
     }
     case 'opener':
     case 'winner': {
-      const { ctes, joins, person } = personsOf(db, brandId, db`later_click`)
+      const { joins, person } = personsOf(db, brandId)
       const hasWon = db`AND person LIKE 'member %' AND EXISTS (
         SELECT FROM orders AS o WHERE o.brand_id = ${brandId} AND o.revision IS NOT NULL AND NOT o.cancelled
           AND o.net_fen > 0 AND o.buyer = substr(person, 8) AND o.sharer_link = link_code)`
-      return db`WITH ${linksOf(db, summing)}, ${ctes}
+      return db`WITH ${linksOf(db, summing)}
         SELECT DISTINCT day, store_code, person FROM (
           SELECT t.day, t.store_code, t.link_code, ${person} AS person FROM later_click AS t ${joins}) AS seen
         WHERE person IS NOT NULL ${kind === 'winner' ? hasWon : db``}`

@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache'
 import { Counter, Gauge, type Registry } from 'prom-client'
-import { isDatabaseAway, transact, type Pool } from '../../database.ts'
+import { isDatabaseAway, type Pool } from '../../database.ts'
 import { uuidv7 } from '../../lib/ids.ts'
+import { buildSharedAsks } from '../../lib/gathered-asks.ts'
 import type { Instant } from '../../lib/time.ts'
-import { insertMarks, type Mark } from '../evidence/service.ts'
 import { selectPublicLink, type PublicLink } from '../share-links/service.ts'
-import { recordClicks } from './service.ts'
+import { notifyMarks, recordClicks } from './service.ts'
 import { openSpool, type SpooledClick } from './spool.ts'
 
 /** How many links a process keeps at hand; a brand's hot ones are far fewer. */
@@ -30,6 +30,8 @@ export interface PublicLinks {
  * those that are known go on as they were.
  */
 export function buildPublicLinks(pool: Pool): PublicLinks {
+  /** A link that everybody opens is looked up once for all who come at the same moment. */
+  const shared = buildSharedAsks<PublicLink | null>()
   const cache = new LRUCache<string, PublicLink>({ max: LINKS_CACHED, ttl: LINK_TTL_MS, noDeleteOnStaleGet: true })
   const listening = pool.listen(
     'daogou_links',
@@ -45,7 +47,7 @@ export function buildPublicLinks(pool: Pool): PublicLinks {
     known: linkCode => cache.get(linkCode),
     async find(linkCode) {
       try {
-        const link = await withPatience(selectPublicLink(pool, { linkCode }))
+        const link = await withPatience(shared(linkCode, () => selectPublicLink(pool, { linkCode })))
         if (link) cache.set(linkCode, link)
         else cache.delete(linkCode)
         return link
@@ -81,14 +83,14 @@ async function withPatience<T>(answer: Promise<T>): Promise<T> {
 
 export interface ClickBuffer {
   /** Returns when the click is durable: in the database, or while that is away in the spool. */
-  record(click: NewClick): Promise<void>
+  record(click: Omit<NewClick, 'touchId'>): Promise<void>
   close(): Promise<void>
 }
 
-type NewClick = Omit<SpooledClick, 'touchId'> & { isNewVisitor: boolean }
+type NewClick = SpooledClick & { isNewVisitor: boolean }
 
 interface Waiting {
-  click: SpooledClick & { isNewVisitor: boolean }
+  click: NewClick
   resolve: () => void
   reject: (error: unknown) => void
 }
@@ -97,8 +99,16 @@ interface Waiting {
 const CLICKS_PER_INSERT = 1000
 /** While the database works on some, answers go out for others and the next come in. */
 const INSERTS_AT_ONCE = 2
+/** From so many clicks on in an insert the next one waits, so that more go together. */
+const BUSY_FROM = 4
+const GATHER_MS = 1
+/** All that has come by now, and where many come what comes in a moment too. */
+const gather = (isBusy: boolean) =>
+  new Promise<void>(resolve => void (isBusy ? setTimeout(resolve, GATHER_MS) : setImmediate(resolve)))
 /** How often it is tried to deliver what is in the spool, and looked for files of processes that died. */
 const DELIVER_MS = 500
+/** So soon after a click who books is woken: once for all that come meanwhile. */
+const WAKE_MS = 20
 const ADOPT_MS = 15_000
 
 /**
@@ -120,22 +130,31 @@ export function buildClickBuffer(options: {
   const meter = buildSpoolMeter(options.registry, () => spool.waiting())
   let waiting: Waiting[] = []
   let flushing = 0
+  /** Many came together just now: the next ones are waited for. */
+  let isBusy = false
   /** Nobody waits for a database that did not answer a moment ago. */
   let isAway = false
 
-  const insert = async (clicks: readonly SpooledClick[], newcomers: ReadonlySet<string> | null) => {
+  const insert = async (clicks: readonly NewClick[]) => {
     const instants = clicks.map(click => click.at)
     await prepare([Math.min(...instants), Math.max(...instants)])
-    await insertClicks(pool, { clicks, newcomers, now: now() })
+    await insertClicks(pool, { clicks, now: now() })
+    if (clicks.some(click => !click.isNewVisitor)) wakeSoon()
+  }
+
+  let waking: NodeJS.Timeout | null = null
+  const wakeSoon = () => {
+    waking ??= setTimeout(() => {
+      waking = null
+      notifyMarks(pool).catch(() => {}) // it looks by itself as well
+    }, WAKE_MS).unref()
   }
 
   /** @returns the error where it is away */
   const tryInsert = async (batch: readonly Waiting[]): Promise<unknown> => {
-    const newcomers = new Set(batch.flatMap(({ click }) => (click.isNewVisitor ? [click.touchId] : [])))
     try {
       // An insert that is given up may still succeed: the click is the same then, by its touchId.
-      const clicks = batch.map(entry => entry.click)
-      await withPatience(insert(clicks, newcomers))
+      await withPatience(insert(batch.map(entry => entry.click)))
       return null
     } catch (error) {
       if (!isDatabaseAway(error)) throw error
@@ -159,7 +178,10 @@ export function buildClickBuffer(options: {
     if (flushing >= INSERTS_AT_ONCE) return
     flushing++
     while (waiting.length > 0) {
+      await gather(isBusy)
       const batch = waiting.slice(0, CLICKS_PER_INSERT)
+      if (batch.length === 0) break
+      isBusy = batch.length >= BUSY_FROM
       waiting = waiting.slice(CLICKS_PER_INSERT)
       try {
         const cause = isAway ? new NoAnswer() : await tryInsert(batch)
@@ -173,9 +195,11 @@ export function buildClickBuffer(options: {
   }
 
   /** Who came for the first time then may have bought since: whatever was decided meanwhile is looked at again. */
+  const insertLate = (clicks: readonly SpooledClick[]) =>
+    insert(clicks.map(click => ({ ...click, isNewVisitor: false })))
   const take = async (clicks: SpooledClick[]) => {
     try {
-      await insert(clicks, null)
+      await insertLate(clicks)
     } catch (error) {
       if (isDatabaseAway(error)) throw error
       onError(error, 'clicks of the spool were refused, and are tried one by one')
@@ -186,7 +210,7 @@ export function buildClickBuffer(options: {
   }
   const takeAlone = async (click: SpooledClick) => {
     try {
-      await insert([click], null)
+      await insertLate([click])
     } catch (error) {
       if (isDatabaseAway(error)) throw error
       onError(error, 'a click of the spool was refused, and is put aside')
@@ -220,6 +244,7 @@ export function buildClickBuffer(options: {
       }),
     async close() {
       clearInterval(timer)
+      if (waking) clearTimeout(waking)
       await running
       await spool.close()
     },
@@ -248,24 +273,12 @@ function buildSpoolMeter(registry: Registry, waiting: () => number) {
   return { kept: (count: number) => kept.inc(count), delivered: (count: number) => delivered.inc(count) }
 }
 
-/** @param options.newcomers touchIds of people who were never here; null: what is told now may have been told before */
-async function insertClicks(
-  pool: Pool,
-  options: { clicks: readonly SpooledClick[]; newcomers: ReadonlySet<string> | null; now: Instant },
-): Promise<void> {
-  const { clicks, newcomers, now } = options
-  await transact(pool, async tx => {
-    const work = [...new Set(clicks.map(click => click.brandId))].flatMap(brandId => {
-      const own = clicks.filter(click => click.brandId === brandId)
-      // Nobody can have bought under an id that did not exist a moment ago.
-      const marks = own
-        .filter(click => !click.byAssociate && newcomers?.has(click.touchId) !== true)
-        .map((click): Mark => ({ kind: 'visitor', key: click.visitorId, paidFrom: click.at }))
-      return [
-        recordClicks(tx, { brandId, now, clicks: own, areNew: newcomers !== null }),
-        insertMarks(tx, { brandId, marks, reason: 'evidence', now }),
-      ]
-    })
-    await Promise.all(work)
-  })
+async function insertClicks(pool: Pool, options: { clicks: readonly NewClick[]; now: Instant }): Promise<void> {
+  const { clicks, now } = options
+  const brandIds = [...new Set(clicks.map(click => click.brandId))]
+  await Promise.all(
+    brandIds.map(brandId =>
+      recordClicks(pool, { brandId, now, clicks: clicks.filter(click => click.brandId === brandId) }),
+    ),
+  )
 }

@@ -1,5 +1,7 @@
 import type { Db } from '../../database.ts'
-import type { Instant } from '../../lib/time.ts'
+import { arrayText } from '../../lib/array-text.ts'
+import { formatInstant, type Instant } from '../../lib/time.ts'
+import { insertOpeningsOf } from '../messages/sql.ts'
 
 export interface TouchRow {
   touchId: string
@@ -48,6 +50,67 @@ export async function insertTouches(
     )
     SELECT touch_id AS "touchId" FROM key`
   return new Set(rows.map(row => row.touchId))
+}
+
+export interface ClickRow {
+  touchId: string
+  at: Instant
+  linkCode: string
+  visitorId: string
+  byAssociate: boolean
+  contentHashHex: string
+  /** Of the mark of its visitor; null: no order can follow from it. */
+  markId: string | null
+}
+
+/**
+ * Keeps clicks, each once by its touchId, with all that follows: marks of the days that are summed anew, of the visitors
+ * whose orders may change, and what associates are told. One statement, so they are durable after one way to the database
+ * and back.
+ *
+ * @param options.rollupMarkId of the mark of days
+ */
+export async function insertClicks(
+  db: Db,
+  options: { brandId: number; now: Instant; rows: readonly ClickRow[]; rollupMarkId: string },
+): Promise<void> {
+  const { brandId, now, rows, rollupMarkId } = options
+  const openings: ReturnType<Db> = db`(
+    SELECT link_code, visitor_id AS customer, NULL::text AS member_no, at, json_build_object('linkCode', link_code) AS details
+    FROM added)`
+  await db`
+    WITH told AS MATERIALIZED (
+      SELECT * FROM unnest(
+        ${arrayText(rows.map(row => row.touchId))}::text::text[],
+        ${arrayText(rows.map(row => formatInstant(row.at)))}::text::timestamptz[],
+        ${arrayText(rows.map(row => row.linkCode))}::text::text[],
+        ${arrayText(rows.map(row => row.visitorId))}::text::text[],
+        ${arrayText(rows.map(row => row.byAssociate))}::text::boolean[],
+        ${arrayText(rows.map(row => row.contentHashHex))}::text::text[],
+        ${arrayText(rows.map(row => row.markId))}::text::uuid[]
+      ) AS told (touch_id, at, link_code, visitor_id, by_associate, content_hash_hex, mark_id)
+    ), key AS (
+      INSERT INTO touch_keys (brand_id, touch_id, at, content_hash)
+      SELECT ${brandId}, touch_id, at, decode(content_hash_hex, 'hex') FROM told ORDER BY touch_id COLLATE "C"
+      ON CONFLICT DO NOTHING RETURNING touch_id
+    ), touch AS (
+      INSERT INTO touches (brand_id, touch_id, at, kind, link_code, visitor_id, by_associate, received_at)
+      SELECT ${brandId}, touch_id, at, 'click', link_code, visitor_id, by_associate, ${now} FROM told JOIN key USING (touch_id)
+    ), added AS (
+      SELECT link_code, visitor_id, at FROM told JOIN key USING (touch_id) WHERE NOT by_associate
+    ), rollup AS (
+      INSERT INTO rollup_marks (brand_id, mark_id, kind, keys, instants, marked_at)
+      SELECT ${brandId}, ${rollupMarkId}, 'click', array_agg(link_code), array_agg(at::text), now() FROM added HAVING count(*) > 0
+    ), opening AS (
+      ${insertOpeningsOf(db, openings, { brandId, now, isImported: false })}
+    )
+    INSERT INTO reconcile_marks (brand_id, mark_id, kind, key, paid_from, reason, marked_at)
+    SELECT ${brandId}, mark_id, 'visitor', visitor_id, at, 'evidence', ${now} FROM told WHERE mark_id IS NOT NULL`
+}
+
+/** Wakes who books what was marked. It looks by itself too, so this need not be with the marks. */
+export async function notifyMarks(db: Db): Promise<void> {
+  await db`SELECT pg_notify('daogou_marks', '')`
 }
 
 export async function selectTouchHashes(db: Db, options: { brandId: number; touchIds: readonly string[] }) {

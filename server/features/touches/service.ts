@@ -1,5 +1,6 @@
 import { conflict, contentHash, created, unchanged } from '../../lib/items.ts'
-import type { Tx } from '../../database.ts'
+import { tryAgain, type Pool, type Tx } from '../../database.ts'
+import { uuidv7 } from '../../lib/ids.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
 import {
   createBareMembers,
@@ -13,10 +14,18 @@ import {
 } from '../evidence/service.ts'
 import { noteOpenings, type Opening } from '../messages/service.ts'
 import { markClicks } from '../rollups/service.ts'
-import { insertOpengids, insertTouches, selectTouchAt, selectTouchHashes, type TouchRow } from './queries.ts'
+import {
+  insertClicks,
+  insertOpengids,
+  insertTouches,
+  selectTouchAt,
+  selectTouchHashes,
+  type TouchRow,
+} from './queries.ts'
 import type { TouchItem } from './schema.ts'
 
 export { resolveOpengids } from './opengids.ts'
+export { notifyMarks } from './queries.ts'
 export { TouchItem } from './schema.ts'
 
 /** Touches: each touchId once; other content under one is a conflict. */
@@ -115,33 +124,28 @@ export interface Click {
   byAssociate: boolean
 }
 
-/**
- * Keeps clicks of short links, each once by its touchId.
- *
- * @param options.areNew the touchIds were made a moment ago: what follows need not wait to hear which of them are new
- */
+/** A click of now. */
+export interface NewClick extends Click {
+  /** His id did not exist a moment ago: nobody can have bought under it. */
+  isNewVisitor: boolean
+}
+
+/** Keeps clicks of short links, each once by its touchId. Whoever books what they change is to be woken afterwards. */
 export async function recordClicks(
-  tx: Tx,
-  options: { brandId: number; now: Instant; clicks: readonly Click[]; areNew: boolean },
+  pool: Pool,
+  options: { brandId: number; now: Instant; clicks: readonly NewClick[] },
 ): Promise<void> {
   const { brandId, now } = options
-  const rows = options.clicks.map(({ touchId, linkCode, visitorId, at, byAssociate }) => {
-    const row = rowOf({ touchId, linkCode, visitorId, at: formatInstant(at), kind: 'click' })
-    return { ...row, byAssociate }
-  })
-  const follow = async (added: readonly TouchRow[]) => {
-    await Promise.all([
-      markClicks(tx, { brandId, now, touches: added.flatMap(clickOf) }),
-      noteOpenings(tx, { brandId, now, openings: added.flatMap(openingOf) }),
-    ])
-  }
-  const inserted = insertTouches(tx, { brandId, now, rows })
-  if (options.areNew) {
-    await Promise.all([inserted, follow(rows)]) // one after the other, on one way to the database and back
-  } else {
-    const isNew = await inserted
-    await follow(rows.filter(row => isNew.has(row.touchId)))
-  }
+  const rows = options.clicks.map(({ touchId, linkCode, visitorId, at, byAssociate, isNewVisitor }) => ({
+    touchId,
+    at,
+    linkCode,
+    visitorId,
+    byAssociate,
+    contentHashHex: contentHash({ touchId, linkCode, visitorId, at: formatInstant(at), kind: 'click' }).toString('hex'),
+    markId: byAssociate || isNewVisitor ? null : uuidv7(now),
+  }))
+  await tryAgain(() => insertClicks(pool, { brandId, now, rows, rollupMarkId: uuidv7(now) }))
 }
 
 /**

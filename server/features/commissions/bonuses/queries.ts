@@ -112,6 +112,19 @@ export async function selectMonths(db: Db, { brandId, months }: Options & { mont
     FROM jsonb_to_recordset(${JSON.stringify(months)}::text::jsonb) AS key ("associateId" text, month text)`
 }
 
+/** Everybody's basis and target of a month, for whom there is a basis. */
+export async function selectBasesOfMonth(db: Db, { brandId, month }: Options & { month: string }) {
+  return await db<(MonthKey & { basisFen: string; targetFen: number | null })[]>`
+    SELECT b.associate_id AS "associateId", ${month} AS month, b.basis_fen::text AS "basisFen",
+      t.net_sales_fen AS "targetFen"
+    FROM (
+      SELECT associate_id, sum(basis_fen) AS basis_fen FROM tier_bases
+      WHERE brand_id = ${brandId} AND month = ${month} GROUP BY associate_id
+    ) AS b
+    LEFT JOIN targets AS t ON t.brand_id = ${brandId} AND t.month = ${month} AND t.subject_kind = 'associate'
+      AND t.subject = b.associate_id`
+}
+
 export interface BonusEntitlement extends MonthKey {
   bearerKind: string
   bearer: string
@@ -130,14 +143,20 @@ export async function selectBonusEntitlements(db: Db, { brandId, months }: Optio
       ON e.brand_id = ${brandId} AND e.associate_id = key."associateId" AND e.month = key.month`
 }
 
-/** What the ledger's rows of these months add up to, by key. */
-export async function selectBonusLedger(db: Db, { brandId, months }: Options & { months: readonly MonthKey[] }) {
+export async function selectBonusEntitlementsOfMonth(db: Db, { brandId, month }: Options & { month: string }) {
   return await db<BonusEntitlement[]>`
-    SELECT l.payee AS "associateId", l.month, l.bearer_kind AS "bearerKind", l.bearer, l.plan_code AS "planCode",
-      l.plan_version AS "planVersion", l.available_at AS "availableAt", sum(l.amount_fen)::bigint AS "amountFen"
-    FROM jsonb_to_recordset(${JSON.stringify(months)}::text::jsonb) AS key ("associateId" text, month text)
-    JOIN ledger_rows AS l ON l.brand_id = ${brandId} AND l.payee_kind = 'associate' AND l.payee = key."associateId"
-      AND l.subject = 'bonus' AND l.month = key.month
+    SELECT associate_id AS "associateId", month, bearer_kind AS "bearerKind", bearer, plan_code AS "planCode",
+      plan_version AS "planVersion", available_at AS "availableAt", amount_fen AS "amountFen"
+    FROM bonus_entitlements WHERE brand_id = ${brandId} AND month = ${month}`
+}
+
+/** What the ledger's bonus rows of a month add up to, by key. */
+export async function selectBonusLedgerOfMonth(db: Db, { brandId, month }: Options & { month: string }) {
+  return await db<BonusEntitlement[]>`
+    SELECT payee AS "associateId", month, bearer_kind AS "bearerKind", bearer, plan_code AS "planCode",
+      plan_version AS "planVersion", available_at AS "availableAt", sum(amount_fen)::bigint AS "amountFen"
+    FROM ledger_rows
+    WHERE brand_id = ${brandId} AND subject = 'bonus' AND month = ${month} AND payee_kind = 'associate'
     GROUP BY 1, 2, 3, 4, 5, 6, 7`
 }
 
@@ -207,14 +226,18 @@ export async function selectAssociatesOfMonth(
   return rows.map(row => row.associateId)
 }
 
-/** Every month of an associate that has a basis or a bonus, after a position; for the audit. */
-export async function selectMonthsToAudit(db: Db, options: Options & { after: MonthKey | null; limit: number }) {
-  const { brandId, after, limit } = options
-  return await db<MonthKey[]>`
-    SELECT month, associate_id AS "associateId" FROM (
-      SELECT month, associate_id FROM tier_bases WHERE brand_id = ${brandId}
-      UNION SELECT month, associate_id FROM bonus_entitlements WHERE brand_id = ${brandId}
-    ) AS months
-    ${after ? db`WHERE (month, associate_id) > (${after.month}, ${after.associateId})` : db``}
-    ORDER BY month, associate_id LIMIT ${limit}`
+/** The months that have a basis or a bonus, booked or kept; each found by a step along an index. */
+export async function selectMonthsToAudit(db: Db, { brandId }: Options): Promise<string[]> {
+  const rows = await db<{ month: string }[]>`
+    WITH RECURSIVE with_basis AS (
+      SELECT min(month) AS month FROM tier_bases WHERE brand_id = ${brandId}
+      UNION ALL
+      SELECT (SELECT min(b.month) FROM tier_bases AS b WHERE b.brand_id = ${brandId} AND b.month > m.month)
+      FROM with_basis AS m WHERE m.month IS NOT NULL
+    )
+    SELECT month FROM with_basis WHERE month IS NOT NULL
+    UNION SELECT month FROM bonus_entitlements WHERE brand_id = ${brandId}
+    UNION SELECT month FROM ledger_rows WHERE brand_id = ${brandId} AND subject = 'bonus'
+    ORDER BY month`
+  return rows.map(row => row.month)
 }

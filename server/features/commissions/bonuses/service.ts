@@ -8,6 +8,7 @@ import {
   insertBonusBookings,
   lockMonths,
   selectBases,
+  selectBasesOfMonth,
   selectBonusEntitlements,
   selectMonths,
   takeBonusMarks,
@@ -84,8 +85,22 @@ export async function decideMonths(
   options: { brandId: number; zone: string; plans: readonly Plan[]; months: readonly MonthKey[] },
 ): Promise<DecidedMonth[]> {
   const { brandId, zone, plans, months } = options
-  const rows = await selectMonths(db, { brandId, months })
-  const ends = new Map(months.map(({ month }) => [month, NaN]))
+  return decidedOf(await selectMonths(db, { brandId, months }), { zone, plans })
+}
+
+/** The same for everybody who has a basis in a month. */
+export async function decideMonth(
+  db: Db,
+  options: { brandId: number; zone: string; plans: readonly Plan[]; month: string },
+): Promise<DecidedMonth[]> {
+  return decidedOf(await selectBasesOfMonth(db, options), options)
+}
+
+function decidedOf(
+  rows: Awaited<ReturnType<typeof selectMonths>>,
+  { zone, plans }: { zone: string; plans: readonly Plan[] },
+): DecidedMonth[] {
+  const ends = new Map(rows.map(({ month }) => [month, NaN]))
   for (const month of ends.keys()) ends.set(month, monthStart(nextMonth(month), zone))
   return rows.map(({ associateId, month, basisFen, targetFen }) => {
     const end = ends.get(month)!
