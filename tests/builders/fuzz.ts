@@ -98,6 +98,8 @@ const raw = (text: string) => `@raw:${text.replaceAll('"', "'")}@`
 /** Stands for bytes that are no UTF-8. */
 const BAD_BYTES = '@bad-bytes@'
 
+/** Characters: more than the service takes. */
+const LONG_BODY = 1_500_000
 const DEEP = 5000
 
 const WRONG_TEXTS = [
@@ -377,6 +379,8 @@ export class Fuzzer {
 
   private wrongPayload(body: Json | undefined): string {
     const text = textOf(body ?? {})
+    // No more of them than are kept: of a long text a thousand would be longer than a string may be.
+    const copies = Math.min(1001, Math.ceil(LONG_BODY / text.length))
     return this.pick([
       '',
       ' ',
@@ -393,7 +397,7 @@ export class Fuzzer {
       BAD_BYTES,
       '{"__proto__":{"x":1}}',
       '['.repeat(DEEP) + ']'.repeat(DEEP),
-      `[${Array.from({ length: 1001 }, () => text).join()}]`.slice(0, 1_500_000),
+      `[${Array.from({ length: copies }, () => text).join()}]`.slice(0, LONG_BODY),
     ])
   }
 
