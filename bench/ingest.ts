@@ -6,6 +6,7 @@ import { ZONE, type Bench } from './lib/bench.ts'
 import type { Figure } from './lib/figure.ts'
 import type { LoadMeasured } from './lib/load-process.ts'
 import { sendLoad } from './lib/load.ts'
+import { onceInRun } from './lib/once.ts'
 import { CLIENTS, runPgbench } from './lib/pgbench.ts'
 import { prepareBrand } from './lib/prepared.ts'
 import { startService, type BenchService } from './lib/service.ts'
@@ -87,14 +88,7 @@ export const ingestHot: Figure = {
   },
 }
 
-const runs = new WeakMap<Bench, Promise<Ingested>>()
-
-/** One run gives all of them. */
-async function measured(bench: Bench): Promise<Ingested> {
-  const run = runs.get(bench) ?? measure(bench)
-  runs.set(bench, run)
-  return await run
-}
+const measured = onceInRun<Ingested>(measure)
 
 async function measure(bench: Bench): Promise<Ingested> {
   const brand = await bench.brand(BRAND_ORDERS)

@@ -7,6 +7,7 @@ import { dayOf } from '../server/lib/time.ts'
 import type { Answered, Asked, AskOptions } from './lib/ask-process.ts'
 import { ZONE, type Bench } from './lib/bench.ts'
 import type { Figure, Measured } from './lib/figure.ts'
+import { onceInRun } from './lib/once.ts'
 import { signInAs } from './lib/people.ts'
 import { prepareBrand } from './lib/prepared.ts'
 import { runProcess } from './lib/process.ts'
@@ -54,13 +55,7 @@ interface View {
   p95Ms: number
 }
 
-const runs = new WeakMap<Bench, Promise<Reads>>()
-/** One run gives all of them. */
-const readsOf = (bench: Bench) => {
-  const run = runs.get(bench) ?? measure(bench)
-  runs.set(bench, run)
-  return run
-}
+const readsOf = onceInRun<Reads>(measure)
 
 const figure = (name: string, measures: string, valueOf: (reads: Reads) => Measured): Figure => ({
   name,

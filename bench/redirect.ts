@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Bench } from './lib/bench.ts'
 import type { Figure } from './lib/figure.ts'
+import { onceInRun } from './lib/once.ts'
 import type { LinksOpened, OpenLinksOptions } from './lib/open-links.ts'
 import { runProcess } from './lib/process.ts'
 import { startService } from './lib/service.ts'
@@ -18,13 +19,7 @@ interface Measurement {
   hot: LinksOpened
 }
 
-const measured = new WeakMap<Bench, Promise<Measurement>>()
-/** The three figures come of one run. */
-const measureOnce = (bench: Bench) => {
-  const known = measured.get(bench) ?? measure(bench)
-  measured.set(bench, known)
-  return known
-}
+const measureOnce = onceInRun<Measurement>(measure)
 
 /** Short links with every click in the database before the answer, against a Fastify route that does nothing. */
 export const redirect: Figure = {
