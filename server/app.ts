@@ -193,6 +193,7 @@ export async function buildApp({
   const links = buildPublicLinks(pool)
   const clicks = buildClickBuffer({
     pool,
+    vault,
     spoolFolder: join(settings.dataDir, 'spool'),
     registry,
     now,

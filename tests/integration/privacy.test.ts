@@ -1,4 +1,8 @@
 import { createCipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPool, type Pool } from '../../server/database.ts'
 import { findMember, viewsOf } from '../../server/features/customers/service.ts'
@@ -6,6 +10,8 @@ import { countOldSeals, countSeals, openVault, rotateSeals } from '../../server/
 import { PERSONAL_TABLES, WITHOUT_PERSON } from '../../server/features/privacy/domain.ts'
 import type { Erasure, PersonalData } from '../../server/features/privacy/schema.ts'
 import { carryOutErasures, forgetOldTouches } from '../../server/features/privacy/service.ts'
+import { buildClickBuffer } from '../../server/features/touches/clicks.ts'
+import { openSpool } from '../../server/features/touches/spool.ts'
 import { createVault } from '../../server/lib/vault.ts'
 import { brand, daysAgo, NOW, standardPlan } from '../builders/brand.ts'
 import { personAt, tell } from '../support/people.ts'
@@ -315,6 +321,39 @@ describe('a person', () => {
     })
     expect((await statusOf('identities', identity('openid', HIS.openid, 'Z1', later))).status).toBe('created')
     await service.settled()
+    expect(await audit()).toEqual([])
+  })
+
+  test('so does a click that lay on the disk meanwhile', async () => {
+    const visitorId = 'visit-sun-1'
+    await tell(service, {
+      members: [{ memberNo: 'V1', name: '孙小满' }],
+      identities: [identity('visitor', visitorId, 'V1')],
+      orders: [order('v-1', { visitorId, paidAt: daysAgo(1) })],
+    })
+    await service.post('/members/V1/erasure', { confirm: 'V1', reason: 'x' })
+    const folder = await mkdtemp(join(tmpdir(), 'spool-'))
+    const lay = openSpool(folder)
+    const click = { touchId: 'click-late', brandId: 1, linkCode: 'link-a2', visitorId, byAssociate: false }
+    await lay.keep([{ ...click, at: Date.parse(daysAgo(2)) }])
+    await lay.close()
+    const clicks = buildClickBuffer({
+      pool: service.pool,
+      vault: createVault(service.settings.dataKey),
+      spoolFolder: folder,
+      registry: new Registry(),
+      now: () => NOW,
+      prepare: () => Promise.resolve(),
+      onError: error => expect.fail(String(error)),
+    })
+    const delivered = () => owner<{ visitorId: string }[]>`
+      SELECT visitor_id AS "visitorId" FROM touches WHERE touch_id = 'click-late'`
+    await expect.poll(async () => (await delivered()).length, { timeout: 10_000 }).toBe(1)
+    await clicks.close()
+    await rm(folder, { recursive: true })
+    expect((await delivered())[0]!.visitorId).toMatch(/^erased:/)
+    const { buyers } = await books()
+    expect(buyers.find(row => row['order_no'] === 'v-1')).toMatchObject({ buyer: 'V1', sharer_touch: 'click-late' })
     expect(await audit()).toEqual([])
   })
 

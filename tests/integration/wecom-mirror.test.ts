@@ -8,6 +8,7 @@ import { takeMessages } from '../../server/features/wecom/service.ts'
 import { createVault } from '../../server/lib/vault.ts'
 import { toXml } from '../../simulator/callbacks.ts'
 import type { CallbackFields } from '../../simulator/world.ts'
+import { dumpOf } from '../support/privacy.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { sealed, signedIn, startTestWecom, type TestWecom } from '../support/wecom.ts'
 
@@ -490,5 +491,68 @@ describe('a userid that is changed', () => {
     ])
     expect(since[0]!.at).toBe(since[1]!.at)
     expect(since[0]!.at).toBeGreaterThan(BEGAN)
+  })
+})
+
+describe('somebody who was erased', () => {
+  const HIS = ['wmMember', 'uMember', '有会员', '备注名']
+  const isSilent = async () => {
+    for (const { table, text } of await dumpOf(owner)) {
+      expect(
+        HIS.filter(one => text.includes(one)),
+        table,
+      ).toEqual([])
+    }
+  }
+  const tombs = () =>
+    owner<{ userid: string; kind: string }[]>`
+      SELECT associate_id AS userid, kind FROM friend_events WHERE external_userid LIKE 'erased:%' ORDER BY at, associate_id`
+  const second = () => new Promise(resolve => setTimeout(resolve, 1100))
+
+  test('stays forgotten while WeCom goes on showing him as a friend and in a group', async () => {
+    const before = await groupOf('a1', 'wrGroup')
+    const erased = await service.post('/members/M1/erasure', { confirm: 'M1', reason: '本人申请' })
+    expect(erased.body).toMatchObject({ endedAt: expect.any(String) as unknown })
+    await isSilent()
+    await beginAgain()
+    expect(await walk()).toMatchObject({ status: 'done', repairs: {} })
+    await isSilent()
+    const { customerCount } = await groupOf('a1', 'wrGroup')
+    expect(customerCount).toBe(before.customerCount)
+    // Nor does his chat bring him back, where it is opened.
+    expect(await cardOf('a1', 'wmMember')).toMatchObject({ name: null, member: null })
+    await isSilent()
+    expect(await tombs()).toEqual([
+      { userid: 'a1', kind: 'added' },
+      { userid: 'nobody-told', kind: 'added' },
+    ])
+  })
+
+  test('whose friendship ends is told as whose it was', async () => {
+    wecom.world.unfriend('nobody-told', 'wmMember', 'customer')
+    wecom.world.leave('wrGroup', ['wmMember'], false)
+    const { customerCount } = await groupOf('a1', 'wrGroup')
+    await callBack()
+    expect((await tombs()).slice(2)).toEqual([{ userid: 'nobody-told', kind: 'ended' }])
+    expect((await groupOf('a1', 'wrGroup')).customerCount).toBe(customerCount - 1)
+    await owner`DELETE FROM wecom_inbox`
+    await isSilent()
+  })
+
+  test('who comes anew is somebody new', async () => {
+    await second()
+    wecom.world.befriend('nobody-told', 'wmMember')
+    await second()
+    wecom.world.join('wrGroup', ['wmMember'])
+    await callBack()
+    expect(await cardOf('nobody-told', 'wmMember')).toMatchObject({ name: '有会员', isFriend: true, member: null })
+    expect(await told('wmMember')).toMatchObject([{ userid: 'nobody-told', kind: 'added' }])
+    expect((await groupOf('a1', 'wrGroup')).members.map(member => member.name)).toContain('有会员')
+    await second()
+    wecom.world.unfriend('nobody-told', 'wmMember', 'associate')
+    await callBack()
+    expect((await told('wmMember')).map(row => row.kind)).toEqual(['added', 'ended'])
+    // Her colleague's friendship is from before.
+    expect(await owner`SELECT FROM wecom_friends WHERE external_userid = 'wmMember' AND userid = 'a1'`).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-import type { Db } from '../../database.ts'
+import type { Tx } from '../../database.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Vault } from '../../lib/vault.ts'
 
@@ -36,17 +36,23 @@ export const erasedHash = (vault: Vault, kind: ErasedKind, value: string): strin
 export const tombstone = (vault: Vault, kind: ErasedKind, value: string): string =>
   `erased:${erasedHash(vault, kind, value)}`
 
-/** What has to be veiled of what is told now. Brands that never erased anybody pay one look-up a batch. */
+/**
+ * What has to be veiled of what is told now. Brands that never erased anybody pay one look-up a batch. Whoever asks is a
+ * transaction that an erasure from now on waits for, so that what it keeps by this answer is erased with the rest.
+ */
 export async function veilOf(
-  db: Db,
+  tx: Tx,
   { brandId, vault, ids, memberNos }: { brandId: number; vault: Vault; ids: readonly ToldId[]; memberNos: Iterable<string> }, // prettier-ignore
 ): Promise<Veil> {
   const numbers = [...new Set([...memberNos, ...ids.flatMap(id => id.memberNo ?? [])])]
   if (numbers.length === 0 && ids.length === 0) return OPEN
-  const [any] = await db<{ any: boolean }[]>`SELECT EXISTS (SELECT FROM erasures WHERE brand_id = ${brandId}) AS any`
+  const [, [any]] = await Promise.all([
+    tx`SELECT pg_current_xact_id()`,
+    tx<{ any: boolean }[]>`SELECT EXISTS (SELECT FROM erasures WHERE brand_id = ${brandId}) AS any`,
+  ])
   if (!any!.any) return OPEN
   const hashes = new Map(ids.map(({ kind, value }) => [`${kind} ${value}`, erasedHash(vault, kind, value)]))
-  const rows = await db<{ kind: string; key: string; at: Instant }[]>`
+  const rows = await tx<{ kind: string; key: string; at: Instant }[]>`
     SELECT 'member' AS kind, member_no AS key, erased_at AS at FROM members
     WHERE brand_id = ${brandId} AND member_no = ANY (${numbers}::text[]) AND erased_at IS NOT NULL
     UNION ALL

@@ -1,15 +1,24 @@
 import { conflict, created, rejected, unchanged, unknownAssociate } from '../../lib/items.ts'
 import { formatInstant, parseInstant } from '../../lib/time.ts'
-import { IMPORTER, veilOf, type Take } from '../evidence/service.ts'
+import { IMPORTER, veilOf, type Take, type ToldId } from '../evidence/service.ts'
 import { noteMessages, type Note } from '../messages/service.ts'
 import { existingAssociates } from '../stores/service.ts'
-import { insertFriendEvents, selectFriendEvents, type FriendEvent, type FriendEventKey } from './queries.ts'
+import {
+  insertFriendEvents,
+  selectFriendEvents,
+  selectFriendEventsOf,
+  type FriendEvent,
+  type FriendEventKey,
+} from './queries.ts'
 import type { FriendEventItem } from './schema.ts'
 
 export { selectFriendEventsOf as friendEventsOf, type FriendEvent } from './queries.ts'
 export { FriendEventItem } from './schema.ts'
 
-/** Friendships that began or ended: each once by associate, customer, kind and instant; other content is a conflict. */
+/**
+ * Friendships that began or ended: each once by associate, customer, kind and instant; other content is a conflict. An end
+ * after an erasure is that of the friendship before it, unless a newer beginning is known.
+ */
 export const takeFriendEvents: Take<FriendEventItem> = async (context, items) => {
   const { tx, brandId, now, vault } = context
   const associates = await existingAssociates(
@@ -18,14 +27,25 @@ export const takeFriendEvents: Take<FriendEventItem> = async (context, items) =>
     items.map(item => item.associateId),
   )
   const told = items.map(eventOf)
-  const ids = told.map(({ externalUserid, at }) => ({
-    kind: 'external_userid' as const,
+  const idOf = ({ externalUserid, at }: FriendEvent): ToldId => ({
+    kind: 'external_userid',
     value: externalUserid,
     at,
     memberNo: null,
-  }))
-  const veil = await veilOf(tx, { brandId, vault, ids, memberNos: [] })
-  const rows = told.map((row, i) => ({ ...row, externalUserid: veil.tombOf(ids[i]!) ?? row.externalUserid }))
+  })
+  const veil = await veilOf(tx, { brandId, vault, ids: told.map(idOf), memberNos: [] })
+  const wasErased = (row: FriendEvent) => veil.tombOf({ ...idOf(row), at: 0 }) !== null
+  const endedSince = told.filter(row => row.kind === 'ended' && wasErased(row))
+  const known = await selectFriendEventsOf(tx, { brandId, externalUserids: endedSince.map(row => row.externalUserid) })
+  const beganAt = (end: FriendEvent) =>
+    [...known, ...told]
+      .filter(row => row.kind === 'added' && row.associateId === end.associateId && row.at <= end.at)
+      .filter(row => row.externalUserid === end.externalUserid)
+      .reduce((latest, row) => Math.max(latest, row.at), 0)
+  const rows = told.map(row => {
+    const at = endedSince.includes(row) ? beganAt(row) : row.at
+    return { ...row, externalUserid: veil.tombOf({ ...idOf(row), at }) ?? row.externalUserid }
+  })
   const faults = rows.map(row => {
     if (!associates.has(row.associateId)) return unknownAssociate(shownKey(row), row.associateId, 'associateId')
     if (row.kind === 'added' && row.endedBy !== null) {

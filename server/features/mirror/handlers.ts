@@ -3,13 +3,14 @@ import { uuidv7 } from '../../lib/ids.ts'
 import { isForbidden, TooEarly, WecomError, type CallbackHandlers, type CallbackMessage } from '../wecom/service.ts'
 import { readGroup, readTags, type GroupSeen } from './answers.ts'
 import { friendAdded, friendEnded, friendSeen, type EndedBy, type MembersEvent } from './domain.ts'
-import { insertSync, replaceTags, selectGroup, updateGroupsDissolved, upsertContacts } from './queries.ts'
+import { insertSync, replaceTags, selectGroup, updateGroupsDissolved } from './queries.ts'
 import {
   applyContacts,
   applyGroup,
   applyMembersEvent,
   askContact,
   changeFriends,
+  keepContacts,
   renameStaff,
   type MirrorDependencies,
 } from './service.ts'
@@ -62,16 +63,17 @@ export function mirrorHandlers(dependencies: MirrorDependencies): CallbackHandle
     return async (tx: Tx) => {
       const contacts = shown?.contact ? [shown.contact] : []
       const others = (shown?.friends ?? []).filter(friend => friend !== asShown)
-      await applyContacts(tx, dependencies, { contacts, friends: others, askedAt })
+      const metAt = isCertain ? Math.max(message.at, own?.since ?? 0) : (own?.since ?? 0)
+      await applyContacts(tx, dependencies, { contacts, friends: others, askedAt, metAt })
       if (own) {
         await changeFriends(tx, dependencies, [own], before =>
           friendSeen(before, own, { askedAt, addedAt: isCertain ? message.at : null }),
         )
       } else if (isCertain) {
         const bare = { userid, externalUserid, at: message.at, state: field(message, 'State') }
-        await upsertContacts(tx, {
-          brandId,
+        await keepContacts(tx, dependencies, {
           contacts: contacts.length > 0 ? [] : [bareContact(externalUserid)],
+          metAt: () => metAt,
           askedAt,
           isPart: true,
         })

@@ -3,9 +3,10 @@ import { transact, type Db, type Pool, type Tx } from '../../database.ts'
 import { DAY_MS, formatInstant, type Instant } from '../../lib/time.ts'
 import type { Vault } from '../../lib/vault.ts'
 import { insertActivity } from '../activity/service.ts'
+import { veilOf, type ToldId } from '../evidence/service.ts'
 import { takeItems } from '../ingest/service.ts'
 import { WecomError, type Answer, type Wecom } from '../wecom/service.ts'
-import { readContact, type ContactSeen, type FriendSeen, type GroupSeen } from './answers.ts'
+import { readContact, type ContactSeen, type FriendSeen, type GroupMemberSeen, type GroupSeen } from './answers.ts'
 import {
   asRenamed,
   friendEnded,
@@ -151,7 +152,71 @@ export async function changeFriends<Key extends { userid: string; externalUserid
     const told = was && !was.isTold ? [...friendTold(was), ...change.told] : change.told
     return [{ ...change, told, isNew: was === null }]
   })
-  await writeFriendChanges(tx, taking, changes, repairs)
+  const tombOf = await tombsOf(tx, taking, changes.filter(change => change.isNew).map(beginning))
+  const isErased = (change: (typeof changes)[number]) => change.isNew && tombOf(beginning(change)) !== null
+  // As evidence it counts as ever, under a tombstone; the mirror shows nothing of it.
+  const ofErased = changes.filter(isErased)
+  if (ofErased.length > 0) {
+    await tellFriends(
+      tx,
+      taking,
+      ofErased.flatMap(change => change.told),
+    )
+  }
+  await writeFriendChanges(
+    tx,
+    taking,
+    changes.filter(change => !isErased(change)),
+    repairs,
+  )
+}
+
+/** What is known of a friendship only by its end began at some time before. */
+const beginning = ({ row }: FriendChange): ToldId => contactId(row.externalUserid, row.endedAt === null ? row.since : 0)
+
+const contactId = (externalUserid: string, at: Instant): ToldId => ({
+  kind: 'external_userid',
+  value: externalUserid,
+  at,
+  memberNo: null,
+})
+
+/**
+ * Tombstones of those whose personal data was erased. WeCom goes on showing them as long as somebody has them as a friend
+ * or they are in a group; of that nothing is kept until they begin something anew.
+ *
+ * @param ids with when somebody met them last, or when they joined
+ */
+async function tombsOf(tx: Tx, { brandId, vault }: Taking, ids: readonly ToldId[]) {
+  const veil = await veilOf(tx, { brandId, vault, ids, memberNos: [] })
+  return (id: ToldId) => veil.tombOf(id)
+}
+
+/**
+ * Keeps contacts, but for those who were erased and whom nobody has met since.
+ *
+ * @param options.metAt when somebody last met one, as far as that is known
+ * @returns those that were kept
+ */
+export async function keepContacts(
+  tx: Tx,
+  taking: Taking,
+  options: {
+    contacts: readonly ContactSeen[]
+    metAt: (externalUserid: string) => Instant
+    askedAt: Instant
+    isPart: boolean
+  },
+): Promise<ContactSeen[]> {
+  const { metAt, ...seen } = options
+  const idsOfContact = ({ externalUserid, unionid }: ContactSeen): ToldId[] => {
+    const id = contactId(externalUserid, metAt(externalUserid))
+    return unionid === null ? [id] : [id, { ...id, kind: 'unionid', value: unionid }]
+  }
+  const tombOf = await tombsOf(tx, taking, seen.contacts.flatMap(idsOfContact))
+  const contacts = seen.contacts.filter(contact => idsOfContact(contact).every(id => tombOf(id) === null))
+  await upsertContacts(tx, { ...seen, contacts, brandId: taking.brandId })
+  return contacts
 }
 
 /** WeCom gave customers to a colleague: friendships that are over without anybody having ended them. */
@@ -165,16 +230,26 @@ export const endTransferred = (
 /**
  * Contacts and friendships as WeCom showed them.
  *
- * @param askedAt when WeCom was asked: what is known since then stays
+ * @param seen.askedAt when WeCom was asked: what is known since then stays
+ * @param seen.metAt when somebody made friends with them whose friendship is not among these
+ * @returns the contacts of whom something is kept
  */
 export async function applyContacts(
   tx: Tx,
   taking: Taking,
-  seen: { contacts: readonly ContactSeen[]; friends: readonly FriendSeen[]; askedAt: Instant },
+  seen: { contacts: readonly ContactSeen[]; friends: readonly FriendSeen[]; askedAt: Instant; metAt?: Instant },
   repairs: Repairs = {},
-): Promise<void> {
-  const { contacts, friends, askedAt } = seen
-  await upsertContacts(tx, { brandId: taking.brandId, contacts, askedAt, isPart: false })
+): Promise<ContactSeen[]> {
+  const { friends, askedAt } = seen
+  const met = new Map<string, Instant>()
+  for (const { externalUserid, since } of friends)
+    met.set(externalUserid, Math.max(since, met.get(externalUserid) ?? 0))
+  const contacts = await keepContacts(tx, taking, {
+    contacts: seen.contacts,
+    metAt: externalUserid => Math.max(seen.metAt ?? 0, met.get(externalUserid) ?? 0),
+    askedAt,
+    isPart: false,
+  })
   await changeFriends(tx, taking, friends, (before, friend) => friendSeen(before, friend, { askedAt }), repairs)
   await linkByUnionid(
     tx,
@@ -182,6 +257,7 @@ export async function applyContacts(
     contacts.filter(contact => contact.unionid !== null),
     repairs,
   )
+  return contacts
 }
 
 /**
@@ -231,15 +307,26 @@ export async function applyGroup(
   if (before.seenAt > askedAt) return
   if (before.seenAt === 0) count(repairs, 'groups_added')
   else if (before.name !== group.name || before.owner !== group.owner) count(repairs, 'groups_details')
-  const { rows, joined, left } = membersSeen(await selectMemberships(tx, { brandId, chatId }), group.members, askedAt)
+  const joining = (member: GroupMemberSeen) => contactId(member.memberId, member.joinedAt)
+  const tombOf = await tombsOf(tx, taking, group.members.map(joining))
+  const members = group.members.map(member => {
+    const tomb = tombOf(joining(member))
+    return tomb === null ? member : { ...member, memberId: tomb, name: null }
+  })
+  const { rows, joined, left } = membersSeen(await selectMemberships(tx, { brandId, chatId }), members, askedAt)
   count(repairs, 'group_members_joined', joined)
   count(repairs, 'group_members_left', left)
   await upsertMemberships(tx, { brandId, chatId, rows })
   await updateGroup(tx, { brandId, group, seenAt: askedAt })
-  const contacts = group.members
-    .filter(member => !member.isStaff)
-    .map(({ memberId, name, unionid }) => ({ externalUserid: memberId, name, avatarUrl: null, type: null, unionid }))
-  await upsertContacts(tx, { brandId, contacts, askedAt, isPart: true })
+  const joinedAt = new Map(group.members.map(member => [member.memberId, member.joinedAt]))
+  const contacts = await keepContacts(tx, taking, {
+    contacts: group.members
+      .filter(member => !member.isStaff)
+      .map(({ memberId, name, unionid }) => ({ externalUserid: memberId, name, avatarUrl: null, type: null, unionid })),
+    metAt: externalUserid => joinedAt.get(externalUserid)!,
+    askedAt,
+    isPart: true,
+  })
   await linkByUnionid(
     tx,
     taking,
@@ -251,15 +338,23 @@ export async function applyGroup(
 /** Who came to a group or left it, by an event alone. */
 export async function applyMembersEvent(
   tx: Tx,
-  { brandId }: Taking,
+  taking: Taking,
   chatId: string,
   event: MembersEvent,
   version: string | null,
 ): Promise<void> {
+  const { brandId } = taking
   await lockGroup(tx, { brandId, chatId, at: event.at })
+  const before = await selectMemberships(tx, { brandId, chatId })
+  // Whoever leaves and is not known to be in it may have come before he was erased.
+  const isKnown = new Set(before.map(row => row.memberId))
+  const cameAt = (memberId: string) => (event.detail === 'add_member' || isKnown.has(memberId) ? event.at : 0)
+  const coming = (memberId: string) => contactId(memberId, cameAt(memberId))
+  const tombOf = await tombsOf(tx, taking, event.memberIds.map(coming))
+  const memberIds = event.memberIds.map(memberId => tombOf(coming(memberId)) ?? memberId)
   // Customers' ids begin so; a member of the corporation may call himself anything else.
-  const isStaff = (memberId: string) => !/^w[mo]/.test(memberId)
-  const { rows } = membersChanged(await selectMemberships(tx, { brandId, chatId }), event, isStaff)
+  const isStaff = (memberId: string) => !/^(w[mo]|erased:)/.test(memberId)
+  const { rows } = membersChanged(before, { ...event, memberIds }, isStaff)
   await upsertMemberships(tx, { brandId, chatId, rows })
   if (version !== null) await updateGroupVersion(tx, { brandId, chatId, version })
 }
@@ -313,7 +408,9 @@ export function buildMirror(dependencies: MirrorDependencies & { onError: (error
     try {
       const { contact, friends } = await askContact(wecom, externalUserid, { deadlineMs: 10_000 })
       if (!contact) return
-      await transact(pool, tx => applyContacts(tx, dependencies, { contacts: [contact], friends, askedAt }))
+      const seen = { contacts: [contact], friends, askedAt }
+      const kept = await transact(pool, tx => applyContacts(tx, dependencies, seen))
+      if (kept.length === 0) unknown.set(externalUserid, true)
     } catch (error) {
       unknown.set(externalUserid, true)
       if (!(error instanceof WecomError)) onError(error)

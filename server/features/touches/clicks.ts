@@ -4,8 +4,9 @@ import { isDatabaseAway, type Pool } from '../../database.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { buildSharedAsks } from '../../lib/gathered-asks.ts'
 import type { Instant } from '../../lib/time.ts'
+import type { Vault } from '../../lib/vault.ts'
 import { selectPublicLink, type PublicLink } from '../share-links/service.ts'
-import { notifyMarks, recordClicks } from './service.ts'
+import { notifyMarks, recordClicks, recordLateClicks } from './service.ts'
 import { openSpool, type SpooledClick } from './spool.ts'
 
 /** How many links a process keeps at hand; a brand's hot ones are far fewer. */
@@ -118,6 +119,7 @@ const ADOPT_MS = 15_000
  */
 export function buildClickBuffer(options: {
   pool: Pool
+  vault: Vault
   /** Where clicks are kept while the database is away. */
   spoolFolder: string
   registry: Registry
@@ -125,7 +127,7 @@ export function buildClickBuffer(options: {
   prepare: (instants: Instant[]) => Promise<void>
   onError: (error: unknown, text: string) => void
 }): ClickBuffer {
-  const { pool, now, prepare, onError } = options
+  const { pool, vault, now, prepare, onError } = options
   const spool = openSpool(options.spoolFolder)
   const meter = buildSpoolMeter(options.registry, () => spool.waiting())
   let waiting: Waiting[] = []
@@ -136,10 +138,20 @@ export function buildClickBuffer(options: {
   let isAway = false
 
   const insert = async (clicks: readonly NewClick[]) => {
+    await prepareFor(clicks)
+    await eachBrand(clicks, (brandId, own) => recordClicks(pool, { brandId, now: now(), clicks: own }))
+    if (clicks.some(click => !click.isNewVisitor)) wakeSoon()
+  }
+
+  const insertLate = async (clicks: readonly SpooledClick[]) => {
+    await prepareFor(clicks)
+    await eachBrand(clicks, (brandId, own) => recordLateClicks(pool, { brandId, now: now(), vault, clicks: own }))
+    wakeSoon()
+  }
+
+  const prepareFor = async (clicks: readonly SpooledClick[]) => {
     const instants = clicks.map(click => click.at)
     await prepare([Math.min(...instants), Math.max(...instants)])
-    await insertClicks(pool, { clicks, now: now() })
-    if (clicks.some(click => !click.isNewVisitor)) wakeSoon()
   }
 
   let waking: NodeJS.Timeout | null = null
@@ -194,9 +206,6 @@ export function buildClickBuffer(options: {
     flushing--
   }
 
-  /** Who came for the first time then may have bought since: whatever was decided meanwhile is looked at again. */
-  const insertLate = (clicks: readonly SpooledClick[]) =>
-    insert(clicks.map(click => ({ ...click, isNewVisitor: false })))
   const take = async (clicks: SpooledClick[]) => {
     try {
       await insertLate(clicks)
@@ -273,12 +282,10 @@ function buildSpoolMeter(registry: Registry, waiting: () => number) {
   return { kept: (count: number) => kept.inc(count), delivered: (count: number) => delivered.inc(count) }
 }
 
-async function insertClicks(pool: Pool, options: { clicks: readonly NewClick[]; now: Instant }): Promise<void> {
-  const { clicks, now } = options
+async function eachBrand<Click extends SpooledClick>(
+  clicks: readonly Click[],
+  record: (brandId: number, clicks: Click[]) => Promise<void>,
+): Promise<void> {
   const brandIds = [...new Set(clicks.map(click => click.brandId))]
-  await Promise.all(
-    brandIds.map(brandId =>
-      recordClicks(pool, { brandId, now, clicks: clicks.filter(click => click.brandId === brandId) }),
-    ),
-  )
+  await Promise.all(brandIds.map(brandId => record(brandId, clicks.filter(click => click.brandId === brandId)))) // prettier-ignore
 }

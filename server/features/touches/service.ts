@@ -1,7 +1,8 @@
 import { conflict, contentHash, created, unchanged } from '../../lib/items.ts'
-import { tryAgain, type Pool, type Tx } from '../../database.ts'
+import { transact, tryAgain, type Pool, type Tx } from '../../database.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { formatInstant, parseInstant, type Instant } from '../../lib/time.ts'
+import type { Vault } from '../../lib/vault.ts'
 import {
   createBareMembers,
   idsOf,
@@ -20,6 +21,7 @@ import {
   insertTouches,
   selectTouchAt,
   selectTouchHashes,
+  type ClickRow,
   type TouchRow,
 } from './queries.ts'
 import type { TouchItem } from './schema.ts'
@@ -130,23 +132,48 @@ export interface NewClick extends Click {
   isNewVisitor: boolean
 }
 
+interface Clicks {
+  brandId: number
+  now: Instant
+}
+
 /** Keeps clicks of short links, each once by its touchId. Whoever books what they change is to be woken afterwards. */
 export async function recordClicks(
   pool: Pool,
-  options: { brandId: number; now: Instant; clicks: readonly NewClick[] },
+  { brandId, now, clicks }: Clicks & { clicks: readonly NewClick[] },
 ): Promise<void> {
-  const { brandId, now } = options
-  const rows = options.clicks.map(({ touchId, linkCode, visitorId, at, byAssociate, isNewVisitor }) => ({
-    touchId,
-    at,
-    linkCode,
-    visitorId,
-    byAssociate,
-    contentHashHex: contentHash({ touchId, linkCode, visitorId, at: formatInstant(at), kind: 'click' }).toString('hex'),
-    markId: byAssociate || isNewVisitor ? null : uuidv7(now),
-  }))
+  const rows = clicks.map(click => clickRow(click, click.byAssociate || click.isNewVisitor ? null : uuidv7(now)))
   await tryAgain(() => insertClicks(pool, { brandId, now, rows, rollupMarkId: uuidv7(now) }))
 }
+
+/**
+ * The same for clicks that lay on the disk. Who came for the first time then may have bought since, so whatever was decided
+ * meanwhile is looked at again; and who was erased since is not known any more.
+ */
+export async function recordLateClicks(
+  pool: Pool,
+  { brandId, now, vault, clicks }: Clicks & { vault: Vault; clicks: readonly Click[] },
+): Promise<void> {
+  const ids = clicks.map(click => ({ kind: 'visitor' as const, value: click.visitorId, at: click.at, memberNo: null }))
+  await transact(pool, async tx => {
+    const veil = await veilOf(tx, { brandId, vault, ids, memberNos: [] })
+    const rows = clicks.map((click, i) => ({
+      ...clickRow(click, click.byAssociate ? null : uuidv7(now)),
+      visitorId: veil.tombOf(ids[i]!) ?? click.visitorId,
+    }))
+    await insertClicks(tx, { brandId, now, rows, rollupMarkId: uuidv7(now) })
+  })
+}
+
+const clickRow = ({ touchId, linkCode, visitorId, at, byAssociate }: Click, markId: string | null): ClickRow => ({
+  touchId,
+  at,
+  linkCode,
+  visitorId,
+  byAssociate,
+  contentHashHex: contentHash({ touchId, linkCode, visitorId, at: formatInstant(at), kind: 'click' }).toString('hex'),
+  markId,
+})
 
 /**
  * The associate's own sending of a link, once per link however often it is told.
