@@ -111,6 +111,7 @@ describe('while the database is away', () => {
       expect(status).toBe(503)
       expect(tookMs).toBeLessThan(8000) // two seconds, on a machine that is not busy
     }
+    expect(await (await fetch(`${service.url}/metrics`)).text()).toMatch(/^daogou_clicks_refused_total 5$/m)
     await line.mend()
     await waitUntil(async () => (await open(service)).status === 302, 5000)
     expect((await countClicks(pool)).rows).toBe(before.rows + 2)

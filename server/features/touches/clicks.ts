@@ -181,6 +181,7 @@ export function buildClickBuffer(options: {
       await spool.keep(batch.map(({ click: { isNewVisitor: _, ...click } }) => click))
       meter.kept(batch.length)
     } catch (error) {
+      meter.refused(batch.length)
       onError(error, 'clicks could be written neither to the database nor to the spool')
       throw cause
     }
@@ -271,6 +272,11 @@ function buildSpoolMeter(registry: Registry, waiting: () => number) {
     help: 'Clicks that went from the disk to the database, those of processes that died among them.',
     registers: [registry],
   })
+  const refused = new Counter({
+    name: 'daogou_clicks_refused_total',
+    help: 'Clicks that were answered 503, since they could be kept neither in the database nor on the disk.',
+    registers: [registry],
+  })
   new Gauge({
     name: 'daogou_clicks_waiting',
     help: 'Clicks that wait on the disk for the database.',
@@ -279,7 +285,11 @@ function buildSpoolMeter(registry: Registry, waiting: () => number) {
       this.set(waiting())
     },
   })
-  return { kept: (count: number) => kept.inc(count), delivered: (count: number) => delivered.inc(count) }
+  return {
+    kept: (count: number) => kept.inc(count),
+    delivered: (count: number) => delivered.inc(count),
+    refused: (count: number) => refused.inc(count),
+  }
 }
 
 async function eachBrand<Click extends SpooledClick>(
