@@ -28,6 +28,7 @@ export const words = defineMessages(
     settlements: '结算',
     adjustments: '调整',
     targets: '目标',
+    mySessions: '我的登录',
     signOut: '退出',
     notForYou: '管理台是给店长、加盟商和总部用的',
     notForYouHelp: '你的客户、业绩和任务都在企业微信的侧边栏里。如果工作需要看管理台，请总部调整你的角色。',
@@ -109,6 +110,7 @@ export const words = defineMessages(
     settlements: 'Settlement',
     adjustments: 'Adjustments',
     targets: 'Targets',
+    mySessions: 'Where I am signed in',
     signOut: 'Sign out',
     notForYou: 'The console is for managers, franchisees and headquarters',
     notForYouHelp:

@@ -11,9 +11,13 @@ export const sessions = pgTable(
     /** SHA-256 of the newest refresh token; an older one that comes again ends the session. */
     refreshHash: bytesColumn('refresh_hash').notNull(),
     createdAt: instantColumn('created_at').notNull(),
+    /** When its tokens were last renewed; null: not since it began. */
+    seenAt: instantColumn('seen_at'),
+    /** Where it was made, `wecom` or `browser` and a system: `wecom android`; null: made before that was kept. */
+    device: textColumn('device'),
     expiresAt: instantColumn('expires_at').notNull(),
     revokedAt: instantColumn('revoked_at'),
-    /** Why: `signed_out`, `reused` or `inactive`. */
+    /** Why: `signed_out`, `ended` (by himself elsewhere), `ended_by_headquarters`, `reused` or `inactive`. */
     revokedBecause: textColumn('revoked_because'),
   },
   session => [

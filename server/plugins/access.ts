@@ -57,6 +57,8 @@ export interface Access {
   writes: onRequestAsyncHookHandler
   /** Somebody signed in. */
   person: onRequestAsyncHookHandler
+  /** Somebody signed in, about nothing but his own sessions: also an auditor, and the page is ours. */
+  personSelf: onRequestAsyncHookHandler
   /** Somebody signed in who may write: no auditor, and the page is ours. */
   personWrites: onRequestAsyncHookHandler
 }
@@ -234,6 +236,12 @@ export async function buildAccess(
     person: async request => {
       const caller = await bySession(request)
       if (!caller) throw noSession()
+      request.caller = caller
+    },
+    personSelf: async request => {
+      const caller = await bySession(request)
+      if (!caller) throw noSession()
+      checkWrite(request)
       request.caller = caller
     },
     personWrites: async request => admitWriter(request, noSession),

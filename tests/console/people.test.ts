@@ -112,6 +112,42 @@ describe('who sees what', () => {
   })
 })
 
+describe('where somebody is signed in', () => {
+  test.each(VIEWS)('is seen and ended by himself, %d %s', async (width, language) => {
+    const said = language === 'zh' ? zh : en
+    const elsewhere = (await stage.open('demo-aud', '/people')).page
+    const opened = await stage.open('demo-aud', '/people', { width, language })
+    const { page } = opened
+    await page.getByRole('button', { name: said.mine }).click()
+    await page.getByText(said.here).waitFor()
+    await page.getByRole('button', { name: said.others }).waitFor()
+    await settle(page)
+    await photograph(page, `sessions-${width}`)
+    await expectSound(opened)
+    await page.getByRole('button', { name: said.others }).click()
+    await page.getByText(said.alone).waitFor()
+    const status = await elsewhere.evaluate(async () => (await fetch('/api/v1/session')).status)
+    expect(status).toBe(401)
+    expect(await page.evaluate(async () => (await fetch('/api/v1/session')).status)).toBe(200)
+  })
+  const zh = { mine: '我的登录', here: '就是这里', others: '结束其他全部登录', alone: '只在这里登录着。' }
+  const en = { mine: 'Where I am signed in', here: 'This one', others: 'End all others', alone: 'You are signed in here alone.' } // prettier-ignore
+
+  test('headquarters ends all of somebody, after it was said what that does', async () => {
+    const his = (await stage.open('demo-m', '/people')).page
+    await his.getByText('静安示例店').waitFor()
+    const { page } = await stage.open('demo-hq', '/people?tab=associates&associate=demo-m')
+    await page.getByRole('button', { name: '结束他的全部登录' }).click()
+    await page.getByText('示例店长 在侧边栏和管理台的登录马上都结束').waitFor()
+    expect(await his.evaluate(async () => (await fetch('/api/v1/session')).status)).toBe(200)
+    await settle(page)
+    await photograph(page, 'sessions-end')
+    await page.getByRole('button', { name: '结束他的全部登录' }).last().click()
+    await page.getByText('他的登录都已结束。').waitFor()
+    expect(await his.evaluate(async () => (await fetch('/api/v1/session')).status)).toBe(401)
+  })
+})
+
 describe('a store', () => {
   test('turns franchise on a day: what it does is said first, then saved and on record', async () => {
     const { page } = await stage.open('demo-hq', '/people?store=S-JA')

@@ -743,6 +743,19 @@ const rows: Row[] = [
   { route: 'GET /api/v1/health/reconcile', expected: [401, 200, 200, 200, 200, 200, 200, 200, 200] },
 
   { route: 'GET /api/v1/session', expected: PERSON },
+  { route: 'GET /api/v1/sessions', expected: PERSON },
+  {
+    route: 'DELETE /api/v1/sessions/:sessionId',
+    what: 'of somebody else',
+    url: `/api/v1/sessions/${UUID}`,
+    expected: [401, 401, 401, 401, 404, 404, 404, 404, 404],
+  },
+  { route: 'DELETE /api/v1/sessions', what: 'his others', expected: PERSON },
+  {
+    route: 'DELETE /api/v1/associates/:associateId/sessions',
+    url: '/api/v1/associates/nobody/sessions',
+    expected: MISSING_TO_ADMIN,
+  },
   {
     route: 'POST /api/v1/wecom/signature',
     body: { url: 'http://127.0.0.1:8686/sidebar/', kind: 'config' },

@@ -5,6 +5,10 @@ import { signPage } from '../../server/features/session/service.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { openBrowser, signedIn, signIn, startTestWecom, TEST_APP, type TestWecom } from '../support/wecom.ts'
 
+type SignedIn = Awaited<ReturnType<typeof signedIn>>
+const remove = ({ browser, csrf }: SignedIn, path: string) =>
+  browser.call('DELETE', `/api/v1${path}`, { headers: csrf })
+
 describe('sign-in through WeCom', () => {
   let wecom: TestWecom
   let service: TestService
@@ -158,6 +162,51 @@ describe('sign-in through WeCom', () => {
     copied.cookies.set('daogou_access', browser.cookies.get('daogou_access')!)
     expect((await browser.call('POST', '/auth/logout')).status).toBe(204)
     expect((await copied.call('GET', '/api/v1/session')).status).toBe(401)
+  })
+
+  test('somebody sees where else he is signed in, and ends one of it or all', async () => {
+    const [own, second, third] = await Promise.all([1, 2, 3].map(() => signedIn(service, 'a1')))
+    const list = async (from: SignedIn) =>
+      ((await from.browser.call('GET', '/api/v1/sessions')).json() as { items: { sessionId: string; isThis: boolean }[] }) // prettier-ignore
+      .items
+    const before = await list(own!)
+    expect(before.filter(({ isThis }) => isThis)).toHaveLength(1)
+    expect(before[0]).toMatchObject({ app: 'browser', system: 'other', seenAt: expect.any(String) as unknown })
+    const { sessionId } = (await list(second!)).find(({ isThis }) => isThis)!
+
+    // Only with the page's own word, and nobody else's.
+    expect((await own!.browser.call('DELETE', `/api/v1/sessions/${sessionId}`)).status).toBe(403)
+    expect((await remove(await signedIn(service, 'boss'), `/sessions/${sessionId}`)).status).toBe(404)
+
+    expect((await remove(own!, `/sessions/${sessionId}`)).json()).toEqual({ ended: 1 })
+    expect((await second!.browser.call('GET', '/api/v1/session')).status).toBe(401)
+    expect((await second!.browser.call('POST', '/auth/refresh')).status).toBe(401)
+    expect((await third!.browser.call('GET', '/api/v1/session')).status).toBe(200)
+    expect((await list(own!)).map(one => one.sessionId)).not.toContain(sessionId)
+
+    expect((await remove(own!, '/sessions')).status).toBe(200)
+    expect((await third!.browser.call('GET', '/api/v1/session')).status).toBe(401)
+    expect(await list(own!)).toMatchObject([{ isThis: true }])
+  })
+
+  test('headquarters ends the sessions of somebody, or of everybody else, and it is on record', async () => {
+    const associate = await signedIn(service, 'a1')
+    const office = await signedIn(service, 'boss')
+    const everyone = '/sessions?of=everyone'
+    const his = '/associates/a1/sessions'
+    for (const path of [everyone, his]) expect((await remove(associate, path)).status).toBe(403)
+    expect((await remove(office, his)).status).toBe(200)
+    expect((await associate.browser.call('GET', '/api/v1/session')).status).toBe(401)
+
+    const again = await signedIn(service, 'a1')
+    expect((await remove(office, everyone)).status).toBe(200)
+    expect((await again.browser.call('POST', '/auth/refresh')).status).toBe(401)
+    expect((await office.browser.call('GET', '/api/v1/session')).status).toBe(200)
+    const { items } = await service.get<{ items: object[] }>('/activity?action=sessions.ended')
+    expect(items).toMatchObject([
+      { actor: 'boss', subject: 'sessions' },
+      { actor: 'boss', subject: 'associates/a1' },
+    ])
   })
 
   test('who leaves is out at once', async () => {

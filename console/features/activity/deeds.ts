@@ -64,6 +64,7 @@ export const deeds: Readonly<Record<string, readonly [string, string]>> = {
   'risk.released': ['放行了风险订单', 'released a risk’s orders'],
   'risk.reversed': ['因风险收回了提成', 'reversed a risk’s commission'],
   'risk.watched': ['观察一项风险', 'keeps watching a risk'],
+  'sessions.ended': ['结束了登录', 'ended sessions'],
   'settings.retention': ['修改了触点保存期', 'changed how long touches are kept'],
   'settings.visibility': ['修改了可见范围', 'changed who sees what'],
   'settlement.approved': ['批准了结算', 'approved a settlement'],

@@ -22,6 +22,8 @@ export const calls = {
     api.get<AssociatePage>('/associates', { ...where }, signal),
   readAssociate: (associateId: string, signal?: AbortSignal) =>
     api.get<AssociateDetail>(`/associates/${encodeURIComponent(associateId)}`, {}, signal),
+  endSessions: (associateId: string) =>
+    api.delete<{ ended: number }>(`/associates/${encodeURIComponent(associateId)}/sessions`),
   readHouses: (signal?: AbortSignal) => api.get<Houses>('/people/houses', {}, signal),
   tell: (kind: Kind, item: object, isDryRun: boolean) => api.post<Told>(`/people/${kind}`, { items: [item], isDryRun }),
   tellFile: (kind: Kind, file: string, isDryRun: boolean) =>

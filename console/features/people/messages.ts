@@ -75,6 +75,10 @@ export const page = defineMessages(
     leftBehind: '已离职，名下还有客户、客户群或任务没人管。',
     leavingSoon: '快离职了，客户、客户群和任务要先安排人接。',
     toHandover: '去交接',
+    endSessions: '结束他的全部登录',
+    endSessionsWhat: (name: string) => `${name} 在侧边栏和管理台的登录马上都结束，没保存的会丢。`,
+    endSessionsWhen: '手机丢了、账号被别人用了的时候用。他还在职，可以再登录。',
+    sessionsEnded: '他的登录都已结束。',
     check: '看看影响',
     saveNow: '确认保存',
     unchanged: '和现在一样，没有要保存的。',
@@ -202,6 +206,12 @@ export const page = defineMessages(
     leftBehind: 'He left, and customers, groups or tasks of his are nobody’s.',
     leavingSoon: 'He leaves soon: his customers, groups and tasks need somebody.',
     toHandover: 'Hand over',
+    endSessions: 'End all sign-ins of this person',
+    endSessionsWhat: (name: string) =>
+      `${name} is signed out of the sidebar and the console at once; what is not saved is lost.`,
+    endSessionsWhen:
+      'For a lost phone, or an account that somebody else uses. Still employed, this person may sign in again.',
+    sessionsEnded: 'All sign-ins of this person are ended.',
     check: 'See what it does',
     saveNow: 'Confirm and save',
     unchanged: 'As it is now: there is nothing to save.',

@@ -98,12 +98,12 @@ export interface SessionRow {
 
 export async function insertSession(
   db: Db,
-  options: SessionRow & { refreshHash: Buffer; now: Instant; expiresAt: Instant },
+  options: SessionRow & { refreshHash: Buffer; device: string; now: Instant; expiresAt: Instant },
 ) {
   await db`
-    INSERT INTO sessions (brand_id, session_id, associate_id, refresh_hash, created_at, expires_at)
-    VALUES (${options.brandId}, ${options.sessionId}, ${options.associateId}, ${options.refreshHash}, ${options.now},
-      ${options.expiresAt})`
+    INSERT INTO sessions (brand_id, session_id, associate_id, refresh_hash, device, created_at, expires_at)
+    VALUES (${options.brandId}, ${options.sessionId}, ${options.associateId}, ${options.refreshHash}, ${options.device},
+      ${options.now}, ${options.expiresAt})`
 }
 
 /** Locked: two that come with one token must not both be right. */
@@ -115,9 +115,12 @@ export async function lockSession(db: Db, options: { brandId: number; sessionId:
   return row ?? null
 }
 
-export async function updateRefreshHash(db: Db, options: { brandId: number; sessionId: string; refreshHash: Buffer }) {
+export async function updateRefreshHash(
+  db: Db,
+  options: { brandId: number; sessionId: string; refreshHash: Buffer; now: Instant },
+) {
   await db`
-    UPDATE sessions SET refresh_hash = ${options.refreshHash}
+    UPDATE sessions SET refresh_hash = ${options.refreshHash}, seen_at = ${options.now}
     WHERE brand_id = ${options.brandId} AND session_id = ${options.sessionId}`
 }
 
@@ -128,6 +131,49 @@ export async function revokeSession(
   await db`
     UPDATE sessions SET revoked_at = ${options.now}, revoked_because = ${options.because}
     WHERE brand_id = ${options.brandId} AND session_id = ${options.sessionId} AND revoked_at IS NULL`
+}
+
+export interface StandingSession {
+  sessionId: string
+  device: string | null
+  createdAt: Instant
+  /** To within the life of an access token. */
+  seenAt: Instant | null
+}
+
+/** Those of a person that stand, the one used last first. */
+export async function selectSessionsOf(db: Db, options: { brandId: number; associateId: string; now: Instant }) {
+  return await db<StandingSession[]>`
+    SELECT session_id AS "sessionId", device, created_at AS "createdAt", seen_at AS "seenAt" FROM sessions
+    WHERE brand_id = ${options.brandId} AND associate_id = ${options.associateId} AND revoked_at IS NULL
+      AND expires_at > ${options.now}
+    ORDER BY COALESCE(seen_at, created_at) DESC, session_id LIMIT 500`
+}
+
+/**
+ * Ends all sessions that stand: of one person, or of the brand; one of them alone, or all but one.
+ *
+ * @returns how many
+ */
+export async function revokeSessions(
+  db: Db,
+  options: {
+    brandId: number
+    associateId: string | null
+    only: string | null
+    butFor: string | null
+    now: Instant
+    because: 'ended' | 'ended_by_headquarters'
+  },
+): Promise<number> {
+  const { brandId, associateId, only, butFor, now, because } = options
+  const rows = await db`
+    UPDATE sessions SET revoked_at = ${now}, revoked_because = ${because}
+    WHERE brand_id = ${brandId} AND revoked_at IS NULL AND expires_at > ${now}
+      ${associateId === null ? db`` : db`AND associate_id = ${associateId}`}
+      ${only === null ? db`` : db`AND session_id = ${only}`}
+      ${butFor === null ? db`` : db`AND session_id <> ${butFor}`}`
+  return rows.count
 }
 
 export interface PersonRow {

@@ -127,5 +127,5 @@ async function callerOf(
   }
 }
 
-export { selectBrand } from './queries.ts'
+export { revokeSessions, selectBrand, selectPerson, selectSessionsOf } from './queries.ts'
 export { csrfTokenOf, endSession, refreshSession, signIn } from './sessions.ts'

@@ -44,7 +44,14 @@ const isActiveAt = (person: PersonRow, at: Instant) =>
  */
 export async function signIn(
   pool: Pool,
-  options: { brandId: number; userid: string; bootstrapHeadquarters: readonly string[]; now: Instant },
+  options: {
+    brandId: number
+    userid: string
+    bootstrapHeadquarters: readonly string[]
+    /** `User-Agent`: of it only the sort of device is kept. */
+    userAgent?: string | undefined
+    now: Instant
+  },
 ): Promise<SignInResult> {
   const { brandId, userid, now } = options
   if (options.bootstrapHeadquarters.includes(userid)) {
@@ -60,6 +67,7 @@ export async function signIn(
     sessionId,
     associateId: userid,
     refreshHash: sha256(secret),
+    device: deviceOf(options.userAgent ?? ''),
     now,
     expiresAt: now + SESSION_MS,
   })
@@ -67,6 +75,19 @@ export async function signIn(
     status: 'signed_in',
     tokens: { sessionId, associateId: userid, refreshToken: `${brandId}.${sessionId}.${secret}` },
   }
+}
+
+const SYSTEMS = [
+  ['android', /Android/],
+  ['ios', /iPhone|iPad/],
+  ['windows', /Windows/],
+  ['mac', /Macintosh/],
+] as const
+
+/** `wecom android`, `browser windows`: enough for somebody to know his own again. */
+export function deviceOf(userAgent: string): string {
+  const system = SYSTEMS.find(([, pattern]) => pattern.test(userAgent))?.[0] ?? 'other'
+  return `${/wxwork/i.test(userAgent) ? 'wecom' : 'browser'} ${system}`
 }
 
 const REFRESH_TOKEN = /^(\d{1,9})\.([0-9a-f-]{36})\.([A-Za-z0-9_-]{43})$/
@@ -98,7 +119,7 @@ export async function refreshSession(
       return null
     }
     const secret = randomBytes(32).toString('base64url')
-    await updateRefreshHash(tx, { brandId, sessionId, refreshHash: sha256(secret) })
+    await updateRefreshHash(tx, { brandId, sessionId, refreshHash: sha256(secret), now })
     return {
       brandId,
       sessionId,

@@ -12,8 +12,28 @@ import { addressOf, type Limits } from '../limits/service.ts'
 import { renderPage } from '../pages/service.ts'
 import { signableUrl, WecomError, type Wecom } from '../wecom/service.ts'
 import { refusalPage, type Refusal } from './refusals.ts'
-import { Session, SessionQuery, Signature, SignatureRequest } from './schema.ts'
-import { authorizeUrl, brandIn, describeSession, localRedirect, signPage, withBrand } from './service.ts'
+import {
+  EndSessionsQuery,
+  OwnSessions,
+  Session,
+  SessionAssociate,
+  SessionId,
+  SessionQuery,
+  SessionsEnded,
+  Signature,
+  SignatureRequest,
+} from './schema.ts'
+import {
+  authorizeUrl,
+  brandIn,
+  describeSession,
+  endOwnSessions,
+  endSessionsOf,
+  listSessions,
+  localRedirect,
+  signPage,
+  withBrand,
+} from './service.ts'
 
 interface Options {
   pool: Pool
@@ -91,6 +111,7 @@ export function signInRoutes(
       brandId,
       userid: who.userid,
       bootstrapHeadquarters: brand.headquarters,
+      userAgent: request.headers['user-agent'],
       now: now(),
     })
     if (result.status !== 'signed_in') {
@@ -129,7 +150,67 @@ export function signInRoutes(
 
 /** Who is signed in, and what the SDK needs. */
 export function sessionRoutes(app: FastifyInstance, options: Options): void {
-  const { pool, settings, brands, access } = options
+  const { pool, settings, brands, access, now } = options
+  const tags = ['session']
+  app.get(
+    '/sessions',
+    {
+      onRequest: access.person,
+      schema: { tags, summary: 'Where one is signed in', response: { 200: OwnSessions } },
+    },
+    async request => ({
+      items: await listSessions(pool, { caller: request.caller, sessionId: request.sessionId!, now: now() }),
+    }),
+  )
+  app.delete(
+    '/sessions/:sessionId',
+    {
+      onRequest: access.personSelf,
+      schema: { tags, summary: 'End a session of one’s own', params: SessionId, response: { 200: SessionsEnded } },
+    },
+    async request => {
+      const { sessionId: only } = request.params as SessionId
+      const asked = { caller: request.caller, sessionId: request.sessionId!, now: now() }
+      return { ended: await endOwnSessions(pool, { ...asked, only }) }
+    },
+  )
+  app.delete(
+    '/sessions',
+    {
+      onRequest: access.personSelf,
+      schema: {
+        tags,
+        summary: 'End all sessions but this one: one’s own, or everybody’s',
+        querystring: EndSessionsQuery,
+        response: { 200: SessionsEnded },
+      },
+    },
+    async request => {
+      const asked = { caller: request.caller, sessionId: request.sessionId!, now: now() }
+      if ((request.query as EndSessionsQuery).of !== 'everyone') {
+        return { ended: await endOwnSessions(pool, { ...asked, only: null }) }
+      }
+      if (request.caller.person!.role !== 'headquarters') throw new AppError('forbidden', 'This is for headquarters.')
+      return { ended: await endSessionsOf(pool, { ...asked, associateId: null }) }
+    },
+  )
+  app.delete(
+    '/associates/:associateId/sessions',
+    {
+      onRequest: access.admin,
+      schema: {
+        tags,
+        summary: 'End all sessions of somebody',
+        params: SessionAssociate,
+        response: { 200: SessionsEnded },
+      },
+    },
+    async request => {
+      const { associateId } = request.params as SessionAssociate
+      const asked = { caller: request.caller, sessionId: request.sessionId, now: now() }
+      return { ended: await endSessionsOf(pool, { ...asked, associateId }) }
+    },
+  )
   app.get(
     '/session',
     {

@@ -3,6 +3,7 @@
  * Browser code imports the types only.
  */
 import { Type, type Static, type TSchema } from 'typebox'
+import { Key } from '../../lib/schema.ts'
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
@@ -100,3 +101,33 @@ export const SignatureRequest = Type.Object(
   { additionalProperties: false },
 )
 export type SignatureRequest = Static<typeof SignatureRequest>
+
+/** Somewhere the asker is signed in. */
+export const OwnSession = Type.Object({
+  sessionId: Type.String({ format: 'uuid' }),
+  app: nullable(Type.Enum(['wecom', 'browser'], { description: 'null: begun before it was kept' })),
+  system: nullable(Type.Enum(['android', 'ios', 'windows', 'mac', 'other'])),
+  since: Type.String({ format: 'date-time' }),
+  seenAt: Type.String({ format: 'date-time', description: 'When it was last used, to within ten minutes' }),
+  isThis: Type.Boolean({ description: 'The one that this answer went to' }),
+})
+export type OwnSession = Static<typeof OwnSession>
+
+/** GET /api/v1/sessions */
+export const OwnSessions = Type.Object({ items: Type.Array(OwnSession) })
+
+/** DELETE /api/v1/sessions: all others of the asker, or with `of=everyone` of the whole brand. */
+export const EndSessionsQuery = Type.Object(
+  { of: Type.Optional(Type.Enum(['me', 'everyone'], { description: 'everyone: headquarters alone' })) },
+  { additionalProperties: false },
+)
+export type EndSessionsQuery = Static<typeof EndSessionsQuery>
+
+export const SessionId = Type.Object({ sessionId: Type.String({ format: 'uuid' }) })
+export type SessionId = Static<typeof SessionId>
+
+export const SessionAssociate = Type.Object({ associateId: Key('The associate.') })
+export type SessionAssociate = Static<typeof SessionAssociate>
+
+/** How many sessions stood and were ended. */
+export const SessionsEnded = Type.Object({ ended: Type.Integer({ minimum: 0 }) })

@@ -1,10 +1,12 @@
-import type { Db } from '../../database.ts'
+import { transact, type Db, type Pool } from '../../database.ts'
 import { AppError } from '../../errors.ts'
+import { formatInstant, type Instant } from '../../lib/time.ts'
+import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
-import { DEFAULT_BRAND_SLUG, selectBrand } from '../auth/service.ts'
+import { DEFAULT_BRAND_SLUG, revokeSessions, selectBrand, selectPerson, selectSessionsOf } from '../auth/service.ts'
 import { selectStores } from '../stores/service.ts'
 import { WecomError, type Wecom, type WecomApp } from '../wecom/service.ts'
-import type { PageSignatures, Session } from './schema.ts'
+import type { OwnSession, PageSignatures, Session } from './schema.ts'
 
 /** Where a sign-in may lead: a page of ours, said as a path alone. */
 export function localRedirect(asked: string | undefined): string {
@@ -98,4 +100,68 @@ export async function signPage(wecom: Pick<Wecom, 'sign'>, page: string): Promis
   // Whichever comes later is nobody's any more, also where it fails.
   signed.catch(() => {})
   return await Promise.race([signed, late]).finally(() => clearTimeout(timer))
+}
+
+interface Asked {
+  caller: Caller
+  now: Instant
+}
+
+/** Where whoever asks is signed in, the one used last first. */
+export async function listSessions(
+  db: Db,
+  { caller, sessionId, now }: Asked & { sessionId: string },
+): Promise<OwnSession[]> {
+  const rows = await selectSessionsOf(db, { brandId: caller.brandId, associateId: caller.person!.associateId, now })
+  return rows.map(row => {
+    const [app = null, system = null] = (row.device?.split(' ') ?? []) as [OwnSession['app'], OwnSession['system']]
+    return {
+      sessionId: row.sessionId,
+      app,
+      system,
+      since: formatInstant(row.createdAt),
+      seenAt: formatInstant(row.seenAt ?? row.createdAt),
+      isThis: row.sessionId === sessionId,
+    }
+  })
+}
+
+/**
+ * Ends a session of whoever asks, or all but the one that he asks by.
+ *
+ * @returns how many stood
+ * @throws AppError not_found where he has no such session
+ */
+export async function endOwnSessions(
+  pool: Pool,
+  { caller, sessionId, only, now }: Asked & { sessionId: string; only: string | null },
+): Promise<number> {
+  const own = { brandId: caller.brandId, associateId: caller.person!.associateId, now }
+  const ended = await revokeSessions(pool, { ...own, only, butFor: only === null ? sessionId : null, because: 'ended' })
+  if (only !== null && ended === 0) throw new AppError('not_found', 'There is no such session.')
+  return ended
+}
+
+/**
+ * Headquarters ends all sessions of somebody, or of everybody else: after a phone was lost, after a leak. It is on record.
+ *
+ * @returns how many stood
+ * @throws AppError not_found where there is no such person
+ */
+export async function endSessionsOf(
+  pool: Pool,
+  options: Asked & { associateId: string | null; sessionId: string | null },
+): Promise<number> {
+  const { caller, associateId, sessionId, now } = options
+  const { brandId, actor } = caller
+  return await transact(pool, async tx => {
+    if (associateId !== null && !(await selectPerson(tx, { brandId, associateId }))) {
+      throw new AppError('not_found', 'There is no such person.')
+    }
+    const butFor = associateId === null ? sessionId : null
+    const ended = await revokeSessions(tx, { brandId, associateId, only: null, butFor, now, because: 'ended_by_headquarters' }) // prettier-ignore
+    const subject = associateId === null ? 'sessions' : `associates/${associateId}`
+    await insertActivity(tx, { brandId, now, actor, action: 'sessions.ended', subject, details: { ended } })
+    return ended
+  })
 }
