@@ -5,7 +5,7 @@
 import { allBrands, chooseBrand } from '../features/brands/service.ts'
 import { zoneOf } from '../features/commissions/service.ts'
 import { rebuildSums } from '../features/rollups/service.ts'
-import { readArguments, runCommand, withData } from './command.ts'
+import { readArguments, runCommand, say, withData } from './command.ts'
 
 const usage = `npm run rollups:rebuild [-- --brand SLUG]
 
@@ -26,8 +26,12 @@ await runCommand(async argv => {
         zone: await zoneOf(pool, brandId),
         now: Date.now(),
         isStopped: () => signal.aborted,
-        onDay: (day, count) => {
-          if (count > 0) process.stdout.write(`${slug} ${day}: ${count} rows differed\n`)
+        onStep: left => {
+          if (left > 0) say(`${slug}: ${left} lots of days are to be summed for the first time`)
+        },
+        onDays: ({ from, last, differing, part }) => {
+          if (differing > 0) process.stdout.write(`${slug} ${from} to ${last}: ${differing} rows differed\n`)
+          say(`${slug}: ${Math.floor(part * 100)} % is summed anew, until ${last}`)
         },
       })
       process.stdout.write(`${slug}: ${days} days summed anew, ${differing} rows differed\n`)

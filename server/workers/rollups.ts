@@ -7,6 +7,8 @@ import { startLoop, type Worker } from './loop.ts'
 const IDLE_MS = 1000
 /** While much comes at once, sums are left to grow old rather than take what taking it needs. */
 const REST = 3
+/** What is much for those who wait: a brand's first days are summed for a minute at a time. */
+const REST_MOST_MS = 5000
 /** After so much the planner's statistics are of another database. */
 const BULK = 5000
 /** How many tables are looked through then, partitions among them. */
@@ -34,7 +36,7 @@ export function startRollupWorker(options: {
           if (count === 0) break
           summed += count
           await lookTablesThrough(isStopped)
-          await rest(REST * (performance.now() - begun))
+          await rest(Math.min(REST_MOST_MS, REST * (performance.now() - begun)))
         }
       }
       await lookTablesThrough(isStopped)

@@ -1,13 +1,10 @@
 import type { Db } from '../../database.ts'
 import type { Part } from './queries.ts'
-import { figuresOf, keptPayOf, keptPeopleOf, payOf, peopleOf, type Kind, type Summing } from './sums.ts'
+import { figuresOf, isOfDays, keptPayOf, keptPeopleOf, payOf, peopleOf, type Kind, type Summing } from './sums.ts'
 
 /** Held against what is kept: how many rows are there that should not be, or not there that should. Of whole days. */
 
 type Sql = ReturnType<typeof figuresOf>
-
-const isOfDays = (db: Db, { brandId, cells }: Summing) =>
-  db`brand_id = ${brandId} AND day = ANY (${cells.map(cell => cell.day)}::text[]::date[])`
 
 async function countDiffering(db: Db, made: Sql, kept: Sql): Promise<number> {
   const [row] = await db<{ count: number }[]>`
@@ -35,7 +32,11 @@ export const countDifferingPay = (db: Db, summing: Summing) =>
   countDiffering(db, payOf(db, summing), keptPayOf(db, summing))
 
 export const countDifferingPeople = (db: Db, kind: Kind, summing: Summing) =>
-  countDiffering(db, peopleOf(db, kind, summing), keptPeopleOf(db, kind, summing))
+  countDiffering(
+    db,
+    db`SELECT day, store_code, person FROM (${peopleOf(db, [kind], summing)}) AS found`,
+    keptPeopleOf(db, kind, summing),
+  )
 
 /** When each was there last before, by all days that are kept. */
 const chainOf = (db: Db, { brandId, kind }: { brandId: number; kind: Kind }) => db`

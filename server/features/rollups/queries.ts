@@ -110,6 +110,7 @@ export async function selectZone(db: Db, { brandId }: { brandId: number }): Prom
 
 /** Begins anew by a calendar: what is there is summed again, day by day, by marks of which nobody reads the sums. */
 export async function beginState(db: Db, { brandId, zone }: { brandId: number; zone: string }) {
+  await db`DELETE FROM rollup_marks WHERE brand_id = ${brandId} AND kind = 'day'`
   await db`
     INSERT INTO rollup_states (brand_id, zone, started_at) VALUES (${brandId}, ${zone}, now())
     ON CONFLICT (brand_id) DO UPDATE SET zone = EXCLUDED.zone, started_at = EXCLUDED.started_at`
@@ -131,12 +132,12 @@ export async function selectDays(db: Db, { brandId, zone }: { brandId: number; z
     ) AS found GROUP BY day ORDER BY day`
 }
 
-/** In their order: who has had somebody before is known then when a day is summed. */
+/** In their order, which `selectDaysToSum` keeps to. */
 export async function insertDayMarks(db: Db, { brandId, now, days }: Marking & { days: readonly string[][] }) {
   for (const some of days) await insertKeys(db, { brandId, now }, 'day', some)
 }
 
-/** The oldest marks: so many that at least one, and about as many things as `most`, are spoken of. Days go alone. */
+/** The oldest marks: so many that at least one, and about as many things as `most`, are spoken of. None of days. */
 export async function selectMarks(db: Db, { brandId, most }: { brandId: number; most: number }) {
   return await db<{ markId: string; kind: string; keys: string[] }[]>`
     SELECT mark_id AS "markId", kind, keys FROM (
@@ -148,11 +149,19 @@ export async function selectMarks(db: Db, { brandId, most }: { brandId: number; 
     ) AS counted WHERE before < ${most} ORDER BY mark_id`
 }
 
-export async function selectDayMark(db: Db, { brandId }: { brandId: number }) {
-  const [row] = await db<{ markId: string; keys: string[] }[]>`
-    SELECT mark_id AS "markId", keys FROM rollup_marks WHERE brand_id = ${brandId} AND kind = 'day'
-    ORDER BY mark_id LIMIT 1`
+/** The first days that are still to be summed: from the first of a mark until the first of the next, or for good. */
+export async function selectDaysToSum(db: Db, { brandId }: { brandId: number }) {
+  const [row] = await db<{ markId: string; from: string; to: string | null }[]>`
+    SELECT mark_id AS "markId", keys[1] AS from, lead(keys[1]) OVER (ORDER BY mark_id) AS to FROM (
+      SELECT mark_id, keys FROM rollup_marks WHERE brand_id = ${brandId} AND kind = 'day' ORDER BY mark_id LIMIT 2
+    ) AS first ORDER BY mark_id LIMIT 1`
   return row ?? null
+}
+
+export async function countDaysToSum(db: Db, { brandId }: { brandId: number }): Promise<number> {
+  const [row] = await db<{ count: number }[]>`
+    SELECT count(*) AS count FROM rollup_marks WHERE brand_id = ${brandId} AND kind = 'day'`
+  return row!.count
 }
 
 export async function deleteMarks(db: Db, { brandId, markIds }: { brandId: number; markIds: readonly string[] }) {

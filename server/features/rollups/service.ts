@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { transact, type Db, type Pool, type Tx } from '../../database.ts'
+import { addDays } from '../../lib/calendar.ts'
 import type { Instant } from '../../lib/time.ts'
 import {
   beginState,
+  countDaysToSum,
   deleteMarks,
   insertDayMarks,
   selectCells,
-  selectDayMark,
   selectDays,
+  selectDaysToSum,
   selectIsFresh,
   selectMarks,
   selectZone,
@@ -22,7 +24,18 @@ import {
   countDifferingTotals,
   replaceGaps,
 } from './checks.ts'
-import { columnsOf, PARTS, PEOPLE, replaceFigures, replacePay, replacePeople, sumsOf } from './sums.ts'
+import {
+  appendDays,
+  columnsOf,
+  deleteDays,
+  PARTS,
+  PEOPLE,
+  replaceFigures,
+  replacePay,
+  replacePeople,
+  sumsOf,
+  type Summing,
+} from './sums.ts'
 
 export {
   markClicks,
@@ -38,21 +51,20 @@ export {
 
 /** About how many orders, clicks or people are spoken of by what is summed in one transaction: others wait for none long. */
 const MOST = 1000
-/** About how much the days come to that are summed in one transaction. */
-const DAYS_MOST = 5000
+/**
+ * About how much the days come to that are summed at once, for the first time or to hold them against what is kept. The
+ * more they are, the more rows of people fall on each page of their index; it takes about a minute.
+ */
+const DAYS_MOST = 1_000_000
 /** How old a mark may be whose days are read as they were summed before it, where their evidence is too much to read. */
 const STALE_MS = 4000
 /** So many orders of a span are read as evidence in less time than anybody waits. */
 const FEW_ORDERS = 50_000
 
-/** How long it may take to count what a brand has of each day, when its days are summed for the first time. */
-const COUNTING_MS = 30 * 60_000
-
-/** From the first of them until before the last. */
-interface Days {
-  from: string
-  to: string
-}
+/** How long a statement may take that counts or sums whole days. */
+const DAYS_MS = 30 * 60_000
+/** What it may sort and hash in memory. */
+const DAYS_MEMORY = '128MB'
 
 interface Brand {
   brandId: number
@@ -63,12 +75,12 @@ interface Brand {
  * Whether a brand's figures of some days are read from sums. Where something is still to be summed they are read from
  * evidence, so that whatever was answered is in them; a span of a chain, too large for that, may be a few seconds old.
  */
-export const isSummed = (db: Db, { brandId, zone, days }: Brand & { days: Days }) =>
+export const isSummed = (db: Db, { brandId, zone, days }: Brand & { days: { from: string; to: string } }) =>
   selectIsFresh(db, { brandId, zone, days, staleMs: STALE_MS, fewOrders: FEW_ORDERS })
 
 /**
  * Sums anew what some marks speak of, and takes the marks away, all in one view of the database: what is not to be seen in
- * it has marks that are not either. Where there is none, a day of those that were never summed.
+ * it has marks that are not either. Where there is none, days of those that were never summed.
  *
  * @returns how many things were spoken of; 0 where there are no more
  */
@@ -77,54 +89,66 @@ export async function sumStep(pool: Pool, { brandId, zone, now }: Brand & { now:
     await tx`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`
     if (!(await takeTurn(tx, { brandId }))) return 0
     if ((await selectZone(tx, { brandId })) !== zone) {
-      // Before anything is written: of ten million orders it takes longer than a statement may.
-      await tx`SET LOCAL statement_timeout = ${tx.unsafe(String(COUNTING_MS))}`
+      await letTakeLong(tx)
       const days = await selectDays(tx, { brandId, zone })
       await beginState(tx, { brandId, zone })
-      await insertDayMarks(tx, { brandId, now, days: inPieces(days) })
-      return 1
+      await insertDayMarks(tx, { brandId, now, days: inPieces(days).map(piece => piece.map(one => one.day)) })
+      return 1 + thingsIn(days)
     }
-    const count = await sumMarks(tx, { brandId, zone })
+    const days = await selectDaysToSum(tx, { brandId })
+    const count = await sumMarks(tx, { brandId, zone, before: days?.from ?? null })
     if (count > 0) return count
-    const day = await selectDayMark(tx, { brandId })
-    if (!day) return 0
-    await sumDays(tx, { brandId, zone, days: day.keys })
-    await deleteMarks(tx, { brandId, markIds: [day.markId] })
-    return MOST
+    if (!days) return 0
+    await letTakeLong(tx)
+    await deleteDays(tx, { brandId, zone, days: { from: days.from, to: null } })
+    await appendDays(tx, { brandId, zone, days })
+    await deleteMarks(tx, { brandId, markIds: [days.markId] })
+    return DAYS_MOST
   })
 }
 
+/** For statements over whole days, of which a big brand has millions of rows; compiled they take no less. */
+async function letTakeLong(tx: Tx): Promise<void> {
+  await tx`SET LOCAL statement_timeout = ${tx.unsafe(String(DAYS_MS))}`
+  await tx`SET LOCAL work_mem = ${tx.unsafe(`'${DAYS_MEMORY}'`)}`
+  await tx`SET LOCAL jit = off`
+}
+
+interface CountedDay {
+  day: string
+  count: number
+}
+
+const thingsIn = (days: readonly CountedDay[]) => days.reduce((sum, { count }) => sum + count, 0)
+
 /** Days that are summed together: small ones are many. */
-function inPieces(days: readonly { day: string; count: number }[]): string[][] {
-  const pieces: string[][] = []
+function inPieces(days: readonly CountedDay[]): CountedDay[][] {
+  const pieces: CountedDay[][] = []
   let count = Infinity
   for (const one of days) {
     if (count + one.count > DAYS_MOST) {
       pieces.push([])
       count = 0
     }
-    pieces.at(-1)!.push(one.day)
+    pieces.at(-1)!.push(one)
     count += one.count
   }
   return pieces
 }
 
-/** @returns how many things they spoke of */
-async function sumMarks(tx: Tx, { brandId, zone }: Brand): Promise<number> {
+/**
+ * @param options.before days from then on are still to be summed as a whole, and are left for that
+ * @returns how many things they spoke of
+ */
+async function sumMarks(tx: Tx, { brandId, zone, before }: Brand & { before: string | null }): Promise<number> {
   const marks = await selectMarks(tx, { brandId, most: MOST })
   if (marks.length === 0) return 0
   const markIds = marks.map(mark => mark.markId)
-  await sumCells(tx, { brandId, zone, cells: await selectCells(tx, { brandId, zone, markIds }) })
+  const cells = await selectCells(tx, { brandId, zone, markIds })
+  await sumCells(tx, { brandId, zone, cells: cells.filter(cell => before === null || cell.day < before) })
   await deleteMarks(tx, { brandId, markIds })
   return marks.reduce((count, mark) => count + mark.keys.length, 0)
 }
-
-const sumDays = (tx: Tx, { brandId, zone, days }: Brand & { days: readonly string[] }) =>
-  sumCells(tx, {
-    brandId,
-    zone,
-    cells: PARTS.flatMap(part => days.map((day): Cell => ({ part, day, storeCode: null }))),
-  })
 
 async function sumCells(tx: Tx, { brandId, zone, cells }: Brand & { cells: readonly Cell[] }): Promise<void> {
   for (const part of PARTS) {
@@ -142,25 +166,44 @@ export async function sumAll(pool: Pool, brand: Brand & { now: Instant }): Promi
 }
 
 /**
- * Makes all sums of a brand anew and holds them against those that are kept; what differs is put right. Day by day, each in
- * one view of the database, so it may run while the service works.
+ * Makes all sums of a brand anew and holds them against those that are kept; what differs is put right. Many days at a
+ * time, in one view of the database, so it may run while the service works.
  *
- * @param options.onDay after each day: how many rows of it differed
+ * @param options.onStep before that, while something was never summed: of how many lots of days that is so
+ * @param options.onDays after each time: how many rows of its days differed, and which part of all was looked through
  * @returns how many rows differed; 0 unless something was forgotten to be marked
  */
 export async function rebuildSums(
   pool: Pool,
-  options: Brand & { now: Instant; onDay?: (day: string, differing: number) => void; isStopped?: () => boolean },
+  options: Brand & {
+    now: Instant
+    onStep?: (lotsLeft: number) => void
+    onDays?: (checked: Checked) => void
+    isStopped?: () => boolean
+  },
 ): Promise<{ days: number; differing: number }> {
-  const { brandId, zone, onDay, isStopped = () => false } = options
-  await sumAll(pool, options)
-  let [days, differing] = [0, 0]
-  for (const { day } of await selectDays(pool, { brandId, zone })) {
+  const { brandId, zone, onStep, onDays, isStopped = () => false } = options
+  while (!isStopped() && (await sumStep(pool, options)) > 0) onStep?.(await countDaysToSum(pool, { brandId }))
+  if (isStopped()) return { days: 0, differing: 0 }
+  const all = await transact(pool, async tx => {
+    await letTakeLong(tx)
+    return await selectDays(tx, { brandId, zone })
+  })
+  const pieces = inPieces(all)
+  let [days, differing, looked] = [0, 0, 0]
+  for (const [i, piece] of pieces.entries()) {
     if (isStopped()) break
-    const count = await alone(pool, { brandId, zone }, tx => rebuildDay(tx, { brandId, zone, day }))
-    days++
+    const from = piece[0]!.day
+    const to = pieces[i + 1]?.[0]?.day ?? null
+    const count = await alone(pool, { brandId, zone }, async tx => {
+      const found = await countDiffering(tx, { brandId, zone, days: { from, to } })
+      if (found > 0) for (const { day } of piece) await replaceDay(tx, { brandId, zone, day })
+      return found
+    })
+    days += piece.length
     differing += count
-    onDay?.(day, count)
+    looked += thingsIn(piece)
+    onDays?.({ from, last: piece.at(-1)!.day, differing: count, part: looked / thingsIn(all) })
   }
   for (const { kind } of isStopped() ? [] : PEOPLE) {
     differing += await alone(pool, { brandId, zone }, async tx => {
@@ -172,13 +215,22 @@ export async function rebuildSums(
   return { days, differing }
 }
 
+/** Days that were looked through together. */
+export interface Checked {
+  from: string
+  last: string
+  differing: number
+  part: number
+}
+
 /** In one view of the database in which everything is summed that marks speak of; waits for who does that already. */
 async function alone(pool: Pool, brand: Brand, work: (tx: Tx) => Promise<number>): Promise<number> {
   for (;;) {
     const done = await transact(pool, async tx => {
       await tx`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`
       if (!(await takeTurn(tx, brand))) return null
-      while ((await sumMarks(tx, brand)) > 0);
+      await letTakeLong(tx)
+      while ((await sumMarks(tx, { ...brand, before: null })) > 0);
       return await work(tx)
     })
     if (done !== null) return done
@@ -186,23 +238,22 @@ async function alone(pool: Pool, brand: Brand, work: (tx: Tx) => Promise<number>
   }
 }
 
-async function rebuildDay(tx: Tx, { brandId, zone, day }: Brand & { day: string }): Promise<number> {
+/** Of whole days. */
+async function countDiffering(tx: Tx, summing: Summing): Promise<number> {
   let differing = 0
   for (const part of PARTS) {
-    const summing = { brandId, zone, cells: [{ part, day, storeCode: null }] }
     const columns = columnsOf(tx, part)
-    const figures =
-      (await countDifferingFigures(tx, part, summing, columns)) +
-      (await countDifferingTotals(tx, part, summing, sumsOf(tx, part), columns))
-    if (figures > 0) await replaceFigures(tx, part, summing)
-    const pay = part === 'sales' ? await countDifferingPay(tx, summing) : 0
-    if (pay > 0) await replacePay(tx, summing)
-    differing += figures + pay
-    for (const { kind, part: partOf } of PEOPLE) {
-      const people = partOf === part ? await countDifferingPeople(tx, kind, summing) : 0
-      if (people > 0) await replacePeople(tx, kind, summing)
-      differing += people
-    }
+    differing += await countDifferingFigures(tx, part, summing, columns)
+    differing += await countDifferingTotals(tx, part, summing, sumsOf(tx, part), columns)
+    if (part === 'sales') differing += await countDifferingPay(tx, summing)
+    for (const people of PEOPLE)
+      if (people.part === part) differing += await countDifferingPeople(tx, people.kind, summing)
   }
   return differing
+}
+
+/** Only where it differs: of a chain's day it takes seconds. */
+async function replaceDay(tx: Tx, { brandId, zone, day }: Brand & { day: string }): Promise<void> {
+  if ((await countDiffering(tx, { brandId, zone, days: { from: day, to: addDays(day, 1) } })) === 0) return
+  await sumCells(tx, { brandId, zone, cells: PARTS.map((part): Cell => ({ part, day, storeCode: null })) })
 }

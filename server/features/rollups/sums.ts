@@ -6,14 +6,30 @@ import { personsOf } from './sql.ts'
  * What days come to, from evidence and what was decided: the same figures as the statements of `performance` sum, here by
  * day of the brand's calendar and by store. docs/metrics.md says what each means.
  */
-export interface Summing {
+export type Summing = SummingCells | SummingDays
+
+/** Here and there: everything is looked up by index, cell by cell. */
+export interface SummingCells {
   brandId: number
   zone: string
   /** All of one part. */
   cells: readonly Cell[]
 }
 
-type Sql = ReturnType<typeof cellsOf>
+/** Much at once: whole days, each of them read through in one go. */
+export interface SummingDays {
+  brandId: number
+  zone: string
+  days: Days
+}
+
+/** From the first until before the last; `null`: whatever comes after. */
+export interface Days {
+  from: string
+  to: string | null
+}
+
+type Sql = ReturnType<typeof columnsOf>
 
 /** The people that are told apart by day, with the part that they are summed with. */
 export const PEOPLE = [
@@ -52,8 +68,10 @@ export const columnsOf = (db: Db, part: Part) =>
 export const sumsOf = (db: Db, part: Part) =>
   FIGURES[part].map(name => db`sum(${db(name)})::bigint AS ${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
 
-/** `cell (day, store_code, since, until)`: a null store stands for all. */
-function cellsOf(db: Db, { zone, cells }: Summing) {
+/** `cell (day, store_code, since, until)`: a null store stands for all. Of whole days there are none. */
+function cellsOf(db: Db, summing: Summing): Sql {
+  if ('days' in summing) return db`cell AS (SELECT)`
+  const { zone, cells } = summing
   return db`
     cell AS MATERIALIZED (
       SELECT day::date, store_code, day::date::timestamp AT TIME ZONE ${zone}::text AS since,
@@ -72,29 +90,73 @@ const placesOf = (db: Db, brandId: number) => db`
         WHERE cell.store_code IS NULL
     )`
 
+/** Of sums: whether they are of these days. */
+export const isOfDays = (db: Db, summing: Summing): Sql =>
+  'days' in summing
+    ? db`brand_id = ${summing.brandId} AND day >= ${summing.days.from}::text::date
+        AND day < ${summing.days.to ?? 'infinity'}::text::date`
+    : db`brand_id = ${summing.brandId} AND day = ANY (${[...new Set(summing.cells.map(cell => cell.day))]}::text[]::date[])`
+
+/**
+ * The evidence of these days, with its `day`, to select from.
+ *
+ * @param rows.at when it was, in terms of `rows.from`
+ */
+function evidenceOf(db: Db, summing: Summing, rows: { columns: Sql; from: Sql; where: Sql; at: Sql }): Sql {
+  const { columns, from, where, at } = rows
+  if (!('days' in summing)) {
+    return db`(SELECT whole.day, found.* FROM whole CROSS JOIN LATERAL (
+      SELECT ${columns} FROM ${from} WHERE ${where} AND ${at} >= whole.since AND ${at} < whole.until OFFSET 0) AS found)`
+  }
+  const { zone, days } = summing
+  const midnight = (day: string) => db`(${day}::text::date::timestamp AT TIME ZONE ${zone}::text)`
+  const isBefore = days.to === null ? db`` : db`AND ${at} < ${midnight(days.to)}`
+  return db`(SELECT (${at} AT TIME ZONE ${zone}::text)::date AS day, ${columns} FROM ${from}
+    WHERE ${where} AND ${at} >= ${midnight(days.from)} ${isBefore})`
+}
+
+/** Whether a store’s part of a day is summed, by expressions of both. */
+const isSummedOf = (db: Db, summing: Summing, day: Sql, storeCode: Sql): Sql =>
+  'days' in summing
+    ? db`true`
+    : db`EXISTS (SELECT FROM cell WHERE cell.day = ${day} AND (cell.store_code IS NULL OR cell.store_code = ${storeCode}))`
+
 /** What is kept of these cells: as `payOf` and `peopleOf` give it. */
-export const keptPayOf = (db: Db, summing: Summing): Sql => db`
+export function keptPayOf(db: Db, summing: Summing): Sql {
+  if ('days' in summing) {
+    return db`SELECT day, store_code, payee_kind, payee, amount_fen FROM rollup_pay WHERE ${isOfDays(db, summing)}`
+  }
+  return db`
   WITH ${cellsOf(db, summing)}, ${placesOf(db, summing.brandId)}
   SELECT p.day, p.store_code, p.payee_kind, p.payee, p.amount_fen FROM place CROSS JOIN LATERAL (
     SELECT * FROM rollup_pay AS p
     WHERE p.brand_id = ${summing.brandId} AND p.store_code = place.store_code AND p.day = place.day OFFSET 0) AS p`
+}
 
-export const keptPeopleOf = (db: Db, kind: Kind, summing: Summing): Sql => db`
+export function keptPeopleOf(db: Db, kind: Kind, summing: Summing): Sql {
+  if ('days' in summing) {
+    return db`SELECT day, store_code, person FROM rollup_people WHERE ${isOfDays(db, summing)} AND kind = ${kind}`
+  }
+  return db`
   WITH ${cellsOf(db, summing)}, ${placesOf(db, summing.brandId)}
   SELECT p.day, p.store_code, p.person FROM place CROSS JOIN LATERAL (
     SELECT * FROM rollup_people AS p
     WHERE p.brand_id = ${summing.brandId} AND p.kind = ${kind} AND p.store_code = place.store_code
       AND p.day = place.day OFFSET 0) AS p`
+}
 
 /** `o`: the orders of these cells. */
 function ordersOf(db: Db, summing: Summing): Sql {
-  const { brandId } = summing
+  const columns = db`COALESCE(o.selling_store, '') AS store_code, o.source, o.order_no, o.channel, o.buyer, o.net_fen,
+    o.net_quantity, o.relation, o.is_unattributed, o.commission_fen, NOT o.cancelled AND o.net_fen > 0 AS is_counted`
+  const isDecided = db`o.brand_id = ${summing.brandId} AND o.revision IS NOT NULL`
+  if ('days' in summing) {
+    const rows = { columns, from: db`orders AS o`, where: isDecided, at: db`o.paid_at` }
+    return db`o AS MATERIALIZED ${evidenceOf(db, summing, rows)}`
+  }
   const ordersWhere = (isOfStore: Sql) => db`(
-    SELECT COALESCE(o.selling_store, '') AS store_code, o.source, o.order_no, o.channel, o.buyer, o.net_fen, o.net_quantity,
-      o.relation, o.is_unattributed, o.commission_fen, NOT o.cancelled AND o.net_fen > 0 AS is_counted
-    FROM orders AS o
-    WHERE o.brand_id = ${brandId} AND o.revision IS NOT NULL AND o.paid_at >= cell.since AND o.paid_at < cell.until
-      AND ${isOfStore} OFFSET 0) AS o`
+    SELECT ${columns} FROM orders AS o
+    WHERE ${isDecided} AND o.paid_at >= cell.since AND o.paid_at < cell.until AND ${isOfStore} OFFSET 0) AS o`
   return db`${cellsOf(db, summing)}, o AS MATERIALIZED (
     SELECT cell.day, o.* FROM cell CROSS JOIN LATERAL ${ordersWhere(db`o.selling_store = cell.store_code`)}
       WHERE cell.store_code <> ''
@@ -112,15 +174,15 @@ const isClick = (db: Db, brandId: number) =>
 /** `made`: the links of these cells; `later_click`: the touches by them since they were made. */
 function linksOf(db: Db, summing: Summing): Sql {
   const { brandId } = summing
+  const links = evidenceOf(db, summing, {
+    columns: db`l.link_code, COALESCE(l.store_code, '') AS store_code, COALESCE(l.created_at, l.received_at) AS made_at`,
+    from: db`share_links AS l`,
+    where: db`l.brand_id = ${brandId}`,
+    at: db`COALESCE(l.created_at, l.received_at)`,
+  })
   return db`${cellsOf(db, summing)}, made AS MATERIALIZED (
-      SELECT l.link_code, whole.day, COALESCE(l.store_code, '') AS store_code,
-        COALESCE(l.created_at, l.received_at) AS made_at
-      FROM whole CROSS JOIN LATERAL (
-        SELECT * FROM share_links AS l
-        WHERE l.brand_id = ${brandId} AND COALESCE(l.created_at, l.received_at) >= whole.since
-          AND COALESCE(l.created_at, l.received_at) < whole.until OFFSET 0) AS l
-      WHERE EXISTS (SELECT FROM cell WHERE cell.day = whole.day
-        AND (cell.store_code IS NULL OR cell.store_code = COALESCE(l.store_code, '')))
+      SELECT l.link_code, l.day, l.store_code, l.made_at FROM ${links} AS l
+      WHERE ${isSummedOf(db, summing, db`l.day`, db`l.store_code`)}
     ), later_click AS MATERIALIZED (
       SELECT made.day, made.store_code, made.link_code, ${touchIds(db)}
       FROM made CROSS JOIN LATERAL (
@@ -132,16 +194,19 @@ function linksOf(db: Db, summing: Summing): Sql {
 /** `click`: the touches of these cells. */
 function clicksOf(db: Db, summing: Summing): Sql {
   const { brandId } = summing
+  const touches = evidenceOf(db, summing, {
+    columns: db`t.link_code, ${touchIds(db)}`,
+    from: db`touches AS t`,
+    where: isClick(db, brandId),
+    at: db`t.at`,
+  })
   return db`${cellsOf(db, summing)}, click AS MATERIALIZED (
-      SELECT whole.day, COALESCE(l.store_code, '') AS store_code, ${touchIds(db)}
-      FROM whole CROSS JOIN LATERAL (
-        SELECT t.link_code, ${touchIds(db)} FROM touches AS t
-        WHERE ${isClick(db, brandId)} AND t.at >= whole.since AND t.at < whole.until OFFSET 0) AS t
+      SELECT t.day, COALESCE(l.store_code, '') AS store_code, ${touchIds(db)}
+      FROM ${touches} AS t
       CROSS JOIN LATERAL (
         SELECT l.store_code FROM share_links AS l
         WHERE l.brand_id = ${brandId} AND l.link_code = t.link_code OFFSET 0) AS l
-      WHERE EXISTS (SELECT FROM cell WHERE cell.day = whole.day
-        AND (cell.store_code IS NULL OR cell.store_code = COALESCE(l.store_code, '')))
+      WHERE ${isSummedOf(db, summing, db`t.day`, db`COALESCE(l.store_code, '')`)}
     )`
 }
 
@@ -164,26 +229,26 @@ export function figuresOf(db: Db, part: Part, summing: Summing): Sql {
         FROM o GROUP BY day, store_code`
     case 'refunds':
       return db`WITH ${cellsOf(db, summing)}
-        SELECT whole.day, COALESCE(o.selling_store, '') AS store_code, sum(part."refundFen")::bigint AS refund_fen
-        FROM whole
-        CROSS JOIN LATERAL (
-          SELECT * FROM refund_revisions AS f
-          WHERE f.brand_id = ${brandId} AND f.refunded_at >= whole.since AND f.refunded_at < whole.until OFFSET 0) AS f
+        SELECT f.day, COALESCE(o.selling_store, '') AS store_code, sum(part."refundFen")::bigint AS refund_fen
+        FROM ${evidenceOf(db, summing, {
+          columns: db`f.source, f.order_no, f.refund_no, f.revision, f.lines`,
+          from: db`refund_revisions AS f`,
+          where: db`f.brand_id = ${brandId}`,
+          at: db`f.refunded_at`,
+        })} AS f
         CROSS JOIN LATERAL (
           SELECT * FROM orders AS o
           WHERE o.brand_id = ${brandId} AND o.source = f.source AND o.order_no = f.order_no OFFSET 0) AS o
         CROSS JOIN LATERAL jsonb_to_recordset(f.lines) AS part ("lineNo" int, "refundFen" bigint)
-        WHERE o.revision IS NOT NULL AND EXISTS (
-            SELECT FROM cell WHERE cell.day = whole.day
-              AND (cell.store_code IS NULL OR cell.store_code = COALESCE(o.selling_store, '')))
+        WHERE o.revision IS NOT NULL AND ${isSummedOf(db, summing, db`f.day`, db`COALESCE(o.selling_store, '')`)}
           AND NOT EXISTS (
             SELECT FROM refund_revisions AS later
             WHERE later.brand_id = ${brandId} AND later.source = f.source AND later.refund_no = f.refund_no
-              AND later.revision > f.revision)
+              AND later.revision > f.revision OFFSET 0)
           AND EXISTS (
             SELECT FROM order_revisions AS r CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int)
             WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no
-              AND r.revision = o.revision AND line."lineNo" = part."lineNo")
+              AND r.revision = o.revision AND line."lineNo" = part."lineNo" OFFSET 0)
         GROUP BY 1, 2`
     case 'links':
       return db`WITH ${linksOf(db, summing)}
@@ -195,12 +260,14 @@ export function figuresOf(db: Db, part: Part, summing: Summing): Sql {
         SELECT day, store_code, count(*) AS clicks FROM click GROUP BY day, store_code`
     case 'members':
       return db`WITH ${cellsOf(db, summing)}
-        SELECT cell.day, COALESCE(m.opening_store, '') AS store_code, count(*) AS new_members
-        FROM cell CROSS JOIN LATERAL (
-          SELECT * FROM members AS m
-          WHERE m.brand_id = ${brandId} AND m.joined_at >= cell.since AND m.joined_at < cell.until OFFSET 0) AS m
-        WHERE m.member_no = m.last_member_no
-          AND (cell.store_code IS NULL OR cell.store_code = COALESCE(m.opening_store, ''))
+        SELECT m.day, m.store_code, count(*) AS new_members
+        FROM ${evidenceOf(db, summing, {
+          columns: db`m.member_no, m.last_member_no, COALESCE(m.opening_store, '') AS store_code`,
+          from: db`members AS m`,
+          where: db`m.brand_id = ${brandId}`,
+          at: db`m.joined_at`,
+        })} AS m
+        WHERE m.member_no = m.last_member_no AND ${isSummedOf(db, summing, db`m.day`, db`m.store_code`)}
         GROUP BY 1, 2`
   }
 }
@@ -214,37 +281,35 @@ export const payOf = (db: Db, summing: Summing): Sql => db`
     WHERE e.brand_id = ${summing.brandId} AND e.source = o.source AND e.order_no = o.order_no OFFSET 0) AS e
   GROUP BY 1, 2, 3, 4`
 
-/** Who is in these cells, as distinct `(day, store_code, person)`. */
-export function peopleOf(db: Db, kind: Kind, summing: Summing): Sql {
+/** Who is in these cells, as distinct `(kind, day, store_code, person)`; the kinds are all of one part. */
+export function peopleOf(db: Db, kinds: readonly Kind[], summing: Summing): Sql {
   const { brandId } = summing
-  switch (kind) {
-    case 'buyer':
-      return db`WITH ${ordersOf(db, summing)}
-        SELECT DISTINCT day, store_code, buyer AS person FROM o WHERE is_counted AND buyer IS NOT NULL`
-    case 'visitor': {
-      const { joins, person } = personsOf(db, brandId)
-      return db`WITH ${clicksOf(db, summing)}
-        SELECT DISTINCT day, store_code, person FROM (SELECT t.day, t.store_code, ${person} AS person FROM click AS t ${joins})
-          AS seen WHERE person IS NOT NULL`
-    }
-    case 'opener':
-    case 'winner': {
-      const { joins, person } = personsOf(db, brandId)
-      const hasWon = db`AND person LIKE 'member %' AND EXISTS (
-        SELECT FROM orders AS o WHERE o.brand_id = ${brandId} AND o.revision IS NOT NULL AND NOT o.cancelled
-          AND o.net_fen > 0 AND o.buyer = substr(person, 8) AND o.sharer_link = link_code)`
-      return db`WITH ${linksOf(db, summing)}
-        SELECT DISTINCT day, store_code, person FROM (
-          SELECT t.day, t.store_code, t.link_code, ${person} AS person FROM later_click AS t ${joins}) AS seen
-        WHERE person IS NOT NULL ${kind === 'winner' ? hasWon : db``}`
-    }
+  if (kinds.includes('buyer')) {
+    return db`WITH ${ordersOf(db, summing)}
+      SELECT DISTINCT 'buyer' AS kind, day, store_code, buyer AS person FROM o WHERE is_counted AND buyer IS NOT NULL`
   }
+  const { joins, person } = personsOf(db, brandId)
+  if (kinds.includes('visitor')) {
+    return db`WITH ${clicksOf(db, summing)}
+      SELECT DISTINCT 'visitor' AS kind, day, store_code, person
+      FROM (SELECT t.day, t.store_code, ${person} AS person FROM click AS t ${joins}) AS seen WHERE person IS NOT NULL`
+  }
+  const hasWon = db`person LIKE 'member %' AND EXISTS (
+    SELECT FROM orders AS o WHERE o.brand_id = ${brandId} AND o.revision IS NOT NULL AND NOT o.cancelled
+      AND o.net_fen > 0 AND o.buyer = substr(person, 8) AND o.sharer_link = link_code)`
+  return db`WITH ${linksOf(db, summing)}, seen AS MATERIALIZED (
+      SELECT DISTINCT day, store_code, link_code, person FROM (
+        SELECT t.day, t.store_code, t.link_code, ${person} AS person FROM later_click AS t ${joins}) AS clicked
+      WHERE person IS NOT NULL)
+    SELECT DISTINCT 'opener' AS kind, day, store_code, person FROM seen WHERE ${kinds.includes('opener')}
+    UNION ALL
+    SELECT DISTINCT 'winner', day, store_code, person FROM seen WHERE ${kinds.includes('winner')} AND ${hasWon}`
 }
 
 // ------------------------------------------------------------------------------------------------------- keeping
 
 /** Puts what a part comes to in the place of what was there. */
-export async function replaceFigures(db: Db, part: Part, summing: Summing) {
+export async function replaceFigures(db: Db, part: Part, summing: SummingCells) {
   const { brandId } = summing
   await db`
     WITH ${cellsOf(db, summing)}, ${placesOf(db, brandId)}
@@ -253,21 +318,23 @@ export async function replaceFigures(db: Db, part: Part, summing: Summing) {
       WHERE d.brand_id = ${brandId} AND d.part = ${part} AND d.day = place.day AND d.store_code = place.store_code
       OFFSET 0) AS old
     WHERE d.brand_id = ${brandId} AND d.ctid = old.row`
+  await db`DELETE FROM rollup_totals WHERE ${isOfDays(db, summing)} AND part = ${part}`
+  await insertFigures(db, part, summing)
+}
+
+async function insertFigures(db: Db, part: Part, summing: Summing) {
+  const { brandId } = summing
   const columns = columnsOf(db, part)
   await db`
     INSERT INTO rollup_days (brand_id, part, day, store_code, ${columns})
     SELECT ${brandId}, ${part}, day, store_code, ${columns} FROM (${figuresOf(db, part, summing)}) AS summed`
-  const days = [...new Set(summing.cells.map(cell => cell.day))]
-  await db`
-    DELETE FROM rollup_totals WHERE brand_id = ${brandId} AND part = ${part} AND day = ANY (${days}::text[]::date[])`
   await db`
     INSERT INTO rollup_totals (brand_id, part, day, ${columns})
     SELECT brand_id, part, day, ${sumsOf(db, part)} FROM rollup_days
-    WHERE brand_id = ${brandId} AND part = ${part} AND day = ANY (${days}::text[]::date[])
-    GROUP BY brand_id, part, day`
+    WHERE ${isOfDays(db, summing)} AND part = ${part} GROUP BY brand_id, part, day`
 }
 
-export async function replacePay(db: Db, summing: Summing) {
+export async function replacePay(db: Db, summing: SummingCells) {
   const { brandId } = summing
   await db`
     WITH ${cellsOf(db, summing)}, ${placesOf(db, brandId)}
@@ -275,20 +342,22 @@ export async function replacePay(db: Db, summing: Summing) {
       SELECT p.ctid AS row FROM rollup_pay AS p
       WHERE p.brand_id = ${brandId} AND p.store_code = place.store_code AND p.day = place.day OFFSET 0) AS old
     WHERE p.brand_id = ${brandId} AND p.ctid = old.row`
-  await db`
-    INSERT INTO rollup_pay (brand_id, day, store_code, payee_kind, payee, amount_fen)
-    SELECT ${brandId}, day, store_code, payee_kind, payee, amount_fen FROM (${payOf(db, summing)}) AS summed`
+  await insertPay(db, summing)
 }
+
+const insertPay = (db: Db, summing: Summing) => db`
+    INSERT INTO rollup_pay (brand_id, day, store_code, payee_kind, payee, amount_fen)
+    SELECT ${summing.brandId}, day, store_code, payee_kind, payee, amount_fen FROM (${payOf(db, summing)}) AS summed`
 
 /**
  * Puts who is in these cells in the place of who was. Of those who came or went, every day is looked at: on which one
  * before the brand had them last. What changed of that is added to how many there are of each. Rows are found again by
  * their place, which stays what it is while nobody else may sum the brand.
  */
-export async function replacePeople(db: Db, kind: Kind, summing: Summing) {
+export async function replacePeople(db: Db, kind: Kind, summing: SummingCells) {
   const { brandId } = summing
   const changes = await db<{ day: string; storeCode: string; person: string; isAdded: boolean }[]>`
-    WITH fresh AS MATERIALIZED (SELECT day, store_code, person FROM (${peopleOf(db, kind, summing)}) AS found),
+    WITH fresh AS MATERIALIZED (SELECT day, store_code, person FROM (${peopleOf(db, [kind], summing)}) AS found),
     old AS MATERIALIZED (${keptPeopleOf(db, kind, summing)})
     SELECT day::text, store_code AS "storeCode", person, "isAdded" FROM (
       SELECT *, true AS "isAdded" FROM (TABLE fresh EXCEPT TABLE old) AS came
@@ -336,4 +405,46 @@ export async function replacePeople(db: Db, kind: Kind, summing: Summing) {
       UNION ALL SELECT day, before, -1 FROM (SELECT DISTINCT person, day, before FROM kept) AS had
     ) AS changed GROUP BY day, before HAVING sum(people) <> 0
     ON CONFLICT (brand_id, kind, day, before) DO UPDATE SET people = g.people + EXCLUDED.people`
+}
+
+/**
+ * Sums days of which nothing is kept, nor of any after them. Of each person the day before is the last of these days, or
+ * the last that is kept.
+ */
+export async function appendDays(db: Db, summing: SummingDays) {
+  const { brandId, days } = summing
+  for (const part of PARTS) {
+    await insertFigures(db, part, summing)
+    if (part === 'sales') await insertPay(db, summing)
+    const kinds = PEOPLE.filter(people => people.part === part).map(people => people.kind)
+    if (kinds.length === 0) continue
+    await db`
+      WITH chain AS MATERIALIZED (
+        SELECT kind, day, store_code, person, COALESCE(
+          max(day) OVER (PARTITION BY kind, person ORDER BY day GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+          (SELECT p.day FROM rollup_people AS p
+            WHERE p.brand_id = ${brandId} AND p.kind = found.kind AND p.person = found.person
+              AND p.day < ${days.from}::text::date
+            ORDER BY p.day DESC LIMIT 1),
+          '-infinity') AS before
+        FROM (${peopleOf(db, kinds, summing)}) AS found
+      ), come AS (
+        INSERT INTO rollup_people (brand_id, kind, person, day, store_code, before)
+        SELECT ${brandId}, kind, person, day, store_code, before FROM chain
+      )
+      INSERT INTO rollup_gaps (brand_id, kind, day, before, people)
+      SELECT ${brandId}, kind, day, before, count(DISTINCT person) FROM chain GROUP BY kind, day, before`
+  }
+}
+
+/** Forgets all sums of these days, where there are any. */
+export async function deleteDays(db: Db, summing: SummingDays) {
+  const isOfThese = isOfDays(db, summing)
+  const [row] = await db<{ isKept: boolean }[]>`
+    SELECT EXISTS (SELECT FROM rollup_totals WHERE ${isOfThese})
+      OR EXISTS (SELECT FROM rollup_gaps WHERE ${isOfThese}) AS "isKept"`
+  if (!row!.isKept) return
+  for (const table of ['rollup_totals', 'rollup_days', 'rollup_pay', 'rollup_people', 'rollup_gaps']) {
+    await db`DELETE FROM ${db(table)} WHERE ${isOfThese}`
+  }
 }
