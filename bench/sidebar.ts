@@ -11,6 +11,7 @@ import type { Figure } from './lib/figure.ts'
 const LIMIT_KIB = 60
 const RUNS = 5
 const SWITCHES = 20
+const MANY_SWITCHES = 200
 /** A cheap phone behind a poor network. */
 const CPU_SLOWER = 6
 const LATENCY_MS = 400
@@ -39,6 +40,7 @@ export const sidebar: Figure = {
         warm.push(await cardAt(page, mock))
         await context.close()
       }
+      const { heap, nodes } = await growthOf(browser, mock)
       return {
         value: Math.round((bytes / 1024) * 10) / 10,
         unit: 'KiB',
@@ -49,6 +51,8 @@ export const sidebar: Figure = {
           coldCardMs: medianOf(cold),
           warmCardMs: medianOf(warm),
           chatSwitchMs: medianOf(await switchTimes(browser, mock)),
+          heapAfterSwitches: heap,
+          nodesAfterSwitches: nodes,
           network: `${CPU_SLOWER}x CPU, ${LATENCY_MS} ms, ${BITS_PER_SECOND / 1e6} Mbit/s`,
         },
       }
@@ -113,14 +117,43 @@ async function cardAt(page: Page, mock: MockServer): Promise<number> {
   return await page.evaluate(() => (window as unknown as { cardAt: number }).cardAt)
 }
 
-/** From WeCom's other chat to its card, at the slow CPU, between two customers whose cards were never open before. */
+/** From WeCom's other chat to its card, at the slow CPU, between two customers. */
 async function switchTimes(browser: Browser, mock: MockServer): Promise<number[]> {
   const { page, context } = await openSidebar(browser, mock, {})
   await page.locator(card).waitFor()
   const devtools = await context.newCDPSession(page)
   await devtools.send('Emulation.setCPUThrottlingRate', { rate: CPU_SLOWER })
+  const times = await switchChats(page, SWITCHES)
+  await context.close()
+  return times
+}
+
+/** What the page keeps after many switches, against what it keeps after a few. */
+async function growthOf(browser: Browser, mock: MockServer): Promise<{ heap: number; nodes: number }> {
+  const { page, context } = await openSidebar(browser, mock, {})
+  await page.locator(card).waitFor()
+  const devtools = await context.newCDPSession(page)
+  await devtools.send('Performance.enable')
+  const kept = async () => {
+    await devtools.send('HeapProfiler.collectGarbage')
+    const { metrics } = await devtools.send('Performance.getMetrics')
+    const valueOf = (name: string) => metrics.find(metric => metric.name === name)!.value
+    return { heap: valueOf('JSHeapUsedSize'), nodes: valueOf('Nodes') }
+  }
+  await switchChats(page, SWITCHES)
+  const few = await kept()
+  await switchChats(page, MANY_SWITCHES)
+  const many = await kept()
+  await context.close()
+  return { heap: ratioOf(many.heap, few.heap), nodes: ratioOf(many.nodes, few.nodes) }
+}
+
+const ratioOf = (after: number, before: number) => Math.round((after / before) * 100) / 100
+
+/** @returns milliseconds until each one's card was there */
+async function switchChats(page: Page, turns: number): Promise<number[]> {
   const times: number[] = []
-  for (let turn = 0; turn < SWITCHES; turn++) {
+  for (let turn = 0; turn < turns; turn++) {
     times.push(
       await page.evaluate(
         async ({ externalUserid, card }) => {
@@ -138,6 +171,5 @@ async function switchTimes(browser: Browser, mock: MockServer): Promise<number[]
       ),
     )
   }
-  await context.close()
   return times
 }
