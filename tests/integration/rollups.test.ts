@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Caller } from '../../server/features/auth/domain.ts'
 import { listTable, readSummary, readTrend } from '../../server/features/performance/service.ts'
-import { markOrders, rebuildSums, refreshStatistics, sumAll } from '../../server/features/rollups/service.ts'
+import { markOrders, rebuildSums, refreshStatistics, sumAll, sumStep } from '../../server/features/rollups/service.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
 /**
@@ -262,6 +262,21 @@ describe('sums', () => {
     expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
     await expectSame()
   })
+
+  test('are summed from the first day on, some days at a time, and anew by another calendar', async () => {
+    for (const zone of ['America/Los_Angeles', ZONE]) {
+      // Something is told of days that are still to be summed as a whole: it is left for that, and is in it.
+      const asked = { ...brand, zone, daysMost: 9 }
+      await sumStep(service.pool, asked)
+      const [toSum] = await service.pool<{ count: number }[]>`SELECT count(*) FROM rollup_marks WHERE kind = 'day'`
+      expect(toSum!.count).toBeGreaterThan(5)
+      await sumStep(service.pool, asked)
+      await tellSomething()
+      await sumAll(service.pool, asked)
+      expect((await rebuildSums(service.pool, asked)).differing).toBe(0)
+    }
+    await expectSame()
+  }, 120_000)
 
   test('the planner is told of tables that changed much, by a role that owns none', async () => {
     const one = await service.pool.reserve()

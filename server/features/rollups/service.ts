@@ -71,6 +71,12 @@ interface Brand {
   zone: string
 }
 
+interface Asked extends Brand {
+  now: Instant
+  /** About how many things the days come to that are summed at once; `DAYS_MOST` unless told. */
+  daysMost?: number
+}
+
 /**
  * Whether a brand's figures of some days are read from sums. Where something is still to be summed they are read from
  * evidence, so that whatever was answered is in them; a span of a chain, too large for that, may be a few seconds old.
@@ -84,7 +90,7 @@ export const isSummed = (db: Db, { brandId, zone, days }: Brand & { days: { from
  *
  * @returns how many things were spoken of; 0 where there are no more
  */
-export async function sumStep(pool: Pool, { brandId, zone, now }: Brand & { now: Instant }): Promise<number> {
+export async function sumStep(pool: Pool, { brandId, zone, now, daysMost = DAYS_MOST }: Asked): Promise<number> {
   return await transact(pool, async tx => {
     await tx`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`
     if (!(await takeTurn(tx, { brandId }))) return 0
@@ -92,7 +98,7 @@ export async function sumStep(pool: Pool, { brandId, zone, now }: Brand & { now:
       await letTakeLong(tx)
       const days = await selectDays(tx, { brandId, zone })
       await beginState(tx, { brandId, zone })
-      await insertDayMarks(tx, { brandId, now, days: inPieces(days).map(piece => piece.map(one => one.day)) })
+      await insertDayMarks(tx, { brandId, now, days: inPieces(days, daysMost).map(piece => piece.map(one => one.day)) })
       return 1 + thingsIn(days)
     }
     const days = await selectDaysToSum(tx, { brandId })
@@ -103,7 +109,7 @@ export async function sumStep(pool: Pool, { brandId, zone, now }: Brand & { now:
     await deleteDays(tx, { brandId, zone, days: { from: days.from, to: null } })
     await appendDays(tx, { brandId, zone, days })
     await deleteMarks(tx, { brandId, markIds: [days.markId] })
-    return DAYS_MOST
+    return daysMost
   })
 }
 
@@ -122,11 +128,11 @@ interface CountedDay {
 const thingsIn = (days: readonly CountedDay[]) => days.reduce((sum, { count }) => sum + count, 0)
 
 /** Days that are summed together: small ones are many. */
-function inPieces(days: readonly CountedDay[]): CountedDay[][] {
+function inPieces(days: readonly CountedDay[], most: number): CountedDay[][] {
   const pieces: CountedDay[][] = []
   let count = Infinity
   for (const one of days) {
-    if (count + one.count > DAYS_MOST) {
+    if (count + one.count > most) {
       pieces.push([])
       count = 0
     }
@@ -161,8 +167,8 @@ async function sumCells(tx: Tx, { brandId, zone, cells }: Brand & { cells: reado
 }
 
 /** Sums everything that is to be summed; how long that takes is nobody's concern. */
-export async function sumAll(pool: Pool, brand: Brand & { now: Instant }): Promise<void> {
-  while ((await sumStep(pool, brand)) > 0);
+export async function sumAll(pool: Pool, asked: Asked): Promise<void> {
+  while ((await sumStep(pool, asked)) > 0);
 }
 
 /**
@@ -175,21 +181,20 @@ export async function sumAll(pool: Pool, brand: Brand & { now: Instant }): Promi
  */
 export async function rebuildSums(
   pool: Pool,
-  options: Brand & {
-    now: Instant
+  options: Asked & {
     onStep?: (lotsLeft: number) => void
     onDays?: (checked: Checked) => void
     isStopped?: () => boolean
   },
 ): Promise<{ days: number; differing: number }> {
-  const { brandId, zone, onStep, onDays, isStopped = () => false } = options
+  const { brandId, zone, daysMost = DAYS_MOST, onStep, onDays, isStopped = () => false } = options
   while (!isStopped() && (await sumStep(pool, options)) > 0) onStep?.(await countDaysToSum(pool, { brandId }))
   if (isStopped()) return { days: 0, differing: 0 }
   const all = await transact(pool, async tx => {
     await letTakeLong(tx)
     return await selectDays(tx, { brandId, zone })
   })
-  const pieces = inPieces(all)
+  const pieces = inPieces(all, daysMost)
   let [days, differing, looked] = [0, 0, 0]
   for (const [i, piece] of pieces.entries()) {
     if (isStopped()) break
