@@ -9,6 +9,7 @@ import { reads } from './reads.ts'
 import { redirect, redirectHot, redirectP99 } from './redirect.ts'
 import { settlement } from './settlement.ts'
 import { sidebar } from './sidebar.ts'
+import { viewsDuckdb } from './views-duckdb.ts'
 
 /** In the order in which they run. A figure is a file of its own; to add one, name it here. */
 export const figures: readonly Figure[] = [
@@ -25,6 +26,7 @@ export const figures: readonly Figure[] = [
   audit,
   settlement,
   ...reads,
+  viewsDuckdb,
   sidebar,
   pages,
 ]
