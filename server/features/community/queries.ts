@@ -102,9 +102,12 @@ export async function selectWhoBought(
 ) {
   const { brandId, scope, buyers } = options
   const rows = await db<{ buyer: string }[]>`
-    SELECT DISTINCT o.buyer
-    FROM unnest(${list(db, buyers)}) AS person (buyer) JOIN orders AS o ON o.buyer = person.buyer
-    WHERE ${isCounted(db, brandId)} AND ${isPaidWithin(db, options)} AND ${visibleOrders(db, scope)}`
+    SELECT DISTINCT person.buyer
+    FROM unnest(${list(db, buyers)}) AS person (buyer)
+    WHERE EXISTS (
+      SELECT FROM orders AS o
+      WHERE ${isCounted(db, brandId)} AND o.buyer = person.buyer AND ${isPaidWithin(db, options)}
+        AND ${visibleOrders(db, scope)} OFFSET 0)`
   return rows.map(row => row.buyer)
 }
 
