@@ -183,7 +183,7 @@ async function expectSame() {
       const trend = await readTrend(service.pool, { ...asking, query }, 'evidence')
       expect(await readTrend(service.pool, { ...asking, query }), `${told} ${grain}`).toEqual(trend)
     }
-    for (const table of ['stores', 'regions'] as const) {
+    for (const table of ['stores', 'regions', 'associates'] as const) {
       const sort = pick(['netSalesFen', 'repeatBps', 'visitors', 'commissionFen'] as const)
       const query = { ...asking.query, sort, order: pick(['asc', 'desc'] as const), limit: pick([2, 100]) }
       const rows = await listTable(service.pool, { ...asking, query, table }, 'evidence')

@@ -5,7 +5,7 @@ import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
 import { personsOf } from '../rollups/sql.ts'
 import { COUNTED, RATIOS, type Counted, type Figures } from './domain.ts'
-import { isGrain, OF_PEOPLE, peopleParts, summedParts } from './rolled.ts'
+import { isGrain, OF_PEOPLE, payPart, peopleParts, summedParts } from './rolled.ts'
 
 /** What a table is by; `total` is one row, the grains are days of the calendar by which time goes on. */
 export type Dimension =
@@ -25,6 +25,8 @@ export interface Asked extends Whose {
   zone: string
   /** The days that the span is, where they are read from what is summed ahead; null: from evidence. */
   days: { from: string; to: string } | null
+  /** The same of what associates are paid, which is summed ahead where nothing else of theirs is. */
+  payDays: { from: string; to: string } | null
   /** Months whose bonuses the span has, each with its last instant. */
   months: readonly { month: string; at: Instant }[]
   /** Each store's region at the span's end. */
@@ -256,7 +258,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
           SELECT line.sku FROM order_revisions AS r
           CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text)
           WHERE r.brand_id = ${brandId} AND r.source = f.source AND r.order_no = f.order_no AND r.revision = f.revision
-            AND line."lineNo" = f.line_no
+            AND line."lineNo" = f.line_no OFFSET 0
         ) AS part_line ON true GROUP BY 1`,
     )
   }
@@ -281,10 +283,12 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
         ) AS once JOIN repeating ON repeating.buyer = once.buyer GROUP BY 1`,
       db`SELECT o.roles ->> 'attributed', 'attributedFen', sum(o.net_fen) FROM o
         WHERE o.is_counted AND o.roles ->> 'attributed' IS NOT NULL GROUP BY 1`,
-      db`SELECT e.payee, 'commissionFen', sum(e.amount_fen) FROM o
-        JOIN entitlements AS e ON e.brand_id = ${brandId} AND e.source = o.source AND e.order_no = o.order_no
-          AND e.payee_kind = 'associate' AND ${isOwnPay(db, 'e', asked)}
-        GROUP BY 1`,
+      asked.payDays === null
+        ? db`SELECT e.payee, 'commissionFen', sum(e.amount_fen) FROM o
+            JOIN entitlements AS e ON e.brand_id = ${brandId} AND e.source = o.source AND e.order_no = o.order_no
+              AND e.payee_kind = 'associate' AND ${isOwnPay(db, 'e', asked)}
+            GROUP BY 1`
+        : payPart(db, asked.payDays, asked, isOwnPay(db, 'r', asked)),
     )
   }
   if (keys.refund && !isSummed) {
@@ -386,7 +390,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
         AND EXISTS (
           SELECT FROM order_revisions AS r CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int)
           WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision
-            AND line."lineNo" = part."lineNo")
+            AND line."lineNo" = part."lineNo" OFFSET 0)
     ), line AS (
       SELECT o.source, o.order_no, o.channel, o.relation, o.is_unattributed, o.buyer, line.sku,
         CASE WHEN o.is_counted THEN GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)) ELSE 0 END AS net_fen,
@@ -395,8 +399,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
           WHERE e.brand_id = ${brandId} AND e.source = o.source AND e.order_no = o.order_no
             AND e.line_no = line."lineNo" AND ${isOwnPay(db, 'e', asked)}) AS line_commission
       FROM o
-      JOIN order_revisions AS r ON r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no
-        AND r.revision = o.revision
+      ${toldOf(db, brandId)}
       CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint)
       ${refundedOf(db, brandId)}
     ), credited AS (
@@ -412,8 +415,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
       CROSS JOIN LATERAL (
         SELECT name AS associate_id, name = o.roles ->> 'sharer' IS TRUE AS is_sharer
         FROM jsonb_array_elements_text(o.roles -> 'closer') AS closer (name)) AS closer
-      JOIN order_revisions AS r ON r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no
-        AND r.revision = o.revision
+      ${toldOf(db, brandId)}
       CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, quantity bigint, "paidFen" bigint, closer text)
       ${refundedOf(db, brandId)}
       WHERE o.is_counted AND (COALESCE(line.closer, r.closer) = closer.associate_id OR (
@@ -474,6 +476,16 @@ function mayBeNamed(db: Db, { brandId, visibleStores, associateId }: Asked) {
   return db`WHERE key IS NULL OR key IN (
     SELECT associate_id FROM associates WHERE brand_id = ${brandId} AND store_code = ANY (${list(db, visibleStores)}))`
 }
+
+/**
+ * `r`: what was told last of the order `o`, each looked up by index. How many lines an order has the planner cannot know:
+ * it thinks of a hundred, and would read every order there ever was.
+ */
+const toldOf = (db: Db, brandId: number) => db`
+  CROSS JOIN LATERAL (
+    SELECT r.lines, r.closer FROM order_revisions AS r
+    WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision OFFSET 0
+  ) AS r`
 
 /** What refunds took of `line` of the order `o`: the highest revision of each counts. */
 const refundedOf = (db: Db, brandId: number) => db`

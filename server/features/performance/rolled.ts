@@ -46,6 +46,8 @@ const ROLLED: ReadonlySet<Dimension> = new Set(['total', 'day', 'week', 'month',
 /** An associate's are few, and are summed from evidence. */
 export const isRolledUp = (dimension: Dimension, { associateId }: { associateId: string | null }) =>
   ROLLED.has(dimension) && associateId === null
+export const isPayRolledUp = (dimension: Dimension, { associateId }: { associateId: string | null }) =>
+  dimension === 'associate' && associateId === null
 
 export const isGrain = (dimension: Dimension) => dimension === 'day' || dimension === 'week' || dimension === 'month'
 const hasStores = (dimension: Dimension) => dimension === 'store' || dimension === 'region'
@@ -90,6 +92,25 @@ export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay
       WHERE r.brand_id = ${brandId} AND ${isWithin(db, asked)} AND ${isOwn} AND ${isOwnPay} GROUP BY 1`)
   }
   return parts
+}
+
+/**
+ * What associates are paid for orders of some days, as rows of (key, name, value), store by store: so it goes by index.
+ * `isOwnPay` tells which pay `r` the asker may see.
+ */
+export function payPart(db: Db, days: { from: string; to: string }, asked: Asked, isOwnPay: Sql): Sql {
+  const { brandId, storeCodes } = asked
+  const stores =
+    storeCodes === null
+      ? db`SELECT store_code FROM stores WHERE brand_id = ${brandId} UNION SELECT ''`
+      : db`SELECT DISTINCT store_code FROM unnest(${list(db, storeCodes)}) AS own (store_code)`
+  return db`SELECT r.payee, 'commissionFen', sum(r.amount_fen)
+    FROM (${stores}) AS s
+    CROSS JOIN LATERAL (
+      SELECT r.payee_kind, r.payee, r.amount_fen FROM rollup_pay AS r
+      WHERE r.brand_id = ${brandId} AND r.store_code = s.store_code AND r.day >= ${days.from}::text::date
+        AND r.day < ${days.to}::text::date AND r.payee_kind = 'associate' OFFSET 0) AS r
+    WHERE ${isOwnPay} GROUP BY 1`
 }
 
 /**
