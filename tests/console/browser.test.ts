@@ -150,6 +150,24 @@ test('a headline opens the orders behind it, of the region that is looked at', a
   expect([asked.get('region'), asked.get('figure'), asked.get('table')]).toEqual(['华东', 'refundFen', null])
 })
 
+test('a figure that no orders make opens the table in which its parts stand', async () => {
+  const { page } = await open('/performance?span=last7')
+  await page.getByRole('button', { name: /^分享 .*看明细$/ }).first().click() // prettier-ignore
+  await settle(page)
+  expect(mock.calls.findLast(call => call.includes('/performance/links?'))).toContain('sort=clicks')
+  expect(page.url()).toContain('table=links')
+  await page.goBack()
+  await settle(page)
+  await page.getByRole('button', { name: /^加好友 .*看明细$/ }).first().click() // prettier-ignore
+  await settle(page)
+  expect(mock.calls.findLast(call => call.includes('/performance/associates?'))).toContain('sort=newFriends')
+  await page.getByRole('columnheader', { name: '加好友' }).waitFor()
+  // Of somebody alone: the page is narrowed to him.
+  await page.locator('.sheet').getByRole('button', { name: /^分享 .*看明细$/ }).first().click() // prettier-ignore
+  await settle(page)
+  expect(new URL(page.url()).hash).toMatch(/associate=.*table=links|table=links.*associate=/)
+})
+
 test('a table grows page by page, shows the columns chosen, and is had as a file', async () => {
   const { page } = await open('/performance')
   const rows = page.locator('.sheet tbody tr').filter({ hasText: '示例' })

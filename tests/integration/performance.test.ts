@@ -415,7 +415,13 @@ describe('tables', () => {
   })
 
   test('by link and by group', async () => {
-    for (const row of await rowsOf('links')) {
+    const links = await rowsOf('links')
+    // What the console opens behind these figures adds up to them.
+    const summary = await service.get<Summary>(`/performance/summary?${span}`)
+    for (const name of ['shares', 'sharesClicked', 'clicks'] as const) {
+      expect([name, sum(links.map(row => row[name] as number))]).toEqual([name, summary[name]])
+    }
+    for (const row of links) {
       const code = row['linkCode']
       expect(row).toMatchObject(
         expected({

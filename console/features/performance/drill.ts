@@ -1,6 +1,9 @@
 import type { OrderFigure } from '../../../server/features/drill-down/schema.ts'
+import type { TableName } from '../../../server/features/performance/schema.ts'
 import { defineMessages } from '../../../sidebar/lib/locale.ts'
 import type { FigureName } from '../../lib/figures.ts'
+import type { Query } from '../../lib/query.ts'
+import { usualColumns } from './columns.ts'
 
 /** The figure whose orders a figure opens: its own, or what a ratio is of. What is summed from no orders opens none. */
 const opened: Partial<Record<FigureName, OrderFigure>> = {
@@ -25,6 +28,29 @@ const opened: Partial<Record<FigureName, OrderFigure>> = {
   attributedFen: 'attributedFen',
   commissionFen: 'commissionFen',
 }
+/** In which table the parts of a figure stand that is summed from no orders, and by what they are sorted there. */
+const parted: Partial<Record<FigureName, { table: TableName; sort: FigureName }>> = {
+  shares: { table: 'links', sort: 'clicks' },
+  sharesClicked: { table: 'links', sort: 'clicks' },
+  clickBps: { table: 'links', sort: 'clicks' },
+  clicks: { table: 'links', sort: 'clicks' },
+  visitors: { table: 'links', sort: 'visitors' },
+  newFriends: { table: 'associates', sort: 'newFriends' },
+  newMembers: { table: 'associates', sort: 'newMembers' },
+}
+
+/** What to change in the address so that the table shows the parts of a figure; null: orders are behind it, or nothing. */
+export function partsOf(name: FigureName): Query | null {
+  const to = parted[name]
+  if (!to) return null
+  const columns = usualColumns[to.table]
+  const needed = [to.sort, ...(to.table === 'links' ? (['shares', 'sharesClicked'] as const) : [])]
+  const told = [...columns, ...needed.filter(one => !columns.includes(one))]
+  return { table: to.table, sort: to.sort, order: undefined, columns: told.join(',') }
+}
+
+/** Where the tables stand on the page. */
+export const TABLES_ID = 'performance-tables'
 export const ORDER_FIGURE_NAMES: readonly OrderFigure[] = [...new Set(Object.values(opened))]
 export const figureBehind = (name: FigureName): OrderFigure | undefined => opened[name]
 
@@ -42,6 +68,7 @@ export const drill = defineMessages(
     buyersHelp: '一位会员只数一次，由他最近的一笔订单代表。',
     productHelp: '只计这个商品的行。',
     openCell: (figure: string, value: string) => `${figure} ${value}，看订单`,
+    openParts: (figure: string, value: string) => `${figure} ${value}，看明细`,
   },
   {
     title: (figure: string, whose: string) => `${figure} · ${whose}`,
@@ -56,5 +83,6 @@ export const drill = defineMessages(
     buyersHelp: 'A member is counted once; his latest order stands for him.',
     productHelp: 'Only lines of this product count.',
     openCell: (figure: string, value: string) => `${figure} ${value}, show the orders`,
+    openParts: (figure: string, value: string) => `${figure} ${value}, show the parts`,
   },
 )
