@@ -115,6 +115,9 @@ function evidenceOf(db: Db, summing: Summing, rows: { columns: Sql; from: Sql; w
     WHERE ${where} AND ${at} >= ${midnight(days.from)} ${isBefore})`
 }
 
+/** What is joined to few rows is looked up by index; for many the planner may read all of it. */
+const oneByOne = (db: Db, summing: Summing): Sql => ('days' in summing ? db`` : db`OFFSET 0`)
+
 /** Whether a store’s part of a day is summed, by expressions of both. */
 const isSummedOf = (db: Db, summing: Summing, day: Sql, storeCode: Sql): Sql =>
   'days' in summing
@@ -205,7 +208,7 @@ function clicksOf(db: Db, summing: Summing): Sql {
       FROM ${touches} AS t
       CROSS JOIN LATERAL (
         SELECT l.store_code FROM share_links AS l
-        WHERE l.brand_id = ${brandId} AND l.link_code = t.link_code OFFSET 0) AS l
+        WHERE l.brand_id = ${brandId} AND l.link_code = t.link_code ${oneByOne(db, summing)}) AS l
       WHERE ${isSummedOf(db, summing, db`t.day`, db`COALESCE(l.store_code, '')`)}
     )`
 }
@@ -278,10 +281,13 @@ export const payOf = (db: Db, summing: Summing): Sql => db`
   SELECT o.day, o.store_code, e.payee_kind, e.payee, sum(e.amount_fen)::bigint AS amount_fen
   FROM o CROSS JOIN LATERAL (
     SELECT e.payee_kind, e.payee, e.amount_fen FROM entitlements AS e
-    WHERE e.brand_id = ${summing.brandId} AND e.source = o.source AND e.order_no = o.order_no OFFSET 0) AS e
+    WHERE e.brand_id = ${summing.brandId} AND e.source = o.source AND e.order_no = o.order_no ${oneByOne(db, summing)}) AS e
   GROUP BY 1, 2, 3, 4`
 
-/** Who is in these cells, as distinct `(kind, day, store_code, person)`; the kinds are all of one part. */
+/**
+ * Who is in these cells, as distinct `(kind, day, store_code, person)`; the kinds are all of one part. Who stands behind
+ * ids is asked once for all that they did.
+ */
 export function peopleOf(db: Db, kinds: readonly Kind[], summing: Summing): Sql {
   const { brandId } = summing
   if (kinds.includes('buyer')) {
@@ -291,15 +297,23 @@ export function peopleOf(db: Db, kinds: readonly Kind[], summing: Summing): Sql 
   const { joins, person } = personsOf(db, brandId)
   if (kinds.includes('visitor')) {
     return db`WITH ${clicksOf(db, summing)}
-      SELECT DISTINCT 'visitor' AS kind, day, store_code, person
-      FROM (SELECT t.day, t.store_code, ${person} AS person FROM click AS t ${joins}) AS seen WHERE person IS NOT NULL`
+      SELECT DISTINCT 'visitor' AS kind, unnest(days) AS day, unnest(stores) AS store_code, person
+      FROM (SELECT t.days, t.stores, ${person} AS person FROM (
+          SELECT ${touchIds(db)}, array_agg(t.day) AS days, array_agg(t.store_code) AS stores FROM click AS t
+          GROUP BY ${touchIds(db)}) AS t ${joins}) AS seen
+      WHERE person IS NOT NULL`
   }
-  const hasWon = db`person LIKE 'member %' AND EXISTS (
-    SELECT FROM orders AS o WHERE o.brand_id = ${brandId} AND o.revision IS NOT NULL AND NOT o.cancelled
-      AND o.net_fen > 0 AND o.buyer = substr(person, 8) AND o.sharer_link = link_code)`
+  const hasWon = db`(link_code, person) IN (
+    SELECT made.link_code, 'member ' || o.buyer FROM made CROSS JOIN LATERAL (
+      SELECT o.buyer FROM orders AS o
+      WHERE o.brand_id = ${brandId} AND o.sharer_link = made.link_code AND o.revision IS NOT NULL AND NOT o.cancelled
+        AND o.net_fen > 0 AND o.buyer IS NOT NULL ${oneByOne(db, summing)}) AS o)`
   return db`WITH ${linksOf(db, summing)}, seen AS MATERIALIZED (
-      SELECT DISTINCT day, store_code, link_code, person FROM (
-        SELECT t.day, t.store_code, t.link_code, ${person} AS person FROM later_click AS t ${joins}) AS clicked
+      SELECT DISTINCT unnest(days) AS day, unnest(stores) AS store_code, unnest(links) AS link_code, person
+      FROM (SELECT t.days, t.stores, t.links, ${person} AS person FROM (
+          SELECT ${touchIds(db)}, array_agg(t.day) AS days, array_agg(t.store_code) AS stores,
+            array_agg(t.link_code) AS links
+          FROM later_click AS t GROUP BY ${touchIds(db)}) AS t ${joins}) AS clicked
       WHERE person IS NOT NULL)
     SELECT DISTINCT 'opener' AS kind, day, store_code, person FROM seen WHERE ${kinds.includes('opener')}
     UNION ALL
