@@ -7,7 +7,14 @@ import { createVault } from '../../server/lib/vault.ts'
 import { boundInstant, DAY_MS, formatInstant } from '../../server/lib/time.ts'
 import { Brand, type BrandOptions, type GeneratedStore } from './brand.ts'
 import { CopyStream } from './copy.ts'
-import { dropIndexes, forgetIndexes, hasMissingIndexes, rebuildIndex, selectMissingIndexes } from './indexes.ts'
+import {
+  buildIndex,
+  dropIndexes,
+  finishIndex,
+  forgetIndexes,
+  hasMissingIndexes,
+  selectMissingIndexes,
+} from './indexes.ts'
 import { mix, Random } from './random.ts'
 import type { RowBuffer } from './row-buffer.ts'
 import { Rows } from './rows.ts'
@@ -86,13 +93,10 @@ function addCounts(rows: Counts, more: Counts): void {
 }
 
 /** Works on so many at a time as there are processors for. */
-async function inTurns<T>(things: readonly T[], work: (thing: T, number: number) => Promise<unknown>): Promise<void> {
+async function inTurns<T>(things: readonly T[], work: (thing: T) => Promise<unknown>): Promise<void> {
   let next = 0
   const worker = async () => {
-    while (next < things.length) {
-      const number = next++
-      await work(things[number]!, number)
-    }
+    while (next < things.length) await work(things[next++]!)
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
 }
@@ -237,16 +241,29 @@ async function writeBonuses(
   return { bonus_entitlements: entitlements.rows.rows, ledger_rows: ledgerRows.rows.rows }
 }
 
-/** Builds what `dropIndexes` dropped. */
+/**
+ * Builds what `dropIndexes` dropped. Indexes of one table are built beside each other; but those of a partitioned table one
+ * after the other, since its key can only be built where nobody else works on it. Other keys are made of built indexes at
+ * the end: each would wait until nothing else of its table is being built.
+ */
 async function rebuildIndexes(
   pool: Pool,
   { onProgress, signal }: { onProgress: FillOptions['onProgress']; signal?: AbortSignal | undefined },
 ): Promise<void> {
   const missing = await selectMissingIndexes(pool)
-  await inTurns(missing, async (index, number) => {
-    signal?.throwIfAborted()
-    onProgress({ phase: `index ${index.name} (${number + 1} of ${missing.length})`, orders: 0 })
-    await rebuildIndex(pool, index)
+  const partitioned = new Set(missing.filter(index => index.isPartitioned).map(({ table }) => table))
+  const works = [
+    ...[...partitioned].map(table => missing.filter(index => index.table === table)),
+    ...missing.filter(index => !index.isPartitioned).map(index => [index]),
+  ]
+  let begun = 0
+  await inTurns(works, async indexes => {
+    for (const index of indexes) {
+      signal?.throwIfAborted()
+      onProgress({ phase: `index ${index.name} (${++begun} of ${missing.length})`, orders: 0 })
+      await buildIndex(pool, index)
+    }
   })
+  for (const index of missing) await finishIndex(pool, index)
   await forgetIndexes(pool)
 }

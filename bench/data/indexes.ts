@@ -59,24 +59,34 @@ export async function hasMissingIndexes(db: Db): Promise<boolean> {
   return row!.there
 }
 
-/** What there is to build, the largest first by the rows of its table. */
-export async function selectMissingIndexes(db: Db) {
-  return await db<{ table: string; name: string; statements: string[] }[]>`
-    SELECT "table", name, statements FROM ${db(TO_REBUILD)} ORDER BY "table", name`
+export interface MissingIndex {
+  table: string
+  name: string
+  statements: readonly string[]
+  isPartitioned: boolean
 }
 
-/** Builds one index; what was built when a run ended is found built. */
-export async function rebuildIndex(
-  db: Db,
-  index: { table: string; name: string; statements: readonly string[] },
-): Promise<void> {
+/** What there is to build: of partitioned tables first, then of the largest. */
+export async function selectMissingIndexes(db: Db) {
+  return await db<MissingIndex[]>`
+    SELECT missing."table", missing.name, missing.statements, t.relkind = 'p' AS "isPartitioned"
+    FROM ${db(TO_REBUILD)} AS missing JOIN pg_class AS t ON t.oid = missing."table"::regclass
+    ORDER BY t.relkind = 'p' DESC, pg_relation_size(t.oid) DESC, missing."table", missing.name`
+}
+
+/** Builds one index; what was built when a run ended is found built. A key of a table without partitions is no key yet. */
+export async function buildIndex(db: Db, { name, statements }: MissingIndex): Promise<void> {
   const [built] = await db`
-    SELECT FROM pg_class WHERE relname = ${index.name} AND relnamespace = 'public'::regnamespace`
-  for (const statement of index.statements) {
-    if (built && /^CREATE /.test(statement)) continue
-    await db.unsafe(statement)
-  }
-  await db`DELETE FROM ${db(TO_REBUILD)} WHERE name = ${index.name}`
+    SELECT FROM pg_class WHERE relname = ${name} AND relnamespace = 'public'::regnamespace`
+  if (!built) await db.unsafe(statements[0]!)
+}
+
+/** Makes a built index the key that it was, for which the table must be left alone a moment, and forgets it. */
+export async function finishIndex(pool: Pool, { name, statements }: MissingIndex): Promise<void> {
+  await pool.begin(async tx => {
+    for (const statement of statements.slice(1)) await tx.unsafe(statement)
+    await tx`DELETE FROM ${tx(TO_REBUILD)} WHERE name = ${name}`
+  })
 }
 
 export async function forgetIndexes(db: Db): Promise<void> {
