@@ -51,7 +51,11 @@ async function runAll() {
     say('sidebar, console and browser: not run, since the build failed')
     return
   }
-  await runVitest('sidebar, console and browser', projects, { ...env, BUILT_WEB: join(root, 'dist', 'web') })
+  // A browser's test waits more than it computes.
+  await runVitest('sidebar, console and browser', [...projects, '--maxWorkers', '3'], {
+    ...env,
+    BUILT_WEB: join(root, 'dist', 'web'),
+  })
 }
 
 async function runLong() {

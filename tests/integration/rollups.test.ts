@@ -221,6 +221,9 @@ describe('sums', () => {
     })
     const asking = { caller: everybody, now: NOW, query: { from: '2026-05-03', to: '2026-05-04' } }
     const read = async () => (await readSummary(service.pool, asking)).netSalesFen
+    // The day has orders, whatever the seed.
+    await service.ingest('orders', [order('early')])
+    await service.settled()
     await sumAll(service.pool, brand)
     const before = await read()
     await service.ingest('orders', [order('late1')])

@@ -53,9 +53,10 @@ export {
 const MOST = 1000
 /**
  * About how much the days come to that are summed at once, for the first time or to hold them against what is kept. The
- * more they are, the more rows of people fall on each page of their index; it takes about a minute.
+ * more they are, the more rows of people fall on each page of their index; but what is told meanwhile is booked only when
+ * they are done, since who books waits for transactions under way: some seconds.
  */
-const DAYS_MOST = 1_000_000
+const DAYS_MOST = 250_000
 /** How old a mark may be whose days are read as they were summed before it, where their evidence is too much to read. */
 const STALE_MS = 4000
 /** So many orders of a span are read as evidence in less time than anybody waits. */

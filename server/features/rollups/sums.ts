@@ -115,9 +115,6 @@ function evidenceOf(db: Db, summing: Summing, rows: { columns: Sql; from: Sql; w
     WHERE ${where} AND ${at} >= ${midnight(days.from)} ${isBefore})`
 }
 
-/** What is joined to few rows is looked up by index; for many the planner may read all of it. */
-const oneByOne = (db: Db, summing: Summing): Sql => ('days' in summing ? db`` : db`OFFSET 0`)
-
 /** Whether a store’s part of a day is summed, by expressions of both. */
 const isSummedOf = (db: Db, summing: Summing, day: Sql, storeCode: Sql): Sql =>
   'days' in summing
@@ -208,7 +205,7 @@ function clicksOf(db: Db, summing: Summing): Sql {
       FROM ${touches} AS t
       CROSS JOIN LATERAL (
         SELECT l.store_code FROM share_links AS l
-        WHERE l.brand_id = ${brandId} AND l.link_code = t.link_code ${oneByOne(db, summing)}) AS l
+        WHERE l.brand_id = ${brandId} AND l.link_code = t.link_code OFFSET 0) AS l
       WHERE ${isSummedOf(db, summing, db`t.day`, db`COALESCE(l.store_code, '')`)}
     )`
 }
@@ -281,7 +278,7 @@ export const payOf = (db: Db, summing: Summing): Sql => db`
   SELECT o.day, o.store_code, e.payee_kind, e.payee, sum(e.amount_fen)::bigint AS amount_fen
   FROM o CROSS JOIN LATERAL (
     SELECT e.payee_kind, e.payee, e.amount_fen FROM entitlements AS e
-    WHERE e.brand_id = ${summing.brandId} AND e.source = o.source AND e.order_no = o.order_no ${oneByOne(db, summing)}) AS e
+    WHERE e.brand_id = ${summing.brandId} AND e.source = o.source AND e.order_no = o.order_no OFFSET 0) AS e
   GROUP BY 1, 2, 3, 4`
 
 /**
@@ -303,11 +300,12 @@ export function peopleOf(db: Db, kinds: readonly Kind[], summing: Summing): Sql 
           GROUP BY ${touchIds(db)}) AS t ${joins}) AS seen
       WHERE person IS NOT NULL`
   }
+  // Link by link: the planner takes days to have made far more links, and would read all orders there ever were.
   const hasWon = db`(link_code, person) IN (
     SELECT made.link_code, 'member ' || o.buyer FROM made CROSS JOIN LATERAL (
       SELECT o.buyer FROM orders AS o
       WHERE o.brand_id = ${brandId} AND o.sharer_link = made.link_code AND o.revision IS NOT NULL AND NOT o.cancelled
-        AND o.net_fen > 0 AND o.buyer IS NOT NULL ${oneByOne(db, summing)}) AS o)`
+        AND o.net_fen > 0 AND o.buyer IS NOT NULL OFFSET 0) AS o)`
   return db`WITH ${linksOf(db, summing)}, seen AS MATERIALIZED (
       SELECT DISTINCT unnest(days) AS day, unnest(stores) AS store_code, unnest(links) AS link_code, person
       FROM (SELECT t.days, t.stores, t.links, ${person} AS person FROM (
