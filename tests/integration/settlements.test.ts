@@ -686,7 +686,10 @@ describe('looking at it', () => {
     })
     expect(await brand.get('/settlements/gathering')).toEqual({ gathering: null })
 
+    // Of two of one millisecond neither would be the one before.
+    clock = NOW + 1
     const settlement = await brand.draft()
+    clock = NOW
     expect(settlement).toMatchObject({ totalFen: 450, statementCount: 3, carriedCount: 1 })
     expect(await brand.get(`/settlements/${settlement.settlementId}/review`)).toMatchObject({
       groups: [
