@@ -35,15 +35,18 @@ export const takeFriendEvents: Take<FriendEventItem> = async (context, items) =>
   })
   const veil = await veilOf(tx, { brandId, vault, ids: told.map(idOf), memberNos: [] })
   const wasErased = (row: FriendEvent) => veil.tombOf({ ...idOf(row), at: 0 }) !== null
-  const endedSince = told.filter(row => row.kind === 'ended' && wasErased(row))
-  const known = await selectFriendEventsOf(tx, { brandId, externalUserids: endedSince.map(row => row.externalUserid) })
+  const endsOfErased = told.filter(row => row.kind === 'ended' && wasErased(row))
+  const known = await selectFriendEventsOf(tx, {
+    brandId,
+    externalUserids: endsOfErased.map(row => row.externalUserid),
+  })
   const beganAt = (end: FriendEvent) =>
     [...known, ...told]
       .filter(row => row.kind === 'added' && row.associateId === end.associateId && row.at <= end.at)
       .filter(row => row.externalUserid === end.externalUserid)
       .reduce((latest, row) => Math.max(latest, row.at), 0)
   const rows = told.map(row => {
-    const at = endedSince.includes(row) ? beganAt(row) : row.at
+    const at = endsOfErased.includes(row) ? beganAt(row) : row.at
     return { ...row, externalUserid: veil.tombOf({ ...idOf(row), at }) ?? row.externalUserid }
   })
   const faults = rows.map(row => {
