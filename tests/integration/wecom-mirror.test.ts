@@ -529,12 +529,18 @@ describe('somebody who was erased', () => {
   })
 
   test('whose friendship ends is told as whose it was', async () => {
+    // Events say the second: this one is after the erasure's.
+    await second()
     wecom.world.unfriend('nobody-told', 'wmMember', 'customer')
     wecom.world.leave('wrGroup', ['wmMember'], false)
     const { customerCount } = await groupOf('a1', 'wrGroup')
     await callBack()
     expect((await tombs()).slice(2)).toEqual([{ userid: 'nobody-told', kind: 'ended' }])
     expect((await groupOf('a1', 'wrGroup')).customerCount).toBe(customerCount - 1)
+    // How he left only the event knows.
+    expect(
+      await owner`SELECT was_removed FROM wecom_group_members WHERE chat_id = 'wrGroup' AND member_id LIKE 'erased:%'`,
+    ).toEqual([{ was_removed: false }])
     await owner`DELETE FROM wecom_inbox`
     await isSilent()
   })
