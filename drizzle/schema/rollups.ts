@@ -108,6 +108,61 @@ export const rollupPay = pgTable(
   row => [primaryKey({ columns: [row.brandId, row.storeCode, row.day, row.payeeKind, row.payee] })],
 )
 
+/**
+ * One row is what an associate has of a store's day: what he sold there, or shared for it. Each line is credited once to
+ * its sharer and once to its closer, so these do not add up to the store's.
+ */
+export const rollupAssociates = pgTable(
+  'rollup_associates',
+  {
+    brandId: brandIdColumn(),
+    storeCode: textColumn('store_code').notNull(),
+    day: dayColumn('day').notNull(),
+    /** As of `rollup_days`. */
+    part: textColumn('part').notNull(),
+    /** Empty: nobody, of members whom nobody won. */
+    associateId: textColumn('associate_id').notNull(),
+    orders: count('orders'),
+    netSalesFen: fenColumn('net_sales_fen'),
+    netQuantity: count('net_quantity'),
+    onlineFen: fenColumn('online_fen'),
+    inStoreFen: fenColumn('in_store_fen'),
+    directFen: fenColumn('direct_fen'),
+    indirectFen: fenColumn('indirect_fen'),
+    closerFen: fenColumn('closer_fen'),
+    attributedFen: fenColumn('attributed_fen'),
+    unknownBuyerOrders: count('unknown_buyer_orders'),
+    shares: count('shares'),
+    sharesClicked: count('shares_clicked'),
+    clicks: count('clicks'),
+    newMembers: count('new_members'),
+  },
+  row => [
+    primaryKey({ columns: [row.brandId, row.storeCode, row.day, row.part, row.associateId] }),
+    index('rollup_associates_by_associate').on(row.brandId, row.associateId, row.day),
+  ],
+)
+
+/** One row says that an associate had somebody in a store's day: as buyer, or of his links as the other kinds say. */
+export const rollupAssociatePeople = pgTable(
+  'rollup_associate_people',
+  {
+    brandId: brandIdColumn(),
+    /** As of `rollup_people`. */
+    kind: textColumn('kind').notNull(),
+    storeCode: textColumn('store_code').notNull(),
+    day: dayColumn('day').notNull(),
+    associateId: textColumn('associate_id').notNull(),
+    person: textColumn('person').notNull(),
+  },
+  row => [
+    primaryKey({
+      name: 'rollup_associate_people_pk',
+      columns: [row.brandId, row.kind, row.storeCode, row.day, row.associateId, row.person],
+    }),
+  ],
+)
+
 /** One row says that a store had somebody on a day, and on which day before the brand had him last. */
 export const rollupPeople = pgTable(
   'rollup_people',

@@ -184,7 +184,7 @@ async function expectSame() {
       expect(await readTrend(service.pool, { ...asking, query }), `${told} ${grain}`).toEqual(trend)
     }
     for (const table of ['stores', 'regions', 'associates'] as const) {
-      const sort = pick(['netSalesFen', 'repeatBps', 'visitors', 'commissionFen'] as const)
+      const sort = pick(['netSalesFen', 'repeatBps', 'visitors', 'linkBuyers', 'commissionFen', 'closerFen'] as const)
       const query = { ...asking.query, sort, order: pick(['asc', 'desc'] as const), limit: pick([2, 100]) }
       const rows = await listTable(service.pool, { ...asking, query, table }, 'evidence')
       expect(await listTable(service.pool, { ...asking, query, table }), `${told} ${table} ${sort}`).toEqual(rows)
@@ -202,13 +202,19 @@ describe('sums', () => {
       expect({ step, differing }).toEqual({ step, differing: 0 })
       expect(days).toBeGreaterThan(0)
     }
-    const [row] = await service.pool<{ all: number; sold: number; opened: number; won: number }[]>`
+    const [row] = await service.pool<
+      { all: number; sold: number; opened: number; won: number; served: number; kinds: number }[]
+    >`
       SELECT count(*) AS all, count(*) FILTER (WHERE part = 'sales') AS sold,
         count(*) FILTER (WHERE shares_clicked > 0) AS opened,
-        (SELECT count(*) FROM rollup_people WHERE kind = 'winner') AS won FROM rollup_days`
+        (SELECT count(*) FROM rollup_people WHERE kind = 'winner') AS won,
+        (SELECT count(*) FROM rollup_associates WHERE closer_fen > 0) AS served,
+        (SELECT count(DISTINCT kind) FROM rollup_associate_people) AS kinds FROM rollup_days`
     expect(row!.sold).toBeGreaterThan(20)
     expect(row!.opened).toBeGreaterThan(0)
     expect(row!.won).toBeGreaterThan(0)
+    expect(row!.served).toBeGreaterThan(0)
+    expect(row!.kinds).toBe(4)
   }, 120_000)
 
   test('leave marks that cannot be seen yet, and are read only where they are new enough', async () => {
@@ -262,6 +268,10 @@ describe('sums', () => {
     await service.pool`DELETE FROM rollup_people WHERE kind = 'buyer' AND day = '2026-05-04'`
     await service.pool`UPDATE rollup_gaps SET people = people + 1 WHERE kind = 'visitor' AND day = '2026-05-05'`
     expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(2)
+    await service.pool`UPDATE rollup_associates SET closer_fen = closer_fen + 1 WHERE part = 'sales'`
+    expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(0)
+    await service.pool`DELETE FROM rollup_associate_people WHERE kind = 'visitor'`
+    expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(0)
     expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
     await expectSame()
   })

@@ -3,9 +3,9 @@ import type { Span } from '../../lib/calendar.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
-import { personsOf } from '../rollups/sql.ts'
+import { creditsOf, personsOf, refundedOf, toldOf } from '../rollups/sql.ts'
 import { COUNTED, RATIOS, type Counted, type Figures } from './domain.ts'
-import { isGrain, OF_PEOPLE, payPart, peopleParts, summedParts } from './rolled.ts'
+import { isGrain, OF_PEOPLE, peopleParts, summedParts } from './rolled.ts'
 
 /** What a table is by; `total` is one row, the grains are days of the calendar by which time goes on. */
 export type Dimension =
@@ -25,8 +25,6 @@ export interface Asked extends Whose {
   zone: string
   /** The days that the span is, where they are read from what is summed ahead; null: from evidence. */
   days: { from: string; to: string } | null
-  /** The same of what associates are paid, which is summed ahead where nothing else of theirs is. */
-  payDays: { from: string; to: string } | null
   /** Months whose bonuses the span has, each with its last instant. */
   months: readonly { month: string; at: Instant }[]
   /** Each store's region at the span's end. */
@@ -262,7 +260,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
         ) AS part_line ON true GROUP BY 1`,
     )
   }
-  if (dimension === 'associate') {
+  if (dimension === 'associate' && !isSummed) {
     parts.push(
       long(
         db,
@@ -270,8 +268,8 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
             sum(fen) AS "netSalesFen", sum(quantity) AS "netQuantity",
             COALESCE(sum(fen) FILTER (WHERE channel = 'online'), 0) AS "onlineFen",
             COALESCE(sum(fen) FILTER (WHERE channel = 'in_store'), 0) AS "inStoreFen",
-            COALESCE(sum(fen) FILTER (WHERE channel = 'online' AND held = 'sharer'), 0) AS "directFen",
-            COALESCE(sum(fen) FILTER (WHERE channel = 'in_store' AND held = 'sharer'), 0) AS "indirectFen",
+            COALESCE(sum(fen) FILTER (WHERE channel = 'online' AND is_sharer), 0) AS "directFen",
+            COALESCE(sum(fen) FILTER (WHERE channel = 'in_store' AND is_sharer), 0) AS "indirectFen",
             COALESCE(sum(closed_fen), 0) AS "closerFen",
             count(DISTINCT buyer) FILTER (WHERE fen > 0) AS buyers,
             count(DISTINCT (source, order_no)) FILTER (WHERE buyer IS NULL AND fen > 0) AS "unknownBuyerOrders"
@@ -283,12 +281,10 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
         ) AS once JOIN repeating ON repeating.buyer = once.buyer GROUP BY 1`,
       db`SELECT o.roles ->> 'attributed', 'attributedFen', sum(o.net_fen) FROM o
         WHERE o.is_counted AND o.roles ->> 'attributed' IS NOT NULL GROUP BY 1`,
-      asked.payDays === null
-        ? db`SELECT e.payee, 'commissionFen', sum(e.amount_fen) FROM o
-            JOIN entitlements AS e ON e.brand_id = ${brandId} AND e.source = o.source AND e.order_no = o.order_no
-              AND e.payee_kind = 'associate' AND ${isOwnPay(db, 'e', asked)}
-            GROUP BY 1`
-        : payPart(db, asked.payDays, asked, isOwnPay(db, 'r', asked)),
+      db`SELECT e.payee, 'commissionFen', sum(e.amount_fen) FROM o
+        JOIN entitlements AS e ON e.brand_id = ${brandId} AND e.source = o.source AND e.order_no = o.order_no
+          AND e.payee_kind = 'associate' AND ${isOwnPay(db, 'e', asked)}
+        GROUP BY 1`,
     )
   }
   if (keys.refund && !isSummed) {
@@ -403,25 +399,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
       CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint)
       ${refundedOf(db, brandId)}
     ), credited AS (
-      SELECT o.source, o.order_no, o.channel, o.buyer, o.roles ->> 'sharer' AS associate_id, 'sharer' AS held,
-        o.net_fen AS fen, o.net_quantity AS quantity, NULL::bigint AS closed_fen
-      FROM o WHERE o.is_counted AND o.roles ->> 'sharer' IS NOT NULL
-      UNION ALL
-      SELECT o.source, o.order_no, o.channel, o.buyer, closer.associate_id, 'closer',
-        CASE WHEN is_sharer THEN 0 ELSE GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)) END,
-        CASE WHEN is_sharer THEN 0 ELSE GREATEST(0, line.quantity - COALESCE(back.quantity, 0)) END,
-        GREATEST(0, line."paidFen" - COALESCE(back.fen, 0))
-      FROM o
-      CROSS JOIN LATERAL (
-        SELECT name AS associate_id, name = o.roles ->> 'sharer' IS TRUE AS is_sharer
-        FROM jsonb_array_elements_text(o.roles -> 'closer') AS closer (name)) AS closer
-      ${toldOf(db, brandId)}
-      CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, quantity bigint, "paidFen" bigint, closer text)
-      ${refundedOf(db, brandId)}
-      WHERE o.is_counted AND (COALESCE(line.closer, r.closer) = closer.associate_id OR (
-        SELECT NOT h.withdrawn FROM order_overrides AS h
-        WHERE h.brand_id = ${brandId} AND h.source = o.source AND h.order_no = o.order_no AND h.role = 'closer'
-        ORDER BY h.at DESC LIMIT 1))
+      ${creditsOf(db, brandId, db`o.source, o.order_no, o.channel, o.buyer`)}
     ), made AS MATERIALIZED (
       SELECT l.link_code, l.associate_id, l.store_code, l.channel, l.sent_to_chat_id, ${madeAt(db)} AS made_at,
         CASE WHEN l.target ->> 'kind' = 'product' THEN l.target ->> 'ref' END AS sku
@@ -477,29 +455,6 @@ function mayBeNamed(db: Db, { brandId, visibleStores, associateId }: Asked) {
     SELECT associate_id FROM associates WHERE brand_id = ${brandId} AND store_code = ANY (${list(db, visibleStores)}))`
 }
 
-/**
- * `r`: what was told last of the order `o`, each looked up by index. How many lines an order has the planner cannot know:
- * it thinks of a hundred, and would read every order there ever was.
- */
-const toldOf = (db: Db, brandId: number) => db`
-  CROSS JOIN LATERAL (
-    SELECT r.lines, r.closer FROM order_revisions AS r
-    WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision OFFSET 0
-  ) AS r`
-
-/** What refunds took of `line` of the order `o`: the highest revision of each counts. */
-const refundedOf = (db: Db, brandId: number) => db`
-  LEFT JOIN LATERAL (
-    SELECT sum(part."refundFen") AS fen, sum(part.quantity) AS quantity
-    FROM refund_revisions AS refund
-    CROSS JOIN LATERAL jsonb_to_recordset(refund.lines) AS part ("lineNo" int, quantity bigint, "refundFen" bigint)
-    WHERE refund.brand_id = ${brandId} AND refund.source = o.source AND refund.order_no = o.order_no
-      AND part."lineNo" = line."lineNo" AND NOT EXISTS (
-        SELECT FROM refund_revisions AS later
-        WHERE later.brand_id = ${brandId} AND later.source = refund.source AND later.refund_no = refund.refund_no
-          AND later.revision > refund.revision)
-  ) AS back ON true`
-
 /** The columns of a table, one for each figure that is counted. */
 const pivot = (db: Db) =>
   COUNTED.map(name => db`COALESCE(sum(value) FILTER (WHERE name = ${name}), 0)::bigint AS ${db(name)}`).reduce(
@@ -547,10 +502,10 @@ export async function selectTable(
   return withPeople ? rows : await addPeople(db, dimension, asked, rows)
 }
 
-/** Distinct people of a thousand stores are many: where nothing is sorted by them, those of one page are counted. */
+/** Distinct people of a thousand stores, or their associates, are many: where nothing is sorted by them, those of one page are counted. */
 const isPagedFirst = (dimension: Dimension, { days }: Asked, sort: keyof Figures) =>
   days !== null &&
-  dimension === 'store' &&
+  (dimension === 'store' || dimension === 'associate') &&
   !OF_PEOPLE.has(sort) &&
   !OF_PEOPLE.has(RATIOS[sort as keyof typeof RATIOS]?.[0] ?? '') &&
   !OF_PEOPLE.has(RATIOS[sort as keyof typeof RATIOS]?.[1] ?? '')
@@ -561,7 +516,12 @@ async function addPeople<Row extends Counted & { key: string | null }>(
   asked: Asked,
   rows: readonly Row[],
 ): Promise<Row[]> {
-  const parts = peopleParts(db, dimension, asked, { stores: rows.map(row => row.key ?? '') })
+  const parts = peopleParts(
+    db,
+    dimension,
+    asked,
+    rows.map(row => row.key ?? ''),
+  )
   const found = await db<{ key: string | null; name: keyof Counted; value: number }[]>`
     SELECT key, name, value::bigint FROM (${parts.reduce((all, one) => db`${all} UNION ALL ${one}`)}) AS people (key, name, value)`
   const byKey = new Map(rows.map(row => [row.key, { ...row }]))

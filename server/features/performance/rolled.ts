@@ -32,22 +32,38 @@ const SUMMED: readonly (readonly [string, keyof Counted])[] = [
   ['new_members', 'newMembers'],
 ]
 
-/** Those that are distinct people, and the kind of them. */
-const PEOPLE: readonly (readonly [string, keyof Counted])[] = [
-  ['buyer', 'buyers'],
-  ['visitor', 'visitors'],
-  ['opener', 'linkVisitors'],
-  ['winner', 'linkBuyers'],
+/** The same of associates. */
+const ASSOCIATES_SUMMED: readonly (readonly [string, keyof Counted])[] = [
+  ['orders', 'orders'],
+  ['net_sales_fen', 'netSalesFen'],
+  ['net_quantity', 'netQuantity'],
+  ['online_fen', 'onlineFen'],
+  ['in_store_fen', 'inStoreFen'],
+  ['direct_fen', 'directFen'],
+  ['indirect_fen', 'indirectFen'],
+  ['closer_fen', 'closerFen'],
+  ['attributed_fen', 'attributedFen'],
+  ['unknown_buyer_orders', 'unknownBuyerOrders'],
+  ['shares', 'shares'],
+  ['shares_clicked', 'sharesClicked'],
+  ['clicks', 'clicks'],
+  ['new_members', 'newMembers'],
+]
+
+/** Those that are distinct people, the kind of them, and the part that they are summed with. */
+const PEOPLE: readonly (readonly [string, keyof Counted, string])[] = [
+  ['buyer', 'buyers', 'sales'],
+  ['visitor', 'visitors', 'clicks'],
+  ['opener', 'linkVisitors', 'links'],
+  ['winner', 'linkBuyers', 'links'],
 ]
 export const OF_PEOPLE: ReadonlySet<string> = new Set([...PEOPLE.map(([, name]) => name), 'repeatBuyers'])
 
-const ROLLED: ReadonlySet<Dimension> = new Set(['total', 'day', 'week', 'month', 'store', 'region'])
+const ROLLED: ReadonlySet<Dimension> = new Set(['total', 'day', 'week', 'month', 'store', 'region', 'associate'])
 
-/** An associate's are few, and are summed from evidence. */
+/** Those of one associate are few, and are summed from evidence. */
 export const isRolledUp = (dimension: Dimension, { associateId }: { associateId: string | null }) =>
   ROLLED.has(dimension) && associateId === null
-export const isPayRolledUp = (dimension: Dimension, { associateId }: { associateId: string | null }) =>
-  dimension === 'associate' && associateId === null
 
 export const isGrain = (dimension: Dimension) => dimension === 'day' || dimension === 'week' || dimension === 'month'
 const hasStores = (dimension: Dimension) => dimension === 'store' || dimension === 'region'
@@ -65,26 +81,35 @@ const withRegion = (db: Db, dimension: Dimension) =>
 
 const isWithin = (db: Db, { days }: Asked) => db`r.day >= ${days!.from}::text::date AND r.day < ${days!.to}::text::date`
 
+/** A row for each of the figures that `summed` has a column of. */
+const unpivoted = (db: Db, summed: Sql, figures: readonly (readonly [string, keyof Counted])[]) => db`
+  SELECT key, figure.name, figure.value FROM (${summed}) AS summed
+  CROSS JOIN LATERAL (VALUES ${all(
+    db,
+    figures.map(([column, name]) => db`(${name}::text, ${db(column)}::numeric)`),
+  )}) AS figure (name, value) WHERE figure.value IS NOT NULL`
+
+const sumsOf = (db: Db, figures: readonly (readonly [string, keyof Counted])[]) =>
+  all(
+    db,
+    figures.map(([column]) => db`sum(r.${db(column)}) AS ${db(column)}`),
+  )
+
 /** Rows of (key, name, value). `isOwnPay` tells which pay `r` the asker may see. */
 export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay: Sql): Sql[] {
+  if (dimension === 'associate') return associatesParts(db, asked, isOwnPay)
   const { brandId, storeCodes } = asked
   const isWhole = storeCodes === null && !hasStores(dimension)
   const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
   const figures = SUMMED.filter(([, name]) => storeCodes === null || name !== 'commissionFen')
   const parts = [
-    db`SELECT key, figure.name, figure.value FROM (
-        SELECT ${keyOf(db, dimension)} AS key,
-          ${all(
-            db,
-            figures.map(([column]) => db`sum(r.${db(column)}) AS ${db(column)}`),
-          )}
+    unpivoted(
+      db,
+      db`SELECT ${keyOf(db, dimension)} AS key, ${sumsOf(db, figures)}
         FROM ${db(isWhole ? 'rollup_totals' : 'rollup_days')} AS r ${withRegion(db, dimension)}
-        WHERE r.brand_id = ${brandId} AND ${isWithin(db, asked)} AND ${isOwn} GROUP BY 1
-      ) AS summed
-      CROSS JOIN LATERAL (VALUES ${all(
-        db,
-        figures.map(([column, name]) => db`(${name}::text, ${db(column)}::numeric)`),
-      )}) AS figure (name, value) WHERE figure.value IS NOT NULL`,
+        WHERE r.brand_id = ${brandId} AND ${isWithin(db, asked)} AND ${isOwn} GROUP BY 1`,
+      figures,
+    ),
   ]
   if (storeCodes !== null) {
     parts.push(db`SELECT ${keyOf(db, dimension)}, 'commissionFen', sum(r.amount_fen)
@@ -94,39 +119,75 @@ export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay
   return parts
 }
 
-/**
- * What associates are paid for orders of some days, as rows of (key, name, value), store by store: so it goes by index.
- * `isOwnPay` tells which pay `r` the asker may see.
- */
-export function payPart(db: Db, days: { from: string; to: string }, asked: Asked, isOwnPay: Sql): Sql {
-  const { brandId, storeCodes } = asked
-  const stores =
-    storeCodes === null
-      ? db`SELECT store_code FROM stores WHERE brand_id = ${brandId} UNION SELECT ''`
-      : db`SELECT DISTINCT store_code FROM unnest(${list(db, storeCodes)}) AS own (store_code)`
-  return db`SELECT r.payee, 'commissionFen', sum(r.amount_fen)
-    FROM (${stores}) AS s
-    CROSS JOIN LATERAL (
-      SELECT r.payee_kind, r.payee, r.amount_fen FROM rollup_pay AS r
-      WHERE r.brand_id = ${brandId} AND r.store_code = s.store_code AND r.day >= ${days.from}::text::date
-        AND r.day < ${days.to}::text::date AND r.payee_kind = 'associate' OFFSET 0) AS r
-    WHERE ${isOwnPay} GROUP BY 1`
+/** `s`: the stores that are asked for, and none; what is summed by store is looked up store by store, by index. */
+function storesOf(db: Db, { brandId, storeCodes }: Asked): Sql {
+  return storeCodes === null
+    ? db`(SELECT store_code FROM stores WHERE brand_id = ${brandId} UNION SELECT '') AS s`
+    : db`(SELECT DISTINCT store_code FROM unnest(${list(db, storeCodes)}) AS own (store_code)) AS s`
+}
+
+/** What associates have, and what they are paid for orders. */
+function associatesParts(db: Db, asked: Asked, isOwnPay: Sql): Sql[] {
+  const rowsOf = (table: string) => db`
+    ${storesOf(db, asked)} CROSS JOIN LATERAL (
+      SELECT * FROM ${db(table)} AS r
+      WHERE r.brand_id = ${asked.brandId} AND r.store_code = s.store_code AND ${isWithin(db, asked)} OFFSET 0) AS r`
+  return [
+    unpivoted(
+      db,
+      db`SELECT NULLIF(r.associate_id, '') AS key, ${sumsOf(db, ASSOCIATES_SUMMED)}
+        FROM ${rowsOf('rollup_associates')} GROUP BY 1`,
+      ASSOCIATES_SUMMED,
+    ),
+    db`SELECT r.payee, 'commissionFen', sum(r.amount_fen) FROM ${rowsOf('rollup_pay')}
+      WHERE r.payee_kind = 'associate' AND ${isOwnPay} GROUP BY 1`,
+  ]
+}
+
+/** Distinct people of associates: of all who are asked for, or of some. */
+function associatesPeopleParts(db: Db, asked: Asked, associates: readonly string[] | null): Sql[] {
+  const { brandId, days, storeCodes } = asked
+  const since = db`${days!.from}::text::date`
+  return PEOPLE.flatMap(([kind, name, part]) => {
+    const found = (from: Sql, isOf: Sql) => db`(
+      SELECT DISTINCT p.associate_id AS key, p.person FROM ${from} CROSS JOIN LATERAL (
+        SELECT p.associate_id, p.person FROM rollup_associate_people AS p
+        WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND ${isOf} OFFSET 0) AS p) AS own`
+    const own =
+      associates === null
+        ? found(
+            storesOf(db, asked),
+            db`p.store_code = s.store_code AND p.day >= ${since} AND p.day < ${days!.to}::text::date`,
+          )
+        : found(
+            db`rollup_associates AS r`,
+            db`p.store_code = r.store_code AND p.day = r.day AND p.associate_id = r.associate_id
+              AND r.brand_id = ${brandId} AND r.associate_id = ANY (${list(db, associates)}) AND r.part = ${part}
+              AND ${isWithin(db, asked)} AND ${storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`}`,
+          )
+    const count = db`SELECT key, ${name}::text, count(*) FROM ${own} GROUP BY key`
+    if (kind !== 'buyer') return [count]
+    return [
+      count,
+      db`SELECT key, 'repeatBuyers', count(*) FROM ${own} WHERE EXISTS (
+          SELECT FROM rollup_people AS earlier
+          WHERE earlier.brand_id = ${brandId} AND earlier.kind = ${kind} AND earlier.person = own.person
+            AND earlier.day < ${since} AND earlier.day >= ${since} - 365)
+        GROUP BY key`,
+    ]
+  })
 }
 
 /**
  * Distinct people, as rows of (key, name, value). Where it is the brand's they are the sum of those who were there last
  * before the span; of stores they are counted.
  *
- * @param options.stores only these, of those that are asked for
+ * @param keys only of these stores or associates, of those that are asked for
  */
-export function peopleParts(
-  db: Db,
-  dimension: Dimension,
-  asked: Asked,
-  options: { stores?: readonly string[] } = {},
-): Sql[] {
+export function peopleParts(db: Db, dimension: Dimension, asked: Asked, keys: readonly string[] | null = null): Sql[] {
+  if (dimension === 'associate') return associatesPeopleParts(db, asked, keys)
   const { brandId, days, storeCodes } = asked
-  const stores = options.stores ?? storeCodes
+  const stores = keys ?? storeCodes
   const first = db`${days!.from}::text::date`
   const since = isGrain(dimension)
     ? db`GREATEST(${first}, date_trunc(${dimension}::text, r.day::timestamp)::date)`

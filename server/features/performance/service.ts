@@ -12,7 +12,7 @@ import { monthsEnded } from '../earnings/domain.ts'
 import { isSummed } from '../rollups/service.ts'
 import { readHistory } from '../stores/service.ts'
 import { COUNTED, figuresOf, NOTHING, type Counted, type Figures } from './domain.ts'
-import { isPayRolledUp, isRolledUp } from './rolled.ts'
+import { isRolledUp } from './rolled.ts'
 import {
   selectAllStores,
   selectAssociateNames,
@@ -171,7 +171,6 @@ async function prepare(
       span,
       zone,
       days: null,
-      payDays: null,
       months: monthsIn(span, zone, now),
       regions,
     },
@@ -182,15 +181,9 @@ async function prepare(
 type Source = 'sums' | 'evidence'
 
 /** The days that a span is, where they may be read from sums. */
-async function daysSummed(
-  db: Db,
-  dimension: Dimension,
-  asked: Asked,
-  from: Source,
-  isKept = isRolledUp,
-): Promise<Asked['days']> {
+async function daysSummed(db: Db, dimension: Dimension, asked: Asked, from: Source): Promise<Asked['days']> {
   const { span, zone, brandId } = asked
-  if (from === 'evidence' || !isKept(dimension, asked)) return null
+  if (from === 'evidence' || !isRolledUp(dimension, asked)) return null
   const days = { from: dayOf(span.from, zone), to: dayOf(span.to, zone) }
   if (startOfDay(days.from, zone) !== span.from || startOfDay(days.to, zone) !== span.to) return null
   return (await isSummed(db, { brandId, zone, days })) ? days : null
@@ -204,8 +197,7 @@ async function prepareTable(
   const { asked, stores } = await prepare(db, asking)
   const dimension = DIMENSIONS[table]
   const days = await daysSummed(db, dimension, asked, from)
-  const payDays = await daysSummed(db, dimension, asked, from, isPayRolledUp)
-  return { asked: { ...asked, days, payDays }, stores }
+  return { asked: { ...asked, days }, stores }
 }
 
 const regionOf = (store: StoreName, span: Span): string | null => valueInForce(readHistory(store.regions), span.to - 1)

@@ -1,6 +1,21 @@
 import type { Db } from '../../database.ts'
 import type { Part } from './queries.ts'
-import { figuresOf, isOfDays, keptPayOf, keptPeopleOf, payOf, peopleOf, type Kind, type Summing } from './sums.ts'
+import {
+  associatesColumnsOf,
+  associatesFiguresOf,
+  associatesPeopleOf,
+  buyersOf,
+  figuresOf,
+  isOfDays,
+  keptAssociatesOf,
+  keptAssociatesPeopleOf,
+  keptPayOf,
+  keptPeopleOf,
+  payOf,
+  type Kind,
+  type Summing,
+  type SummingDays,
+} from './sums.ts'
 
 /** Held against what is kept: how many rows are there that should not be, or not there that should. Of whole days. */
 
@@ -31,12 +46,20 @@ export async function countDifferingTotals(db: Db, part: Part, summing: Summing,
 export const countDifferingPay = (db: Db, summing: Summing) =>
   countDiffering(db, payOf(db, summing), keptPayOf(db, summing))
 
-export const countDifferingPeople = (db: Db, kind: Kind, summing: Summing) =>
-  countDiffering(
-    db,
-    db`SELECT day, store_code, person FROM (${peopleOf(db, [kind], summing)}) AS found`,
-    keptPeopleOf(db, kind, summing),
-  )
+export async function countDifferingAssociates(db: Db, part: Part, summing: SummingDays): Promise<number> {
+  const columns = associatesColumnsOf(db, part)
+  const made = db`SELECT day, store_code, associate_id, ${columns} FROM (${associatesFiguresOf(db, part, summing)}) AS summed`
+  return await countDiffering(db, made, keptAssociatesOf(db, part, summing))
+}
+
+/** Whom associates had, and whom the brand. */
+export async function countDifferingPeople(db: Db, kind: Kind, summing: Summing): Promise<number> {
+  const made = db`SELECT day, store_code, associate_id, person FROM (${associatesPeopleOf(db, [kind], summing)}) AS found`
+  const ofAssociates = await countDiffering(db, made, keptAssociatesPeopleOf(db, kind, summing))
+  const all =
+    kind === 'buyer' ? buyersOf(db, summing) : db`SELECT DISTINCT day, store_code, person FROM (${made}) AS found`
+  return ofAssociates + (await countDiffering(db, all, keptPeopleOf(db, kind, summing)))
+}
 
 /** When each was there last before, by all days that are kept. */
 const chainOf = (db: Db, { brandId, kind }: { brandId: number; kind: Kind }) => db`

@@ -17,6 +17,7 @@ import {
   type Cell,
 } from './queries.ts'
 import {
+  countDifferingAssociates,
   countDifferingFigures,
   countDifferingGaps,
   countDifferingPay,
@@ -26,15 +27,17 @@ import {
 } from './checks.ts'
 import {
   appendDays,
+  ASSOCIATES_PARTS,
   columnsOf,
   deleteDays,
   PARTS,
   PEOPLE,
+  replaceAssociates,
   replaceFigures,
   replacePay,
   replacePeople,
   sumsOf,
-  type Summing,
+  type SummingDays,
 } from './sums.ts'
 
 export {
@@ -163,6 +166,7 @@ async function sumCells(tx: Tx, { brandId, zone, cells }: Brand & { cells: reado
     if (summing.cells.length === 0) continue
     await replaceFigures(tx, part, summing)
     if (part === 'sales') await replacePay(tx, summing)
+    if (ASSOCIATES_PARTS.includes(part)) await replaceAssociates(tx, part, summing)
     for (const people of PEOPLE) if (people.part === part) await replacePeople(tx, people.kind, summing)
   }
 }
@@ -245,13 +249,14 @@ async function alone(pool: Pool, brand: Brand, work: (tx: Tx) => Promise<number>
 }
 
 /** Of whole days. */
-async function countDiffering(tx: Tx, summing: Summing): Promise<number> {
+async function countDiffering(tx: Tx, summing: SummingDays): Promise<number> {
   let differing = 0
   for (const part of PARTS) {
     const columns = columnsOf(tx, part)
     differing += await countDifferingFigures(tx, part, summing, columns)
     differing += await countDifferingTotals(tx, part, summing, sumsOf(tx, part), columns)
     if (part === 'sales') differing += await countDifferingPay(tx, summing)
+    if (ASSOCIATES_PARTS.includes(part)) differing += await countDifferingAssociates(tx, part, summing)
     for (const people of PEOPLE)
       if (people.part === part) differing += await countDifferingPeople(tx, people.kind, summing)
   }

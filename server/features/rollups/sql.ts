@@ -44,3 +44,54 @@ export function personsOf(db: Db, brandId: number): { joins: Fragment; person: F
         'visitor ' || t.visitor_id) END`,
   }
 }
+
+/**
+ * `r`: what was told last of the order `o`, each looked up by index. How many lines an order has the planner cannot know:
+ * it thinks of a hundred, and would read every order there ever was.
+ */
+export const toldOf = (db: Db, brandId: number) => db`
+  CROSS JOIN LATERAL (
+    SELECT r.lines, r.closer FROM order_revisions AS r
+    WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision OFFSET 0
+  ) AS r`
+
+/** What refunds took of `line` of the order `o`, as `back (fen, quantity)`: the highest revision of each counts. */
+export const refundedOf = (db: Db, brandId: number) => db`
+  LEFT JOIN LATERAL (
+    SELECT sum(part."refundFen") AS fen, sum(part.quantity) AS quantity
+    FROM refund_revisions AS refund
+    CROSS JOIN LATERAL jsonb_to_recordset(refund.lines) AS part ("lineNo" int, quantity bigint, "refundFen" bigint)
+    WHERE refund.brand_id = ${brandId} AND refund.source = o.source AND refund.order_no = o.order_no
+      AND part."lineNo" = line."lineNo" AND NOT EXISTS (
+        SELECT FROM refund_revisions AS later
+        WHERE later.brand_id = ${brandId} AND later.source = refund.source AND later.refund_no = refund.refund_no
+          AND later.revision > refund.revision)
+  ) AS back ON true`
+
+/**
+ * What associates are credited with of the orders `o`, which need `is_counted` beside their own columns: the sharer with
+ * the whole order, who closed lines with those. Each line once: of what the sharer closed himself only `closed_fen` says so.
+ *
+ * @param columns of `o`, given with each row
+ * @returns a statement that gives those and `associate_id`, `is_sharer`, `fen`, `quantity`, `closed_fen`
+ */
+export const creditsOf = (db: Db, brandId: number, columns: ReturnType<Db>) => db`
+  SELECT ${columns}, o.roles ->> 'sharer' AS associate_id, true AS is_sharer, o.net_fen AS fen, o.net_quantity AS quantity,
+    0::bigint AS closed_fen
+  FROM o WHERE o.is_counted AND o.roles ->> 'sharer' IS NOT NULL
+  UNION ALL
+  SELECT ${columns}, closer.associate_id, closer.is_sharer,
+    CASE WHEN closer.is_sharer THEN 0 ELSE GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)) END,
+    CASE WHEN closer.is_sharer THEN 0 ELSE GREATEST(0, line.quantity - COALESCE(back.quantity, 0)) END,
+    GREATEST(0, line."paidFen" - COALESCE(back.fen, 0))
+  FROM o
+  CROSS JOIN LATERAL (
+    SELECT name AS associate_id, name = o.roles ->> 'sharer' IS TRUE AS is_sharer
+    FROM jsonb_array_elements_text(o.roles -> 'closer') AS closer (name)) AS closer
+  ${toldOf(db, brandId)}
+  CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, quantity bigint, "paidFen" bigint, closer text)
+  ${refundedOf(db, brandId)}
+  WHERE o.is_counted AND (COALESCE(line.closer, r.closer) = closer.associate_id OR (
+    SELECT NOT h.withdrawn FROM order_overrides AS h
+    WHERE h.brand_id = ${brandId} AND h.source = o.source AND h.order_no = o.order_no AND h.role = 'closer'
+    ORDER BY h.at DESC LIMIT 1))`

@@ -1,6 +1,6 @@
 import type { Db } from '../../database.ts'
 import type { Cell, Part } from './queries.ts'
-import { personsOf } from './sql.ts'
+import { creditsOf, personsOf } from './sql.ts'
 
 /**
  * What days come to, from evidence and what was decided: the same figures as the statements of `performance` sum, here by
@@ -41,6 +41,19 @@ export const PEOPLE = [
 
 export type Kind = (typeof PEOPLE)[number]['kind']
 
+const kindsOf = (part: Part): Kind[] => PEOPLE.filter(people => people.part === part).map(people => people.kind)
+
+/** Where sums are kept, by day. */
+const TABLES = [
+  'rollup_totals',
+  'rollup_days',
+  'rollup_pay',
+  'rollup_people',
+  'rollup_gaps',
+  'rollup_associates',
+  'rollup_associate_people',
+] as const
+
 const FIGURES: Readonly<Record<Part, readonly string[]>> = {
   sales: [
     'orders',
@@ -62,9 +75,33 @@ const FIGURES: Readonly<Record<Part, readonly string[]>> = {
 }
 export const PARTS = Object.keys(FIGURES) as Part[]
 
+/** What associates have of each part; refunds are of orders alone. */
+const ASSOCIATES_FIGURES: Readonly<Record<Part, readonly string[] | null>> = {
+  sales: [
+    'orders',
+    'net_sales_fen',
+    'net_quantity',
+    'online_fen',
+    'in_store_fen',
+    'direct_fen',
+    'indirect_fen',
+    'closer_fen',
+    'attributed_fen',
+    'unknown_buyer_orders',
+  ],
+  refunds: null,
+  links: ['shares', 'shares_clicked'],
+  clicks: ['clicks'],
+  members: ['new_members'],
+}
+export const ASSOCIATES_PARTS = PARTS.filter(part => ASSOCIATES_FIGURES[part] !== null)
+
+const listOf = (db: Db, names: readonly string[]) =>
+  names.map(name => db`${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
+
 /** A part's columns, and their sums under their own names. */
-export const columnsOf = (db: Db, part: Part) =>
-  FIGURES[part].map(name => db`${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
+export const columnsOf = (db: Db, part: Part) => listOf(db, FIGURES[part])
+export const associatesColumnsOf = (db: Db, part: Part) => listOf(db, ASSOCIATES_FIGURES[part]!)
 export const sumsOf = (db: Db, part: Part) =>
   FIGURES[part].map(name => db`sum(${db(name)})::bigint AS ${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
 
@@ -145,9 +182,15 @@ export function keptPeopleOf(db: Db, kind: Kind, summing: Summing): Sql {
       AND p.day = place.day OFFSET 0) AS p`
 }
 
+/** What is kept of associates in these cells: as `associatesFiguresOf` and `associatesPeopleOf` give it. */
+export function keptAssociatesOf(db: Db, part: Part, summing: SummingDays): Sql {
+  return db`SELECT day, store_code, associate_id, ${associatesColumnsOf(db, part)}
+    FROM rollup_associates WHERE ${isOfDays(db, summing)} AND part = ${part}`
+}
+
 /** `o`: the orders of these cells. */
-function ordersOf(db: Db, summing: Summing): Sql {
-  const columns = db`COALESCE(o.selling_store, '') AS store_code, o.source, o.order_no, o.channel, o.buyer, o.net_fen,
+function ordersOf(db: Db, summing: Summing, { withRoles = false } = {}): Sql {
+  const columns = db`${withRoles ? db`o.roles, o.revision,` : db``}COALESCE(o.selling_store, '') AS store_code, o.source, o.order_no, o.channel, o.buyer, o.net_fen,
     o.net_quantity, o.relation, o.is_unattributed, o.commission_fen, NOT o.cancelled AND o.net_fen > 0 AS is_counted`
   const isDecided = db`o.brand_id = ${summing.brandId} AND o.revision IS NOT NULL`
   if ('days' in summing) {
@@ -175,16 +218,17 @@ const isClick = (db: Db, brandId: number) =>
 function linksOf(db: Db, summing: Summing): Sql {
   const { brandId } = summing
   const links = evidenceOf(db, summing, {
-    columns: db`l.link_code, COALESCE(l.store_code, '') AS store_code, COALESCE(l.created_at, l.received_at) AS made_at`,
+    columns: db`l.link_code, l.associate_id, COALESCE(l.store_code, '') AS store_code,
+      COALESCE(l.created_at, l.received_at) AS made_at`,
     from: db`share_links AS l`,
     where: db`l.brand_id = ${brandId}`,
     at: db`COALESCE(l.created_at, l.received_at)`,
   })
   return db`${cellsOf(db, summing)}, made AS MATERIALIZED (
-      SELECT l.link_code, l.day, l.store_code, l.made_at FROM ${links} AS l
+      SELECT l.link_code, l.day, l.store_code, l.associate_id, l.made_at FROM ${links} AS l
       WHERE ${isSummedOf(db, summing, db`l.day`, db`l.store_code`)}
     ), later_click AS MATERIALIZED (
-      SELECT made.day, made.store_code, made.link_code, ${touchIds(db)}
+      SELECT made.day, made.store_code, made.associate_id, made.link_code, ${touchIds(db)}
       FROM made CROSS JOIN LATERAL (
         SELECT ${touchIds(db)} FROM touches AS t
         WHERE ${isClick(db, brandId)} AND t.link_code = made.link_code AND t.at >= made.made_at OFFSET 0) AS t
@@ -201,10 +245,10 @@ function clicksOf(db: Db, summing: Summing): Sql {
     at: db`t.at`,
   })
   return db`${cellsOf(db, summing)}, click AS MATERIALIZED (
-      SELECT t.day, COALESCE(l.store_code, '') AS store_code, ${touchIds(db)}
+      SELECT t.day, COALESCE(l.store_code, '') AS store_code, l.associate_id, ${touchIds(db)}
       FROM ${touches} AS t
       CROSS JOIN LATERAL (
-        SELECT l.store_code FROM share_links AS l
+        SELECT l.store_code, l.associate_id FROM share_links AS l
         WHERE l.brand_id = ${brandId} AND l.link_code = t.link_code OFFSET 0) AS l
       WHERE ${isSummedOf(db, summing, db`t.day`, db`COALESCE(l.store_code, '')`)}
     )`
@@ -259,16 +303,70 @@ export function figuresOf(db: Db, part: Part, summing: Summing): Sql {
       return db`WITH ${clicksOf(db, summing)}
         SELECT day, store_code, count(*) AS clicks FROM click GROUP BY day, store_code`
     case 'members':
-      return db`WITH ${cellsOf(db, summing)}
-        SELECT m.day, m.store_code, count(*) AS new_members
-        FROM ${evidenceOf(db, summing, {
-          columns: db`m.member_no, m.last_member_no, COALESCE(m.opening_store, '') AS store_code`,
-          from: db`members AS m`,
-          where: db`m.brand_id = ${brandId}`,
-          at: db`m.joined_at`,
-        })} AS m
-        WHERE m.member_no = m.last_member_no AND ${isSummedOf(db, summing, db`m.day`, db`m.store_code`)}
-        GROUP BY 1, 2`
+      return db`WITH ${joinedOf(db, summing)}
+        SELECT day, store_code, count(*) AS new_members FROM joined GROUP BY day, store_code`
+  }
+}
+
+/** `joined`: the members of these cells. */
+function joinedOf(db: Db, summing: Summing): Sql {
+  const members = evidenceOf(db, summing, {
+    columns: db`m.member_no, m.last_member_no, COALESCE(m.opening_store, '') AS store_code,
+      COALESCE(m.opening_associate, '') AS associate_id`,
+    from: db`members AS m`,
+    where: db`m.brand_id = ${summing.brandId}`,
+    at: db`m.joined_at`,
+  })
+  return db`${cellsOf(db, summing)}, joined AS (
+      SELECT m.day, m.store_code, m.associate_id FROM ${members} AS m
+      WHERE m.member_no = m.last_member_no AND ${isSummedOf(db, summing, db`m.day`, db`m.store_code`)}
+    )`
+}
+
+/** `credit`: what each associate has of each order of these cells. */
+const creditOf = (
+  db: Db,
+  summing: Summing,
+): Sql => db`${ordersOf(db, summing, { withRoles: true })}, credit AS MATERIALIZED (
+    SELECT day, store_code, associate_id, channel, buyer, bool_or(is_sharer) AS is_sharer, sum(fen)::bigint AS fen,
+      sum(quantity)::bigint AS quantity, sum(closed_fen)::bigint AS closed_fen
+    FROM (${creditsOf(db, summing.brandId, db`o.day, o.store_code, o.source, o.order_no, o.channel, o.buyer`)}) AS held
+    GROUP BY day, store_code, source, order_no, channel, buyer, associate_id
+  )`
+
+/** `day`, `store_code`, `associate_id` (empty: nobody) and the part's figures of associates. */
+export function associatesFiguresOf(db: Db, part: Part, summing: Summing): Sql {
+  const summed = (value: Sql, condition: Sql) => db`COALESCE(sum(${value}) FILTER (WHERE ${condition}), 0)::bigint`
+  switch (part) {
+    case 'sales':
+      return db`WITH ${creditOf(db, summing)}
+        SELECT day, store_code, associate_id, count(*) FILTER (WHERE fen > 0) AS orders,
+          ${summed(db`fen`, db`true`)} AS net_sales_fen, ${summed(db`quantity`, db`true`)} AS net_quantity,
+          ${summed(db`fen`, db`channel = 'online'`)} AS online_fen,
+          ${summed(db`fen`, db`channel = 'in_store'`)} AS in_store_fen,
+          ${summed(db`fen`, db`channel = 'online' AND is_sharer`)} AS direct_fen,
+          ${summed(db`fen`, db`channel = 'in_store' AND is_sharer`)} AS indirect_fen,
+          ${summed(db`closed_fen`, db`true`)} AS closer_fen, ${summed(db`attributed_fen`, db`true`)} AS attributed_fen,
+          count(*) FILTER (WHERE fen > 0 AND buyer IS NULL) AS unknown_buyer_orders
+        FROM (
+          SELECT credit.*, 0::bigint AS attributed_fen FROM credit
+          UNION ALL
+          SELECT o.day, o.store_code, o.roles ->> 'attributed', o.channel, o.buyer, false, 0, 0, 0, o.net_fen
+          FROM o WHERE o.is_counted AND o.roles ->> 'attributed' IS NOT NULL
+        ) AS held GROUP BY day, store_code, associate_id`
+    case 'links':
+      return db`WITH ${linksOf(db, summing)}
+        SELECT day, store_code, associate_id, count(*) AS shares,
+          count(*) FILTER (WHERE link_code IN (SELECT link_code FROM later_click)) AS shares_clicked
+        FROM made GROUP BY day, store_code, associate_id`
+    case 'clicks':
+      return db`WITH ${clicksOf(db, summing)}
+        SELECT day, store_code, associate_id, count(*) AS clicks FROM click GROUP BY day, store_code, associate_id`
+    case 'members':
+      return db`WITH ${joinedOf(db, summing)}
+        SELECT day, store_code, associate_id, count(*) AS new_members FROM joined GROUP BY day, store_code, associate_id`
+    case 'refunds':
+      throw new Error('Nobody has refunds apart from orders.')
   }
 }
 
@@ -281,23 +379,30 @@ export const payOf = (db: Db, summing: Summing): Sql => db`
     WHERE e.brand_id = ${summing.brandId} AND e.source = o.source AND e.order_no = o.order_no OFFSET 0) AS e
   GROUP BY 1, 2, 3, 4`
 
+/** Who bought in these cells, as distinct `(day, store_code, person)`. */
+export const buyersOf = (db: Db, summing: Summing): Sql => db`WITH ${ordersOf(db, summing)}
+  SELECT DISTINCT day, store_code, buyer AS person FROM o WHERE is_counted AND buyer IS NOT NULL`
+
 /**
- * Who is in these cells, as distinct `(kind, day, store_code, person)`; the kinds are all of one part. Who stands behind
- * ids is asked once for all that they did.
+ * Whom associates had in these cells, as distinct `(kind, day, store_code, associate_id, person)`; the kinds are all of one
+ * part. Who stands behind ids is asked once for all that they did.
  */
-export function peopleOf(db: Db, kinds: readonly Kind[], summing: Summing): Sql {
+export function associatesPeopleOf(db: Db, kinds: readonly Kind[], summing: Summing): Sql {
   const { brandId } = summing
   if (kinds.includes('buyer')) {
-    return db`WITH ${ordersOf(db, summing)}
-      SELECT DISTINCT 'buyer' AS kind, day, store_code, buyer AS person FROM o WHERE is_counted AND buyer IS NOT NULL`
+    return db`WITH ${creditOf(db, summing)}
+      SELECT DISTINCT 'buyer' AS kind, day, store_code, associate_id, buyer AS person FROM credit
+      WHERE fen > 0 AND buyer IS NOT NULL`
   }
   const { joins, person } = personsOf(db, brandId)
   if (kinds.includes('visitor')) {
     return db`WITH ${clicksOf(db, summing)}
-      SELECT DISTINCT 'visitor' AS kind, unnest(days) AS day, unnest(stores) AS store_code, person
-      FROM (SELECT t.days, t.stores, ${person} AS person FROM (
-          SELECT ${touchIds(db)}, array_agg(t.day) AS days, array_agg(t.store_code) AS stores FROM click AS t
-          GROUP BY ${touchIds(db)}) AS t ${joins}) AS seen
+      SELECT DISTINCT 'visitor' AS kind, unnest(days) AS day, unnest(stores) AS store_code,
+        unnest(associates) AS associate_id, person
+      FROM (SELECT t.days, t.stores, t.associates, ${person} AS person FROM (
+          SELECT ${touchIds(db)}, array_agg(t.day) AS days, array_agg(t.store_code) AS stores,
+            array_agg(t.associate_id) AS associates
+          FROM click AS t GROUP BY ${touchIds(db)}) AS t ${joins}) AS seen
       WHERE person IS NOT NULL`
   }
   // Link by link: the planner takes days to have made far more links, and would read all orders there ever were.
@@ -307,16 +412,41 @@ export function peopleOf(db: Db, kinds: readonly Kind[], summing: Summing): Sql 
       WHERE o.brand_id = ${brandId} AND o.sharer_link = made.link_code AND o.revision IS NOT NULL AND NOT o.cancelled
         AND o.net_fen > 0 AND o.buyer IS NOT NULL OFFSET 0) AS o)`
   return db`WITH ${linksOf(db, summing)}, seen AS MATERIALIZED (
-      SELECT DISTINCT unnest(days) AS day, unnest(stores) AS store_code, unnest(links) AS link_code, person
-      FROM (SELECT t.days, t.stores, t.links, ${person} AS person FROM (
+      SELECT DISTINCT unnest(days) AS day, unnest(stores) AS store_code, unnest(associates) AS associate_id,
+        unnest(links) AS link_code, person
+      FROM (SELECT t.days, t.stores, t.associates, t.links, ${person} AS person FROM (
           SELECT ${touchIds(db)}, array_agg(t.day) AS days, array_agg(t.store_code) AS stores,
-            array_agg(t.link_code) AS links
+            array_agg(t.associate_id) AS associates, array_agg(t.link_code) AS links
           FROM later_click AS t GROUP BY ${touchIds(db)}) AS t ${joins}) AS clicked
       WHERE person IS NOT NULL)
-    SELECT DISTINCT 'opener' AS kind, day, store_code, person FROM seen WHERE ${kinds.includes('opener')}
+    SELECT DISTINCT 'opener' AS kind, day, store_code, associate_id, person FROM seen WHERE ${kinds.includes('opener')}
     UNION ALL
-    SELECT DISTINCT 'winner', day, store_code, person FROM seen WHERE ${kinds.includes('winner')} AND ${hasWon}`
+    SELECT DISTINCT 'winner', day, store_code, associate_id, person FROM seen
+    WHERE ${kinds.includes('winner')} AND ${hasWon}`
 }
+
+/** Whom associates had in these cells, by what is kept of it: as `associatesPeopleOf` gives it, of one kind. */
+export function keptAssociatesPeopleOf(db: Db, kind: Kind, summing: Summing): Sql {
+  const ofKind = db`p.brand_id = ${summing.brandId} AND p.kind = ${kind}`
+  if ('days' in summing) {
+    return db`SELECT p.day, p.store_code, p.associate_id, p.person FROM rollup_associate_people AS p
+      WHERE ${isOfDays(db, summing)} AND p.kind = ${kind}`
+  }
+  return db`
+  WITH ${cellsOf(db, summing)}, ${placesOf(db, summing.brandId)}
+  SELECT p.day, p.store_code, p.associate_id, p.person FROM place CROSS JOIN LATERAL (
+    SELECT * FROM rollup_associate_people AS p
+    WHERE ${ofKind} AND p.store_code = place.store_code AND p.day = place.day OFFSET 0) AS p`
+}
+
+/**
+ * Who is in these cells, as distinct `(day, store_code, person)`: whoever bought; of other kinds, whom any associate had.
+ * Those are kept already where this is asked.
+ */
+const peopleOf = (db: Db, kind: Kind, summing: Summing): Sql =>
+  kind === 'buyer'
+    ? buyersOf(db, summing)
+    : db`SELECT DISTINCT day, store_code, person FROM (${keptAssociatesPeopleOf(db, kind, summing)}) AS had`
 
 // ------------------------------------------------------------------------------------------------------- keeping
 
@@ -361,6 +491,35 @@ const insertPay = (db: Db, summing: Summing) => db`
     INSERT INTO rollup_pay (brand_id, day, store_code, payee_kind, payee, amount_fen)
     SELECT ${summing.brandId}, day, store_code, payee_kind, payee, amount_fen FROM (${payOf(db, summing)}) AS summed`
 
+/** The same of what associates have of a part, and of whom: each of these has links, clicks or lines in the cells. */
+export async function replaceAssociates(db: Db, part: Part, summing: SummingCells) {
+  const { brandId } = summing
+  const ofPlace = (table: string, isOfKind: Sql) => db`
+    WITH ${cellsOf(db, summing)}, ${placesOf(db, brandId)}
+    DELETE FROM ${db(table)} AS r USING place CROSS JOIN LATERAL (
+      SELECT r.ctid AS row FROM ${db(table)} AS r
+      WHERE r.brand_id = ${brandId} AND ${isOfKind} AND r.store_code = place.store_code AND r.day = place.day OFFSET 0) AS old
+    WHERE r.brand_id = ${brandId} AND r.ctid = old.row`
+  await ofPlace('rollup_associates', db`r.part = ${part}`)
+  for (const kind of kindsOf(part)) await ofPlace('rollup_associate_people', db`r.kind = ${kind}`)
+  await insertAssociates(db, part, summing)
+}
+
+async function insertAssociates(db: Db, part: Part, summing: Summing) {
+  const { brandId } = summing
+  const columns = associatesColumnsOf(db, part)
+  await db`
+    INSERT INTO rollup_associates (brand_id, store_code, day, part, associate_id, ${columns})
+    SELECT ${brandId}, store_code, day, ${part}, associate_id, ${columns}
+    FROM (${associatesFiguresOf(db, part, summing)}) AS summed`
+  const kinds = kindsOf(part)
+  if (kinds.length === 0) return
+  await db`
+    INSERT INTO rollup_associate_people (brand_id, kind, store_code, day, associate_id, person)
+    SELECT ${brandId}, kind, store_code, day, associate_id, person
+    FROM (${associatesPeopleOf(db, kinds, summing)}) AS found`
+}
+
 /**
  * Puts who is in these cells in the place of who was. Of those who came or went, every day is looked at: on which one
  * before the brand had them last. What changed of that is added to how many there are of each. Rows are found again by
@@ -369,7 +528,7 @@ const insertPay = (db: Db, summing: Summing) => db`
 export async function replacePeople(db: Db, kind: Kind, summing: SummingCells) {
   const { brandId } = summing
   const changes = await db<{ day: string; storeCode: string; person: string; isAdded: boolean }[]>`
-    WITH fresh AS MATERIALIZED (SELECT day, store_code, person FROM (${peopleOf(db, [kind], summing)}) AS found),
+    WITH fresh AS MATERIALIZED (SELECT day, store_code, person FROM (${peopleOf(db, kind, summing)}) AS found),
     old AS MATERIALIZED (${keptPeopleOf(db, kind, summing)})
     SELECT day::text, store_code AS "storeCode", person, "isAdded" FROM (
       SELECT *, true AS "isAdded" FROM (TABLE fresh EXCEPT TABLE old) AS came
@@ -428,24 +587,25 @@ export async function appendDays(db: Db, summing: SummingDays) {
   for (const part of PARTS) {
     await insertFigures(db, part, summing)
     if (part === 'sales') await insertPay(db, summing)
-    const kinds = PEOPLE.filter(people => people.part === part).map(people => people.kind)
-    if (kinds.length === 0) continue
-    await db`
-      WITH chain AS MATERIALIZED (
-        SELECT kind, day, store_code, person, COALESCE(
-          max(day) OVER (PARTITION BY kind, person ORDER BY day GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-          (SELECT p.day FROM rollup_people AS p
-            WHERE p.brand_id = ${brandId} AND p.kind = found.kind AND p.person = found.person
-              AND p.day < ${days.from}::text::date
-            ORDER BY p.day DESC LIMIT 1),
-          '-infinity') AS before
-        FROM (${peopleOf(db, kinds, summing)}) AS found
-      ), come AS (
-        INSERT INTO rollup_people (brand_id, kind, person, day, store_code, before)
-        SELECT ${brandId}, kind, person, day, store_code, before FROM chain
-      )
-      INSERT INTO rollup_gaps (brand_id, kind, day, before, people)
-      SELECT ${brandId}, kind, day, before, count(DISTINCT person) FROM chain GROUP BY kind, day, before`
+    if (ASSOCIATES_PARTS.includes(part)) await insertAssociates(db, part, summing)
+    for (const kind of kindsOf(part)) {
+      await db`
+        WITH chain AS MATERIALIZED (
+          SELECT day, store_code, person, COALESCE(
+            max(day) OVER (PARTITION BY person ORDER BY day GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            (SELECT p.day FROM rollup_people AS p
+              WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND p.person = found.person
+                AND p.day < ${days.from}::text::date
+              ORDER BY p.day DESC LIMIT 1),
+            '-infinity') AS before
+          FROM (${peopleOf(db, kind, summing)}) AS found
+        ), come AS (
+          INSERT INTO rollup_people (brand_id, kind, person, day, store_code, before)
+          SELECT ${brandId}, ${kind}, person, day, store_code, before FROM chain
+        )
+        INSERT INTO rollup_gaps (brand_id, kind, day, before, people)
+        SELECT ${brandId}, ${kind}, day, before, count(DISTINCT person) FROM chain GROUP BY day, before`
+    }
   }
 }
 
@@ -456,7 +616,5 @@ export async function deleteDays(db: Db, summing: SummingDays) {
     SELECT EXISTS (SELECT FROM rollup_totals WHERE ${isOfThese})
       OR EXISTS (SELECT FROM rollup_gaps WHERE ${isOfThese}) AS "isKept"`
   if (!row!.isKept) return
-  for (const table of ['rollup_totals', 'rollup_days', 'rollup_pay', 'rollup_people', 'rollup_gaps']) {
-    await db`DELETE FROM ${db(table)} WHERE ${isOfThese}`
-  }
+  for (const table of TABLES) await db`DELETE FROM ${db(table)} WHERE ${isOfThese}`
 }
