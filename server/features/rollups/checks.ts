@@ -1,25 +1,20 @@
 import type { Db } from '../../database.ts'
 import type { Part } from './queries.ts'
+import { keptAssociatesOf, keptAssociatesPeopleOf, keptPayOf, keptPeopleOf } from './keep.ts'
 import {
   associatesColumnsOf,
-  associatesFiguresOf,
-  associatesPeopleOf,
   buyersOf,
-  figuresOf,
+  columnsOf,
   isOfDays,
-  keptAssociatesOf,
-  keptAssociatesPeopleOf,
-  keptPayOf,
-  keptPeopleOf,
-  payOf,
+  sumsOf,
+  totalsOf,
   type Kind,
-  type Summing,
   type SummingDays,
 } from './sums.ts'
 
 /** Held against what is kept: how many rows are there that should not be, or not there that should. Of whole days. */
 
-type Sql = ReturnType<typeof figuresOf>
+type Sql = ReturnType<typeof columnsOf>
 
 async function countDiffering(db: Db, made: Sql, kept: Sql): Promise<number> {
   const [row] = await db<{ count: number }[]>`
@@ -30,31 +25,38 @@ async function countDiffering(db: Db, made: Sql, kept: Sql): Promise<number> {
   return row!.count
 }
 
-export async function countDifferingFigures(db: Db, part: Part, summing: Summing, columns: Sql): Promise<number> {
-  const made = db`SELECT day, store_code, ${columns} FROM (${figuresOf(db, part, summing)}) AS summed`
+export async function countDifferingFigures(db: Db, part: Part, summing: SummingDays): Promise<number> {
+  const { tables, figures } = sumsOf(db, part, summing)
+  const columns = columnsOf(db, part)
+  const made = db`WITH ${tables} SELECT day, store_code, ${columns} FROM (${figures}) AS summed`
   const kept = db`SELECT day, store_code, ${columns} FROM rollup_days WHERE ${isOfDays(db, summing)} AND part = ${part}`
   return await countDiffering(db, made, kept)
 }
 
 /** Between the sums of stores and those of the brand. */
-export async function countDifferingTotals(db: Db, part: Part, summing: Summing, sums: Sql, columns: Sql) {
-  const made = db`SELECT day, ${sums} FROM rollup_days WHERE ${isOfDays(db, summing)} AND part = ${part} GROUP BY day`
-  const kept = db`SELECT day, ${columns} FROM rollup_totals WHERE ${isOfDays(db, summing)} AND part = ${part}`
-  return await countDiffering(db, made, kept)
+export async function countDifferingTotals(db: Db, part: Part, summing: SummingDays): Promise<number> {
+  const ofPart = db`${isOfDays(db, summing)} AND part = ${part}`
+  const made = db`SELECT day, ${totalsOf(db, part)} FROM rollup_days WHERE ${ofPart} GROUP BY day`
+  return await countDiffering(db, made, db`SELECT day, ${columnsOf(db, part)} FROM rollup_totals WHERE ${ofPart}`)
 }
 
-export const countDifferingPay = (db: Db, summing: Summing) =>
-  countDiffering(db, payOf(db, summing), keptPayOf(db, summing))
+export async function countDifferingPay(db: Db, part: Part, summing: SummingDays): Promise<number> {
+  const { tables, pay } = sumsOf(db, part, summing)
+  return pay ? await countDiffering(db, db`WITH ${tables} ${pay}`, keptPayOf(db, summing)) : 0
+}
 
 export async function countDifferingAssociates(db: Db, part: Part, summing: SummingDays): Promise<number> {
+  const { tables, associates } = sumsOf(db, part, summing)
+  if (!associates) return 0
   const columns = associatesColumnsOf(db, part)
-  const made = db`SELECT day, store_code, associate_id, ${columns} FROM (${associatesFiguresOf(db, part, summing)}) AS summed`
+  const made = db`WITH ${tables} SELECT day, store_code, associate_id, ${columns} FROM (${associates}) AS summed`
   return await countDiffering(db, made, keptAssociatesOf(db, part, summing))
 }
 
 /** Whom associates had, and whom the brand. */
-export async function countDifferingPeople(db: Db, kind: Kind, summing: Summing): Promise<number> {
-  const made = db`SELECT day, store_code, associate_id, person FROM (${associatesPeopleOf(db, [kind], summing)}) AS found`
+export async function countDifferingPeople(db: Db, part: Part, kind: Kind, summing: SummingDays): Promise<number> {
+  const { tables, people } = sumsOf(db, part, summing)
+  const made = db`WITH ${tables} SELECT day, store_code, associate_id, person FROM (${people!}) AS found WHERE kind = ${kind}`
   const ofAssociates = await countDiffering(db, made, keptAssociatesPeopleOf(db, kind, summing))
   const all =
     kind === 'buyer' ? buyersOf(db, summing) : db`SELECT DISTINCT day, store_code, person FROM (${made}) AS found`

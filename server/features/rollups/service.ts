@@ -25,20 +25,8 @@ import {
   countDifferingTotals,
   replaceGaps,
 } from './checks.ts'
-import {
-  appendDays,
-  ASSOCIATES_PARTS,
-  columnsOf,
-  deleteDays,
-  PARTS,
-  PEOPLE,
-  replaceAssociates,
-  replaceFigures,
-  replacePay,
-  replacePeople,
-  sumsOf,
-  type SummingDays,
-} from './sums.ts'
+import { appendDays, deleteDays, replacePeople, replaceSums } from './keep.ts'
+import { kindsOf, PARTS, PEOPLE, type SummingDays } from './sums.ts'
 
 export {
   markClicks,
@@ -164,10 +152,8 @@ async function sumCells(tx: Tx, { brandId, zone, cells }: Brand & { cells: reado
   for (const part of PARTS) {
     const summing = { brandId, zone, cells: cells.filter(cell => cell.part === part) }
     if (summing.cells.length === 0) continue
-    await replaceFigures(tx, part, summing)
-    if (part === 'sales') await replacePay(tx, summing)
-    if (ASSOCIATES_PARTS.includes(part)) await replaceAssociates(tx, part, summing)
-    for (const people of PEOPLE) if (people.part === part) await replacePeople(tx, people.kind, summing)
+    await replaceSums(tx, part, summing)
+    for (const kind of kindsOf(part)) await replacePeople(tx, kind, summing)
   }
 }
 
@@ -252,13 +238,11 @@ async function alone(pool: Pool, brand: Brand, work: (tx: Tx) => Promise<number>
 async function countDiffering(tx: Tx, summing: SummingDays): Promise<number> {
   let differing = 0
   for (const part of PARTS) {
-    const columns = columnsOf(tx, part)
-    differing += await countDifferingFigures(tx, part, summing, columns)
-    differing += await countDifferingTotals(tx, part, summing, sumsOf(tx, part), columns)
-    if (part === 'sales') differing += await countDifferingPay(tx, summing)
-    if (ASSOCIATES_PARTS.includes(part)) differing += await countDifferingAssociates(tx, part, summing)
-    for (const people of PEOPLE)
-      if (people.part === part) differing += await countDifferingPeople(tx, people.kind, summing)
+    differing += await countDifferingFigures(tx, part, summing)
+    differing += await countDifferingTotals(tx, part, summing)
+    differing += await countDifferingPay(tx, part, summing)
+    differing += await countDifferingAssociates(tx, part, summing)
+    for (const kind of kindsOf(part)) differing += await countDifferingPeople(tx, part, kind, summing)
   }
   return differing
 }
