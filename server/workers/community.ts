@@ -1,11 +1,17 @@
 import type { Pool } from '../database.ts'
 import { fillStep, planFills, selectBrands, snapshotStep } from '../features/community/service.ts'
+import { areSumsBeginning } from '../features/rollups/service.ts'
 import { resolveOpengids } from '../features/touches/service.ts'
 import type { WecomOf } from '../features/wecom/service.ts'
 import type { Instant } from '../lib/time.ts'
 import { startLoop, together, type Loop, type Worker } from './loop.ts'
 
 const EVERY_MS = 10 * 60_000
+/** How soon it looks again where figures are still to be summed for the first time. */
+const AFTER_SUMS_MS = 5000
+/** Half a year of a large brand is a long work for which nobody waits: most of the time is left to those who do. */
+const REST = 3
+const REST_MOST_MS = 10_000
 const GROUPS_EVERY_MS = 5000
 
 interface CommunityWork {
@@ -22,11 +28,16 @@ interface CommunityWork {
 export function startCommunityWorker(options: CommunityWork): Worker {
   const { pool, wecomOf, now, onError } = options
   const takeDays = async ({ isStopped, rest }: Loop) => {
+    let again = EVERY_MS
     for (const { brandId, zone } of await selectBrands(pool)) {
-      // Half of the time alone: half a year of a large brand is a long work, and nobody waits for it.
+      // A brand that is new here has much to be done for the first time: one thing after the other.
+      if (await areSumsBeginning(pool, { brandId })) {
+        again = AFTER_SUMS_MS
+        continue
+      }
       for (let begun = performance.now(); !isStopped(); begun = performance.now()) {
         if (!(await snapshotStep(pool, { brandId, zone, now: now() }))) break
-        await rest(Math.min(performance.now() - begun, 1000))
+        await rest(Math.min(REST * (performance.now() - begun), REST_MOST_MS))
       }
       const wecom = wecomOf(brandId)
       if (!wecom || isStopped()) continue
@@ -34,7 +45,7 @@ export function startCommunityWorker(options: CommunityWork): Worker {
       await planFills(dependencies)
       while (!isStopped() && (await fillStep(dependencies)));
     }
-    return EVERY_MS
+    return again
   }
   const findGroups = async ({ isStopped }: Loop) => {
     for (const { brandId } of await selectBrands(pool)) {

@@ -3,6 +3,7 @@ import { openPool, type Pool } from '../../server/database.ts'
 import { fillStep, planFills, type FillDependencies } from '../../server/features/community/service.ts'
 import type { Community } from '../../server/features/community/schema.ts'
 import { resolveOpengids } from '../../server/features/touches/service.ts'
+import { sumAll } from '../../server/features/rollups/service.ts'
 import { startCommunityWorker } from '../../server/workers/community.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { refusal, startWecomStub, type Asked, type StubAnswer, type WecomStub } from '../support/wecom-stub.ts'
@@ -231,17 +232,24 @@ test('the worker does all of it by itself, and stops when told to', async () => 
   await tellOne('t-worker', 'oWorker')
   instead = asked => (asked.api.endsWith('opengid_to_chatid') ? { errcode: 0, chat_id: 'wrWorker' } : null)
   const errors: unknown[] = []
-  const worker = startCommunityWorker({
-    pool: service.pool,
-    wecomOf: brandId => service.app.brands.find(brandId)?.wecom ?? null,
-    now: () => now,
-    onError: error => errors.push(error),
-  })
+  const start = () =>
+    startCommunityWorker({
+      pool: service.pool,
+      wecomOf: brandId => service.app.brands.find(brandId)?.wecom ?? null,
+      now: () => now,
+      onError: error => errors.push(error),
+    })
   const count = async () => (await owner`SELECT FROM community_days WHERE store_code = 'S1'`).length
   const chat = async () => (await owner<{ chatId: string }[]>`
     SELECT chat_id AS "chatId" FROM group_opengids WHERE opengid = 'oWorker'`)[0]?.chatId // prettier-ignore
-  await expect.poll(count, { timeout: 20_000 }).toBeGreaterThan(3)
+  // A brand whose figures were never summed has that done first.
+  const early = start()
   await expect.poll(chat, { timeout: 20_000 }).toBe('wrWorker')
+  await early.stop()
+  expect(await count()).toBe(0)
+  await sumAll(service.pool, { brandId: 1, zone: 'Asia/Shanghai', now })
+  const worker = start()
+  await expect.poll(count, { timeout: 20_000 }).toBeGreaterThan(3)
   await worker.stop()
   expect(errors).toEqual([])
 })

@@ -164,6 +164,14 @@ export async function countDaysToSum(db: Db, { brandId }: { brandId: number }): 
   return row!.count
 }
 
+/** Whether a brand's figures were never summed, or whole days of them still are to be. */
+export async function selectIsBeginning(db: Db, { brandId }: { brandId: number }): Promise<boolean> {
+  const [row] = await db<{ isBeginning: boolean }[]>`
+    SELECT NOT EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId})
+      OR EXISTS (SELECT FROM rollup_marks WHERE brand_id = ${brandId} AND kind = 'day') AS "isBeginning"`
+  return row!.isBeginning
+}
+
 export async function deleteMarks(db: Db, { brandId, markIds }: { brandId: number; markIds: readonly string[] }) {
   await db`
     DELETE FROM rollup_marks WHERE brand_id = ${brandId} AND mark_id = ANY (${markIds as string[]}::text[]::uuid[])`

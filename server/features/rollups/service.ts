@@ -38,6 +38,7 @@ export {
   markOrdersThatWere,
   refreshStatistics,
   selectBrands,
+  selectIsBeginning as areSumsBeginning,
 } from './queries.ts'
 
 /** About how many orders, clicks or people are spoken of by what is summed in one transaction: others wait for none long. */
