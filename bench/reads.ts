@@ -248,8 +248,8 @@ interface ViewToAsk {
   isSummed: boolean
 }
 
-const SUMMED_TABLES = ['stores', 'regions']
-const OTHER_TABLES = ['associates', 'channels', 'links', 'products', 'groups']
+const SUMMED_TABLES = ['stores', 'regions', 'associates']
+const OTHER_TABLES = ['channels', 'links', 'products', 'groups']
 
 /** What the console's pages ask for, for each span that can be chosen. */
 function viewsOf({ until }: { until: number }, storeCode: string): ViewToAsk[] {
@@ -282,7 +282,7 @@ function viewsOf({ until }: { until: number }, storeCode: string): ViewToAsk[] {
       view('community', '/community/stores', true, '&limit=20'),
       view('community of a store', `/community/stores/${storeCode}`, true),
       ...OTHER_TABLES.map(table => view(table, `/performance/${table}`, false, '&limit=20')),
-      view('associates of a store', '/performance/associates', false, `&limit=20&storeCode=${storeCode}`),
+      view('associates of a store', '/performance/associates', true, `&limit=20&storeCode=${storeCode}`),
       view('orders behind', '/performance/orders', false, '&limit=20'),
     ]
   })

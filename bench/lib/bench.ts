@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { migrateDatabase, openPool } from '../../server/database.ts'
 import { findRunningEmbeddedPostgres, startEmbeddedPostgres } from '../../server/embedded-postgres.ts'
@@ -98,9 +98,14 @@ export async function startBench(options: { orders: number; givenDir?: string })
   return bench
 }
 
+/** Data of that size is given a quarter of the machine's memory, as whoever keeps a large brand would. */
+const LARGE_SETTINGS = { shared_buffers: `${Math.floor(totalmem() / 4 / 2 ** 20)}MB`, max_wal_size: '8GB' }
+
 async function openGiven(dataDir: string): Promise<{ brand: GivenBrand; stop(): Promise<void> }> {
   const running = await findRunningEmbeddedPostgres(dataDir)
-  const server = running ? { ...running, stop: async () => {} } : await startEmbeddedPostgres({ dataDir })
+  const server = running
+    ? { ...running, stop: async () => {} }
+    : await startEmbeddedPostgres({ dataDir, settings: LARGE_SETTINGS })
   try {
     await migrateDatabase(server.url)
     const owner = openPool(server.url, { max: 1, asOwner: true, statementTimeoutMs: 0 })
