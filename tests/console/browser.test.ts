@@ -198,6 +198,8 @@ test('what failed says why with its code, and is asked for again', async () => {
   const opened = await open('/performance')
   await opened.page.getByText('demo.away').waitFor()
   await expectSound(opened)
+  const retry = (await opened.page.getByRole('button', { name: '重试' }).boundingBox())!
+  expect(retry.width).toBeLessThan(200)
   await opened.page.getByRole('button', { name: '重试' }).click()
   await opened.page.getByText('从分享到成交').waitFor()
   mock.faults['/api/v1/community/stores/S-GZ'] = { status: 404, code: 'not_found' }
