@@ -108,6 +108,23 @@ test('a dispute is looked into, upheld with a reason, and booked', async () => {
   expect(page.url()).toContain('status=upheld')
 })
 
+test('what narrows a list down is seen, and taken back at once', async () => {
+  const opened = await stage.open('audit', '/disputes?status=withdrawn&kind=claim', { width: 390 })
+  const { page } = opened
+  await seen(opened, '没有这样的申诉')
+  await expectSound(opened)
+  await page.getByRole('button', { name: '清除筛选' }).click()
+  await seen(opened, /认为/)
+  expect(page.url()).toMatch(/\/disputes$/)
+  expect(await page.getByRole('button', { name: '清除筛选' }).count()).toBe(0)
+  // An address that was sent with a kind that there is no longer says so, instead of nothing.
+  const old = await stage.open('boss', '/coupons?state=of-old')
+  await settle(old.page)
+  expect(await old.page.getByLabel('状态').evaluate((pick: HTMLSelectElement) => pick.selectedOptions[0]?.text)).toBe(
+    'of-old',
+  )
+})
+
 test('a manager decides his own people’s, an auditor changes nothing; in English on a phone', async () => {
   const audit = await stage.open('audit', '/disputes', { width: 390, language: 'en' })
   await seen(audit, '导购乙 says he is the closer')

@@ -221,6 +221,47 @@ describe('a settlement, from the draft to the payment', () => {
     await photograph(page, 'statement-print')
   })
 
+  test('is ink on white also for whom the screen is dark, each of its pages numbered', async () => {
+    const [paid] = await settlements()
+    const hash = `/settlements/${paid!.settlementId}/print?payee=associate:A1`
+    const opened = await stage.open('boss', hash, { isDark: true })
+    const { page } = opened
+    await seen(opened, '收款方签字')
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
+    const colours = await page.evaluate(() => {
+      const of = (element: Element) => getComputedStyle(element)
+      return [of(document.querySelector('.paper-sum td')!).color, of(document.querySelector('.paper')!).backgroundColor]
+    })
+    expect(colours).toEqual(['rgb(0, 0, 0)', 'rgb(255, 255, 255)'])
+    const pages = await page.evaluate(() =>
+      [...document.styleSheets]
+        .flatMap(sheet => [...sheet.cssRules])
+        .flatMap(rule => (rule instanceof CSSMediaRule ? [...rule.cssRules] : [rule]))
+        .filter(rule => rule instanceof CSSPageRule)
+        .map(rule => rule.cssText),
+    )
+    expect(pages.join()).toContain('counter(pages)')
+  })
+
+  test('what is not known yet is not told as nothing', async () => {
+    const opened = await stage.open('boss', '/activity')
+    const { page } = opened
+    let answer = () => {}
+    const asked = new Promise<void>(resolve => (answer = resolve))
+    await page.route('**/settlements/preview*', async route => {
+      await asked
+      await route.continue()
+    })
+    await page.getByRole('link', { name: '结算', exact: true }).click()
+    await seen(opened, '现在的账')
+    expect(await page.locator('.now tfoot').innerText()).not.toContain('¥')
+    answer()
+    await page.locator('.now tfoot').getByText('¥').first().waitFor()
+    // Who made it is named, not the code that a record has of him.
+    await seen(opened, '接口密钥')
+    expect(await page.getByText('key:').count()).toBe(0)
+  })
+
   test('is read on a phone in English', async () => {
     const [paid] = await settlements()
     for (const hash of ['/settlements', `/settlements/${paid!.settlementId}`]) {

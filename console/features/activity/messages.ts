@@ -37,18 +37,35 @@ export const page = defineMessages(
 /** A kind without words is shown as it is; a test holds that there is none. */
 export const deedOf = (action: string): string => deeds[action]?.[locale.value === 'zh' ? 0 : 1] ?? action
 
-const risks = defineMessages<Record<string, string>>(
+/** What a record says in codes of its own feature. */
+const codes = defineMessages<Record<string, string>>(
   {
     counter_scan: '付款前才扫码',
     shared_phone: '同一手机号',
     click_flood: '点击异常',
     refund_after_settlement: '结算后马上退款',
+    associate: '导购',
+    store: '门店',
+    opening_balance: '期初余额',
+    correction: '更正',
+    bonus: '奖金',
+    penalty: '扣款',
+    write_off: '核销',
+    reversal: '冲回',
   },
   {
     counter_scan: 'scanned just before the till',
     shared_phone: 'one phone number',
     click_flood: 'flood of clicks',
     refund_after_settlement: 'refund right after settlement',
+    associate: 'associate',
+    store: 'store',
+    opening_balance: 'opening balance',
+    correction: 'correction',
+    bonus: 'bonus',
+    penalty: 'penalty',
+    write_off: 'write-off',
+    reversal: 'reversal',
   },
 )
 
@@ -61,7 +78,7 @@ export function detailText(details: Record<string, unknown>, moment: (instant: s
       return Object.entries(value).map(([key, one]) => text(one, key)).filter(one => one !== '').join('/') // prettier-ignore
     }
     if (typeof value !== 'string') return ''
-    return /^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : (risks.value[value] ?? wordOf(value))
+    return /^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : (codes.value[value] ?? wordOf(value))
   }
   const { reason, ...rest } = details
   return [['reason', reason] as const, ...Object.entries(rest)]
