@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { biggestChanges } from '../../console/features/community/changes.ts'
-import { marksOf, placesIn } from '../../console/lib/axis.ts'
 import { changeOf, formatFigure } from '../../console/lib/figures.ts'
 import { presets, spanIn } from '../../console/lib/span.ts'
 
@@ -66,25 +65,4 @@ test('told is what changed most, and nothing that is small', () => {
   }
   const now = { ...quiet, friendsLost: 3, groupLeft: 200, hereFen: 800_000, othersFen: 10_000, buyers: 105 }
   expect(biggestChanges({ ...now, before: quiet }).map(({ name }) => name)).toEqual(['groupLeft', 'hereFen'])
-})
-
-describe('what a chart is marked with', () => {
-  test.each([
-    ['nothing known', [null, null], 1, [0, 1]],
-    ['all the same and nothing', [0, 0], 100, [0, 100]],
-    ['round steps over the highest', [3, 14_763], 1, [0, 5000, 10_000, 15_000]],
-    ['refunds below 0', [-4200, null, 9000], 100, [-5000, 0, 5000, 10_000]],
-    ['refunds alone', [-30], 1, [-30, -20, -10, 0]],
-    ['no step smaller than what is shown', [1, 2], 1, [0, 1, 2]],
-    ['whole yuan', [120], 100, [0, 100, 200]],
-  ] as const)('%s', (_, values, least, marks) => {
-    expect(marksOf(values, least)).toEqual(marks)
-  })
-
-  test('days are named at both ends and evenly between', () => {
-    expect(placesIn(30, 7)).toEqual([0, 5, 10, 15, 19, 24, 29])
-    expect(placesIn(3, 7)).toEqual([0, 1, 2])
-    expect(placesIn(1, 7)).toEqual([0])
-    expect(placesIn(0, 7)).toEqual([])
-  })
 })

@@ -79,6 +79,7 @@ export async function settle(page: Page): Promise<void> {
     () =>
       document.querySelector('main h1') !== null &&
       document.querySelector('[aria-busy=true]') === null &&
+      document.querySelectorAll('.trend canvas').length === document.querySelectorAll('.trend').length &&
       document.querySelector('[class*="-enter-active"]') === null,
   )
 }
