@@ -240,6 +240,10 @@ describe('another chat, or no network', () => {
     await page.getByText('网络连不上').waitFor()
     await stand(page, { externalUserid: 'wm-gold' })
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    // Questionnaire and notes, tags, remark: none of them can be opened now.
+    const cannot = page.getByRole('button', { name: '没有网络' })
+    expect(await cannot.count()).toBe(3)
+    for (const button of await cannot.all()) expect(await button.isDisabled()).toBe(true)
     for (const width of [300, 360]) {
       await page.setViewportSize({ width, height: 760 })
       await expectSound(sidebar, false)
@@ -822,6 +826,10 @@ describe('what is written down about a customer', () => {
     await page.getByRole('button', { name: '撤销' }).click()
     await page.getByText('对羊毛过敏').waitFor()
     await page.getByRole('textbox', { name: '做什么' }).fill('新款到店告诉她')
+    await page.context().setOffline(true)
+    await expect.poll(() => page.getByRole('button', { name: '没有网络' }).count()).toBeGreaterThan(1)
+    expect(await page.getByRole('button', { name: '添加跟进' }).count()).toBe(0)
+    await page.context().setOffline(false)
     await page.getByRole('button', { name: '添加跟进' }).click()
     await page.getByText('已加到任务里').waitFor()
     expect(mock.bodies['/api/v1/tasks']).toMatchObject([
