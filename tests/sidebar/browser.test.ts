@@ -78,6 +78,7 @@ describe('the first second', () => {
   })
 
   test('a session that has run out is renewed once for all that was asked with it', async () => {
+    mock.delaysMs['/api/v1/session'] = 1500
     mock.faults['/api/v1/session'] = { status: 401, code: 'session.expired' }
     mock.faults['/api/v1/cards/customer'] = { status: 401, code: 'session.expired' }
     const { page } = await openAgain()
