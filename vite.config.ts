@@ -7,7 +7,7 @@ import { build, type Plugin, type UserConfig } from 'vite'
 
 /** What every view stands on, and nothing that stands on a view: a part that needed one would tie a knot of files. */
 const BASE =
-  /node_modules\/(@vue|vue|pinia)\/|plugin-vue:export-helper|\/sidebar\/(components\/(Base(Amount|Chip|Empty|Picture)|messages)|lib\/(coupons|format|locale|words))\./
+  /node_modules\/(@vue|vue)\/|plugin-vue:export-helper|\/sidebar\/(components\/(Base(Amount|Chip|Empty|Picture)|messages)|lib\/(connection|coupons|format|locale|service|words))\./
 /** What the first customer looks like. A web view asks for six files at a time, and one more is one more round. */
 const FIRST_STYLE =
   /\/sidebar\/(style\.css$|(App|components\/\w+|features\/customer\/CustomerCard\w+)\.vue\?.*type=style)/
@@ -20,7 +20,7 @@ const FIRST_STYLE =
  * Nothing is inlined: the service's content security policy allows neither inline scripts nor styles.
  */
 const config = {
-  plugins: [vue(), askForTheCard(), thenTheConsole()],
+  plugins: [vue(), aheadOfAll(), thenTheConsole()],
   base: '/',
   publicDir: false,
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false' },
@@ -38,6 +38,7 @@ const config = {
       output: {
         codeSplitting: {
           groups: [
+            { name: 'ahead', test: /\/sidebar\/ahead\.ts$/, includeDependenciesRecursively: true, priority: 1 },
             { name: 'base', test: id => BASE.test(id) || FIRST_STYLE.test(id), includeDependenciesRecursively: false },
           ],
         },
@@ -48,32 +49,19 @@ const config = {
 
 export default config
 
-/** Most often it is a customer that somebody stands beside: his view is fetched beside the first script, not after it. */
-function askForTheCard(): Plugin {
+/** The page names its first script, which asks for what the card needs, before those that draw it. */
+function aheadOfAll(): Plugin {
   return {
-    name: 'ask-for-the-card',
+    name: 'ahead-of-all',
     apply: 'build',
     transformIndexHtml: {
       order: 'post',
       handler(html, { bundle = {} }) {
-        const chunks = Object.values(bundle).filter(file => file.type === 'chunk')
-        const view = chunks.find(({ facadeModuleId }) => facadeModuleId?.endsWith('/CustomerView.vue'))
-        if (!view) return undefined
-        const parts = [view]
-        for (const part of parts) {
-          parts.push(...chunks.filter(chunk => part.imports.includes(chunk.fileName) && !parts.includes(chunk)))
-        }
-        const scripts = parts.map(({ fileName }) => ({ rel: 'modulepreload', fileName }))
-        const styles = parts
-          .flatMap(part => [...(part.viteMetadata?.importedCss ?? [])])
-          .map(fileName => ({ rel: 'stylesheet', fileName }))
-        return [...scripts, ...styles]
-          .filter(({ fileName }) => !html.includes(fileName))
-          .map(({ rel, fileName }) => ({
-            tag: 'link',
-            attrs: { rel, crossorigin: true, href: `/${fileName}` },
-            injectTo: 'head' as const,
-          }))
+        const ahead = Object.values(bundle).find(file => file.type === 'chunk' && file.name === 'ahead')
+        if (!ahead) return undefined
+        const src = `/${ahead.fileName}`
+        const tags = [{ tag: 'script', attrs: { type: 'module', async: true, crossorigin: true, src }, injectTo: 'head-prepend' as const }] // prettier-ignore
+        return { html: html.replace(new RegExp(`\\s*<link rel="modulepreload"[^>]*${src}">`), ''), tags }
       },
     },
   }

@@ -66,6 +66,7 @@ export const sidebar: Figure = {
 
 const medianOf = (values: readonly number[]) => Math.round([...values].sort((a, b) => a - b)[values.length >> 1]!)
 const card = '.h-identity h1'
+const told = 'the card is there after '
 
 /** Everything that is asked for until the card is there. */
 async function firstLoad(browser: Browser, mock: MockServer, webRoot: string) {
@@ -91,13 +92,17 @@ async function firstLoad(browser: Browser, mock: MockServer, webRoot: string) {
 
 async function slowPane(browser: Browser, mock: MockServer) {
   const { page, context } = await openSidebar(browser, mock, { path: '/none' })
-  await page.addInitScript(card => {
-    const timer = setInterval(() => {
-      if (!document.querySelector(card)) return
-      clearInterval(timer)
-      Object.assign(window, { cardAt: performance.now() })
-    }, 5)
-  }, card)
+  // Told by the console: whatever is asked of the page from outside is read there as a script, and takes its time.
+  await page.addInitScript(
+    ({ card, told }) => {
+      const timer = setInterval(() => {
+        if (!document.querySelector(card)) return
+        clearInterval(timer)
+        console.log(told + String(performance.now()))
+      }, 5)
+    },
+    { card, told },
+  )
   const devtools = await context.newCDPSession(page)
   await devtools.send('Network.enable')
   await devtools.send('Network.emulateNetworkConditions', {
@@ -112,9 +117,9 @@ async function slowPane(browser: Browser, mock: MockServer) {
 
 /** Milliseconds from the navigation to the card. */
 async function cardAt(page: Page, mock: MockServer): Promise<number> {
-  await page.goto(`${mock.url}/sidebar/`)
-  await page.waitForFunction(() => 'cardAt' in window)
-  return await page.evaluate(() => (window as unknown as { cardAt: number }).cardAt)
+  const message = page.waitForEvent('console', message => message.text().startsWith(told))
+  await page.goto(`${mock.url}/sidebar/`, { waitUntil: 'commit' })
+  return Number((await message).text().slice(told.length))
 }
 
 /** From WeCom's other chat to its card, at the slow CPU, between two customers. */

@@ -271,6 +271,8 @@ function injectBridge(app: FastifyInstance): void {
   })
   app.addHook('onSend', async (request, reply, payload) => {
     const seatId = seatOfPage(request)
+    // The same page is had with the bridge and without, and is built anew while somebody works on it.
+    if (isSidebarPage(request)) reply.header('cache-control', 'no-cache')
     if (seatId === null || !String(reply.getHeader('content-type') ?? '').startsWith('text/html')) return payload
     const html = await textOf(payload)
     if (html === null) return payload
@@ -289,13 +291,17 @@ function injectBridge(app: FastifyInstance): void {
  * only: opened in a tab, the sidebar is not in WeCom and must say so.
  */
 function seatOfPage(request: FastifyRequest): string | null {
-  const [path = '', query = ''] = request.url.split('?')
-  if (path !== '/sidebar' && !path.startsWith('/sidebar/')) return null
-  if (request.method !== 'GET') return null
+  const [, query = ''] = request.url.split('?')
+  if (!isSidebarPage(request) || request.method !== 'GET') return null
   const asked = new URLSearchParams(query).get('sim')
   if (asked !== null) return seatIdOf(asked)
   if (request.headers['sec-fetch-dest'] !== 'iframe') return null
   return seatIdOrNull(readCookies(request.headers.cookie).get(seatCookie))
+}
+
+function isSidebarPage({ url }: FastifyRequest): boolean {
+  const [path = ''] = url.split('?')
+  return path === '/sidebar' || path.startsWith('/sidebar/')
 }
 
 async function textOf(payload: unknown): Promise<string | null> {

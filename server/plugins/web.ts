@@ -13,6 +13,12 @@ export function webFolder(): string {
   return join(folder, 'dist', 'web')
 }
 
+/**
+ * How long a browser takes a page for the newest. The sidebar is opened anew beside chat after chat, on phones that feel
+ * each round to us: for ten minutes its page need not be asked for. Neither page holds anything of anybody.
+ */
+const PAGES = { sidebar: 'private, max-age=600', console: 'no-cache' }
+
 /** Pages and files for browsers: the apps, our own plain pages' style, WeCom's file of the trusted domain. */
 export async function web(
   app: FastifyInstance,
@@ -37,11 +43,11 @@ export async function web(
     },
   )
   const { root } = options
-  for (const name of ['sidebar', 'console']) {
+  for (const [name, cacheControl] of Object.entries(PAGES)) {
     if (!existsSync(join(root, name, 'index.html'))) continue
     app.get(`/${name}`, { schema: { hide: true } }, (_request, reply) => reply.redirect(`/${name}/`, 302))
     app.get(`/${name}/`, { schema: { hide: true } }, (_request, reply) =>
-      reply.header('cache-control', 'no-cache').sendFile(join(name, 'index.html')),
+      reply.header('cache-control', cacheControl).sendFile(join(name, 'index.html')),
     )
   }
   if (existsSync(root)) {
@@ -53,7 +59,7 @@ export async function web(
       // The build lays packed copies beside the files; they have no addresses of their own.
       preCompressed: true,
       globIgnore: ['**/*.br', '**/*.gz'],
-      // Files carry a hash of their content in their names; pages do not, and are asked for anew each time.
+      // Files carry a hash of their content in their names; pages do not.
       setHeaders: (reply, path) => {
         if (!path.endsWith('.html')) reply.header('cache-control', 'public, max-age=31536000, immutable')
       },

@@ -1,4 +1,5 @@
 import { shallowReactive } from 'vue'
+import { onReached } from './session.ts'
 
 /** Whether the service can be reached. Nothing waits to be sent later: what fails is told, and a tap tries again. */
 export const connection = shallowReactive({
@@ -12,7 +13,7 @@ export const connection = shallowReactive({
   tries: 0,
 })
 
-export function noteReached(isReached: boolean): void {
+function noteReached(isReached: boolean): void {
   connection.isCut = !isReached
   if (isReached) connection.answeredAt = Date.now()
 }
@@ -23,6 +24,7 @@ export function tryAgain(): void {
 }
 
 export function watchConnection(): void {
+  onReached(noteReached)
   window.addEventListener('offline', () => (connection.isOffline = true))
   window.addEventListener('online', () => {
     connection.isOffline = false

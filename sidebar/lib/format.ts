@@ -1,5 +1,6 @@
 /** Money, rates and times as a screen shows them. Pure: what depends on language, zone or clock is handed in. */
 import type { Locale } from './locale.ts'
+import { toParts } from './zone.ts'
 
 /** True minus, so that it is as wide as the plus in tabular figures. */
 const minus = '−'
@@ -50,41 +51,6 @@ function withThousands(whole: number): string {
 function tenths(whole: number, unit: number): string {
   const count = Math.round(whole / (unit / 10))
   return `${withThousands(Math.floor(count / 10))}.${count % 10}`
-}
-
-interface Parts {
-  year: number
-  month: number
-  day: number
-  hour: string
-  minute: string
-}
-
-const formatters = new Map<string, Intl.DateTimeFormat>()
-
-/** Digits of an instant in the brand's zone. The formatter is kept: making one is slow on the phones this runs on. */
-function toParts(instant: string | number, timeZone: string): Parts {
-  let formatter = formatters.get(timeZone)
-  if (!formatter) {
-    formatter = new Intl.DateTimeFormat('en-US', {
-      timeZone,
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: '2-digit',
-      minute: '2-digit',
-    })
-    formatters.set(timeZone, formatter)
-  }
-  const values = Object.fromEntries(formatter.formatToParts(new Date(instant)).map(part => [part.type, part.value]))
-  return {
-    year: Number(values['year']),
-    month: Number(values['month']),
-    day: Number(values['day']),
-    hour: values['hour']!,
-    minute: values['minute']!,
-  }
 }
 
 const twoDigits = (value: number) => String(value).padStart(2, '0')

@@ -32,12 +32,12 @@ const passing: readonly DiagnosisKind[] = ['network_down', 'service_timeout', 's
  * where the network fails.
  *
  * @param key what the question depends on
- * @param load asks; its signal is aborted once the answer is no longer wanted
+ * @param load asks; its signal is aborted once the answer is no longer wanted. What is there already it gives at once
  * @param name under which answers are remembered, each by its key; without it none is
  */
 export function useResource<K, T>(
   key: WatchSource<K>,
-  load: (key: K, signal: AbortSignal) => Promise<T>,
+  load: (key: K, signal: AbortSignal) => T | Promise<T>,
   name?: string,
 ): { state: ShallowRef<Resource<T>>; retry: () => void } {
   const state = shallowRef<Resource<T>>({ status: 'loading' })
@@ -54,7 +54,8 @@ export function useResource<K, T>(
     const before = id === null ? undefined : (remembered.get(id) as T | undefined)
     state.value = before === undefined ? { status: 'loading' } : { status: 'ready', data: before }
     try {
-      const data = await load(lastKey, mine.signal)
+      const answer = load(lastKey, mine.signal)
+      const data = answer instanceof Promise ? await answer : answer
       if (mine !== current) return
       if (id !== null) remember(id, data)
       state.value = { status: 'ready', data }

@@ -23,16 +23,13 @@ import type {
 } from '../../server/features/mirror/tags/schema.ts'
 import type { DayPosts, PostTick } from '../../server/features/posts/schema.ts'
 import type { AnswerBody, Note, NoteBody, Profile, ProfileAnswer } from '../../server/features/profiles/schema.ts'
-import type { Signature, SignatureKind } from '../../server/features/session/schema.ts'
 import type { DoneBody, FollowUpBody, Task, TaskPage } from '../../server/features/task-rules/schema.ts'
 import type { Phone } from '../../server/features/visibility/schema.ts'
 import type { AttainmentItem, DisputeBody, DisputeItem, Settlement, Statement } from './pay.ts'
-import { api, readSession } from './session.ts'
+import { api } from './session.ts'
 
 /** Every call of the sidebar, by name. Types are the service's own schemas. */
 export const service = {
-  readSession,
-  sign: (url: string, kind: SignatureKind) => api.post<Signature>('/wecom/signature', { url, kind }),
   readCustomerCard: (externalUserid: string, signal: AbortSignal) =>
     api.get<CustomerCard>('/cards/customer', { externalUserid }, signal),
   readPhone: (externalUserid: string) => api.post<Phone>('/customers/phone', { externalUserid }),

@@ -1,6 +1,5 @@
 import type { Session } from '../../server/features/session/schema.ts'
 import { createApi } from './api.ts'
-import { noteReached } from './connection.ts'
 
 let csrfToken: string | null = null
 /** Without a name it is the page of the default brand. WeCom signs the address with it, so it stays there. */
@@ -10,6 +9,15 @@ const loginMarkKey = 'daogou.login'
 /** Sent to sign in twice within this time without a session in between: cookies are blocked, stop going round. */
 const loginAgainMs = 30_000
 
+let tellReached: ((isReached: boolean) => void) | null = null
+let wasReached: boolean | null = null
+
+/** Tells of each request whether the service answered; at once how the last one went, if there was any. */
+export function onReached(tell: (isReached: boolean) => void): void {
+  tellReached = tell
+  if (wasReached !== null) tell(wasReached)
+}
+
 /** The one way to the service, for every screen. */
 export const api = createApi({
   baseUrl: '/api/v1',
@@ -17,7 +25,10 @@ export const api = createApi({
   csrfToken: () => csrfToken,
   brand,
   onSignedOut: () => void goToLogin(),
-  onReached: noteReached,
+  onReached: isReached => {
+    wasReached = isReached
+    tellReached?.(isReached)
+  },
 })
 
 /**

@@ -32,17 +32,16 @@ export function silenceSdkRejections(): void {
 }
 
 /**
- * Registers with WeCom and asks beside what we were opened.
+ * Registers with WeCom. A registration that failed may be tried again with other signatures.
  *
- * @param sign asks the service for a signature of the page's address with the ticket of that kind
- * @throws Failure with a diagnosis of the first step that failed; later steps are not tried, since the SDK would sign
- *   and configure anew with each of them
+ * @param sign gives a signature of the page's address with the ticket of that kind
+ * @throws Failure with a diagnosis of the step that failed; nothing else is to be asked then, since the SDK would sign
+ *   and configure anew with each call
  */
-export async function connect(
+export async function registerPage(
   identity: { corpId: string; agentId: string },
   sign: (url: string, kind: SignatureKind) => Promise<Signature>,
-): Promise<Entry> {
-  if (!isInWecom) throw new Failure('not_in_wecom', 'NOT_IN_WECOM')
+): Promise<void> {
   let signFailure: Failure | null = null
   const signAs = (kind: SignatureKind) => async (url: string) => {
     try {
@@ -64,7 +63,6 @@ export async function connect(
   } catch (error) {
     throw signFailure ?? toSdkFailure('agentConfig', error)
   }
-  return await findEntry()
 }
 
 /** Beside what we stand now. @throws Failure */

@@ -1,19 +1,20 @@
-import { defineStore } from 'pinia'
-import { computed, shallowRef } from 'vue'
-import type { Session } from '../../server/features/session/schema.ts'
-import { Failure, toDiagnosis, toRefusal, type Diagnosis } from '../lib/diagnosis.ts'
-import { service } from '../lib/service.ts'
+import { computed, reactive, shallowRef } from 'vue'
+import { begin as beginAll, type Beginning } from '../lib/beginning.ts'
+import { toDiagnosis, type Diagnosis } from '../lib/diagnosis.ts'
 import { forgetAll } from '../lib/resource.ts'
 import { goToLogin } from '../lib/session.ts'
-import { connect, findEntry, isInWecom, type Entry } from '../lib/wecom.ts'
+import { findEntry } from '../lib/wecom.ts'
 
-type Start =
-  | { status: 'starting' }
-  | { status: 'failed'; diagnosis: Diagnosis }
-  | { status: 'started'; session: Session; entry: Entry }
+type Start = { status: 'starting' } | { status: 'failed'; diagnosis: Diagnosis } | ({ status: 'started' } & Beginning)
 
-/** Who we are and beside what we stand: what every view needs before it can ask for anything. */
-export const useStartStore = defineStore('start', () => {
+/**
+ * Who we are and beside what we stand: what every view needs before it can ask for anything. The only store, so it needs
+ * no library, which each first load would carry.
+ */
+const store = buildStore()
+export const useStartStore = () => store
+
+function buildStore() {
   const start = shallowRef<Start>({ status: 'starting' })
 
   const started = computed(() => {
@@ -28,11 +29,7 @@ export const useStartStore = defineStore('start', () => {
     start.value = { status: 'starting' }
     forgetAll()
     try {
-      const refusal = new URLSearchParams(location.search).get('refused')
-      if (refusal) throw toRefusal(refusal)
-      if (!isInWecom) throw new Failure('not_in_wecom', 'NOT_IN_WECOM')
-      const session = await service.readSession(true)
-      start.value = { status: 'started', session, entry: await connect(session, signerOf(session)) }
+      start.value = { status: 'started', ...(await beginAll()) }
     } catch (error) {
       const diagnosis = toDiagnosis(error)
       // On the way to sign in the skeleton stays, rather than a failure that flashes by.
@@ -40,12 +37,6 @@ export const useStartStore = defineStore('start', () => {
       fail(diagnosis)
     }
   }
-
-  /** What came with the session is taken where it fits; anything else is asked for, and says why it is refused. */
-  const signerOf =
-    ({ signatures }: Session): typeof service.sign =>
-    async (url, kind) =>
-      signatures?.url === url ? signatures[kind] : await service.sign(url, kind)
 
   let isLooking = false
   /**
@@ -71,5 +62,5 @@ export const useStartStore = defineStore('start', () => {
     start.value = { status: 'failed', diagnosis }
   }
 
-  return { start, session, entry, begin, look, fail }
-})
+  return reactive({ start, session, entry, begin, look, fail })
+}

@@ -67,9 +67,12 @@ describe('sign-in through WeCom', () => {
       const plain = `jsapi_ticket=${ticket}&noncestr=${nonceStr}&timestamp=${timestamp}&url=${signatures!.url}`
       expect(signature).toBe(createHash('sha1').update(plain).digest('hex'))
     }
+    // A little less than WeCom keeps its tickets.
+    expect(signatures!.validSeconds).toBeGreaterThan(3600)
+    expect(signatures!.validSeconds).toBeLessThan(7200)
     expect((await browser.call('GET', '/api/v1/session?page=https://elsewhere.example/')).status).toBe(400)
     const never = { sign: () => new Promise<never>(() => {}) }
-    expect(await signPage(never, 'http://127.0.0.1:8686/sidebar/')).toBeNull()
+    expect(await signPage(never, { page: 'http://127.0.0.1:8686/sidebar/', now: 0 })).toBeNull()
   })
 
   test('the authorise address carries what WeCom demands', async () => {

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { expectSound, mock, open, settle } from './panes.ts'
-import { photograph, webRoot, type OpenOptions } from './support.ts'
+import { photograph, webRoot, type BridgeCall, type OpenOptions } from './support.ts'
 
 /** The first load, everything that the customer card needs, gzip. */
 const firstLoadMaxBytes = 60 * 1024
@@ -38,6 +38,110 @@ describe('session', () => {
     expect(await sidebar.page.getByRole('alert').innerText()).toContain('登录状态没有保存下来')
     expect(mock.calls.filter(call => call.includes('/auth/wecom/login'))).toHaveLength(1)
     await photograph(sidebar.page, 'failure-session-missing')
+  })
+})
+
+describe('the first second', () => {
+  const card = 'GET /api/v1/cards/customer?externalUserid=wm-gold'
+  const signature = { corpId: 'ww-demo', agentId: '1000002', timestamp: 1, nonceStr: 'kept', signature: '1'.repeat(40) }
+
+  /** A pane in which signatures were kept by an opening before. */
+  async function openAgain(options: OpenOptions = {}): Promise<Awaited<ReturnType<typeof open>>> {
+    const sidebar = await open({ ...options, path: '/none' })
+    const url = `${mock.url}/sidebar/`
+    const kept = { url, config: signature, agent_config: signature, validSeconds: 60, until: Date.now() + 60_000 }
+    await sidebar.page.evaluate(text => localStorage.setItem('daogou.signatures', text), JSON.stringify(kept))
+    await sidebar.page.goto(url)
+    return sidebar
+  }
+  const signedAs = (calls: BridgeCall[]) =>
+    calls.filter(({ name }) => name === 'agentConfig').map(({ params }) => params['nonceStr'])
+
+  test('opened again it asks who is signed in and for the card at the same time', async () => {
+    mock.delaysMs['/api/v1/session'] = 3000
+    const { page, bridgeCalls } = await openAgain()
+    await expect.poll(() => mock.calls, { timeout: 2500 }).toEqual([session, card])
+    expect(signedAs(await bridgeCalls())).toEqual(['kept'])
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    // For the next opening those that came with the session are kept.
+    expect(await page.evaluate(() => localStorage.getItem('daogou.signatures'))).toContain('"nonceStr":"demo"')
+    expect(mock.calls).toEqual([session, card])
+  })
+
+  test('signatures that WeCom no longer takes are asked for anew, unseen', async () => {
+    const refused = { err_msg: 'agentConfig:fail', errCode: 40093 }
+    const { page, bridgeCalls } = await openAgain({
+      bridge: { answers: { agentConfig: [refused, { err_msg: 'agentConfig:ok', checkResult: {} }] } },
+    })
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    expect(signedAs(await bridgeCalls())).toEqual(['kept', 'demo'])
+  })
+
+  test('a session that has run out is renewed once for all that was asked with it', async () => {
+    mock.delaysMs['/api/v1/session'] = 1500
+    mock.faults['/api/v1/session'] = { status: 401, code: 'session.expired' }
+    mock.faults['/api/v1/cards/customer'] = { status: 401, code: 'session.expired' }
+    const { page } = await openAgain()
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    expect(mock.calls.filter(call => call === 'POST /auth/refresh')).toHaveLength(1)
+  })
+
+  test('whoever is signed out goes to the sign-in once, and comes back to the card', async () => {
+    mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing', times: 1 }
+    mock.faults['/api/v1/cards/customer'] = { status: 401, code: 'session.missing', times: 1 }
+    mock.faults['/auth/refresh'] = { status: 401, times: 2 }
+    const { page } = await openAgain()
+    await page.waitForURL(/\/sidebar\//)
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    expect(mock.calls.filter(call => call.includes('/auth/wecom/login'))).toHaveLength(1)
+  })
+
+  test('a card that failed ahead says so, and is asked for again by a tap', async () => {
+    mock.faults['/api/v1/cards/customer'] = { status: 500, code: 'internal' }
+    const { page } = await openAgain()
+    await page.getByRole('alert').waitFor()
+    await page.getByRole('button', { name: '重试' }).click()
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+  })
+
+  test('beside another tab the card is not asked for', async () => {
+    const { page } = await openAgain({ bridge: {} })
+    await settle(page)
+    mock.calls.length = 0
+    await page.goto('about:blank')
+    await page.goto(`${mock.url}/sidebar/#/share`)
+    await page.locator('article').first().waitFor()
+    expect(mock.calls).not.toContain(card)
+  })
+
+  test('what the browser keeps names nobody', async () => {
+    const { page } = await open()
+    await settle(page)
+    const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))
+    expect(kept).toContain('daogou.signatures')
+    for (const personal of ['陈晓', '李华', 'demo-li', 'wm-gold', 'demo-csrf', '138'])
+      expect(kept).not.toContain(personal)
+  })
+
+  test('the page itself draws what stands for a customer, as the screen does after it', async () => {
+    mock.delaysMs['/api/v1/cards/customer'] = 3000
+    const { page } = await open()
+    await page.locator('.tabs').waitFor()
+    const plain = (html: string) =>
+      html
+        .replace(/\s+>/g, '>')
+        .replace(/>\s+</g, '><')
+        .replace(/(for-ears">)[^<]*/, '$1')
+    const drawn = plain(await page.locator('main .stack').evaluate(element => element.outerHTML))
+    const html = plain(await readFile(`${webRoot}/sidebar/index.html`, 'utf8'))
+    expect(html).toContain(drawn.replace(/<!--[^>]*-->/g, ''))
+  })
+
+  test('the first script is on its own', async () => {
+    const html = await readFile(`${webRoot}/sidebar/index.html`, 'utf8')
+    const first = /<script type="module" async [^>]*src="([^"]*ahead[^"]*)"/.exec(html)![1]!
+    expect(html.indexOf('<script')).toBe(html.indexOf('<script type="module" async'))
+    expect(await readFile(webRoot + first, 'utf8')).not.toMatch(/\bfrom"\.|\bimport"\./)
   })
 })
 
@@ -137,6 +241,10 @@ describe('another chat, or no network', () => {
     await page.getByText('网络连不上').waitFor()
     await stand(page, { externalUserid: 'wm-gold' })
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    // Questionnaire and notes, tags, remark: none of them can be opened now.
+    const cannot = page.getByRole('button', { name: '没有网络' })
+    expect(await cannot.count()).toBe(3)
+    for (const button of await cannot.all()) expect(await button.isDisabled()).toBe(true)
     for (const width of [300, 360]) {
       await page.setViewportSize({ width, height: 760 })
       await expectSound(sidebar, false)
@@ -719,6 +827,10 @@ describe('what is written down about a customer', () => {
     await page.getByRole('button', { name: '撤销' }).click()
     await page.getByText('对羊毛过敏').waitFor()
     await page.getByRole('textbox', { name: '做什么' }).fill('新款到店告诉她')
+    await page.context().setOffline(true)
+    await expect.poll(() => page.getByRole('button', { name: '没有网络' }).count()).toBeGreaterThan(1)
+    expect(await page.getByRole('button', { name: '添加跟进' }).count()).toBe(0)
+    await page.context().setOffline(false)
     await page.getByRole('button', { name: '添加跟进' }).click()
     await page.getByText('已加到任务里').waitFor()
     expect(mock.bodies['/api/v1/tasks']).toMatchObject([

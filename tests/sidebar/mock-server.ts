@@ -171,6 +171,7 @@ export async function startMockServer(
                   url: mock.url + parameter('page'),
                   config: demoSignature,
                   agent_config: demoSignature,
+                  validSeconds: 3600,
                 },
               }
             : {}),
@@ -281,8 +282,9 @@ export async function startMockServer(
       response.writeHead(200, {
         'content-type': types[extname(path)] ?? 'application/octet-stream',
         'content-security-policy': contentSecurityPolicy,
-        // Their names change with their content, as the service says it.
+        // As the service says it: names of parts change with their content.
         ...(path.startsWith('/assets/') ? { 'cache-control': 'public, max-age=31536000, immutable' } : {}),
+        ...(path === '/sidebar/index.html' ? { 'cache-control': 'private, max-age=600' } : {}),
         ...(isPacked ? { 'content-encoding': 'gzip' } : {}),
       })
       response.end(isPacked ? gzipSync(body) : body)

@@ -56,7 +56,7 @@ export function buildMiniProgramApi(options: {
     buckets: buildBuckets({ db: pool, brandId, now }),
     meter,
     now,
-    token: refused => token('mini_program_token', refused),
+    token: async refused => (await token('mini_program_token', refused)).value,
   })
   const ask = (api: string, body: object, call: Haste & Pick<WecomCall, 'isPicture'>) =>
     request(api, { ...call, body, isHarmless: true }, true)

@@ -226,7 +226,7 @@ export function sessionRoutes(app: FastifyInstance, options: Options): void {
           app: wecom?.app ?? null,
           csrfToken: csrfTokenOf(settings.sessionSecret, request.sessionId!),
         }),
-        wecom && page !== undefined ? signPage(wecom, settings.publicUrl + page) : null,
+        wecom && page !== undefined ? signPage(wecom, { page: settings.publicUrl + page, now: now() }) : null,
       ])
       return signatures ? { ...session, signatures } : session
     },
@@ -247,7 +247,8 @@ export function sessionRoutes(app: FastifyInstance, options: Options): void {
       if (!wecom) throw new AppError('wecom.not_configured', 'WeCom is not set up for this brand.')
       const body = request.body as Static<typeof SignatureRequest>
       try {
-        return await wecom.sign(signableUrl(body.url, settings.publicUrl), body.kind)
+        const { expiresAt: _, ...signature } = await wecom.sign(signableUrl(body.url, settings.publicUrl), body.kind)
+        return signature
       } catch (error) {
         if (!(error instanceof WecomError)) throw error
         request.log.warn({ errcode: error.errcode }, 'WeCom gave no ticket')

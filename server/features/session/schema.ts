@@ -38,6 +38,7 @@ export const PageSignatures = Type.Object({
   url: Type.String({ description: 'What was signed: of use where the browser has the very same address' }),
   config: Signature,
   agent_config: Signature,
+  validSeconds: Type.Integer({ minimum: 0, description: 'For how long WeCom takes them' }),
 })
 export type PageSignatures = Static<typeof PageSignatures>
 

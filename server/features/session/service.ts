@@ -86,12 +86,20 @@ export async function describeSession(
 const TICKETS_MS = 800
 
 /** The page signed with both tickets; null where WeCom does not give them at once. */
-export async function signPage(wecom: Pick<Wecom, 'sign'>, page: string): Promise<PageSignatures | null> {
+export async function signPage(
+  wecom: Pick<Wecom, 'sign'>,
+  { page, now }: { page: string; now: Instant },
+): Promise<PageSignatures | null> {
   const url = page.split('#')[0]!
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<null>(resolve => (timer = setTimeout(resolve, TICKETS_MS, null)))
   const signed = Promise.all([wecom.sign(url, 'config'), wecom.sign(url, 'agent_config')]).then(
-    ([config, agent]) => ({ url, config, agent_config: agent }),
+    ([{ expiresAt, ...config }, { expiresAt: agentExpiresAt, ...agent }]) => ({
+      url,
+      config,
+      agent_config: agent,
+      validSeconds: Math.max(0, Math.floor((Math.min(expiresAt, agentExpiresAt) - now) / 1000)),
+    }),
     (error: unknown) => {
       if (error instanceof WecomError) return null
       throw error

@@ -70,6 +70,8 @@ export interface SdkSignature {
   timestamp: number
   nonceStr: string
   signature: string
+  /** Until when WeCom takes it: as long as the ticket. */
+  expiresAt: Instant
 }
 
 /** WeCom's API for one app. */
@@ -111,7 +113,7 @@ export function buildWecom(options: {
     buckets: buildBuckets({ db: pool, brandId, now }),
     meter,
     now,
-    token: refused => token('access_token', refused),
+    token: async refused => (await token('access_token', refused)).value,
   })
 
   return {
@@ -128,11 +130,11 @@ export function buildWecom(options: {
       return { externalUserid: typeof externalUserid === 'string' ? externalUserid : null }
     },
     async sign(url, kind) {
-      const ticket = await token(kind === 'config' ? 'jsapi_ticket' : 'agent_ticket')
+      const { value: ticket, expiresAt } = await token(kind === 'config' ? 'jsapi_ticket' : 'agent_ticket')
       const timestamp = Math.floor(now() / 1000)
       const nonceStr = randomBytes(12).toString('hex')
       const { signature } = getJsApiSignature({ url, ticket, nonceStr, timestamp: String(timestamp) })
-      return { corpId: app.corpId, agentId: app.agentId, timestamp, nonceStr, signature }
+      return { corpId: app.corpId, agentId: app.agentId, timestamp, nonceStr, signature, expiresAt }
     },
   }
 }

@@ -5,7 +5,7 @@ import type { Fetched } from './client.ts'
 import { lockToken, selectToken, upsertToken, type TokenKind } from './queries.ts'
 
 /** @param refused a value that was not taken, or null */
-export type Tokens = (kind: TokenKind, refused?: string | null) => Promise<string>
+export type Tokens = (kind: TokenKind, refused?: string | null) => Promise<Fetched>
 
 /**
  * Tokens and tickets are kept, encrypted, in the database: fetched once for all processes, since WeCom and WeChat count.
@@ -23,23 +23,23 @@ export function buildTokens(options: {
   prepare?: (kind: TokenKind) => Promise<void>
 }): Tokens {
   const { pool, vault, brandId, now, fetchAnew, prepare } = options
-  const underWay = new Map<string, Promise<string>>()
+  const underWay = new Map<string, Promise<Fetched>>()
   const mark = `${vault.hash(JSON.stringify(options.app))} `
 
-  const kept = async (db: Db, kind: TokenKind, refused: string | null): Promise<string | null> => {
+  const kept = async (db: Db, kind: TokenKind, refused: string | null): Promise<Fetched | null> => {
     const row = await selectToken(db, { brandId, kind })
     if (!row || row.expiresAt <= now()) return null
     const text = vault.decrypt(row.valueEncrypted)
     if (!text.startsWith(mark)) return null
     const value = text.slice(mark.length)
-    return value === refused ? null : value
+    return value === refused ? null : { value, expiresAt: row.expiresAt }
   }
 
-  const obtain = async (kind: TokenKind, refused: string | null): Promise<string> => {
+  const obtain = async (kind: TokenKind, refused: string | null): Promise<Fetched> => {
     const before = await kept(pool, kind, refused)
     if (before !== null) return before
     await prepare?.(kind)
-    const value = await pool.begin(async tx => {
+    const obtained = await pool.begin(async tx => {
       await lockToken(tx, { brandId, kind })
       const meanwhile = await kept(tx, kind, refused)
       if (meanwhile !== null) return meanwhile
@@ -51,9 +51,9 @@ export function buildTokens(options: {
         expiresAt: fetched.expiresAt,
         now: now(),
       })
-      return fetched.value
+      return fetched
     })
-    return value as string
+    return obtained as Fetched
   }
 
   return (kind, refused = null) => {

@@ -1,0 +1,98 @@
+/**
+ * Who we are, beside what we stand, and the card of the customer there: all that is asked before there is a screen.
+ * Nothing here needs Vue, so `ahead.ts` runs it while the parts of the screen are on their way.
+ */
+import type { CustomerCard } from '../../server/features/cards/schema.ts'
+import type { PageSignatures, Session, Signature, SignatureKind } from '../../server/features/session/schema.ts'
+import { Failure, toDiagnosis, toRefusal } from './diagnosis.ts'
+import { api, readSession } from './session.ts'
+import { forgetSignatures, keepSignatures, keptSignatures } from './signatures.ts'
+import { findEntry, isInWecom, registerPage, type Entry } from './wecom.ts'
+import { toParts } from './zone.ts'
+
+export interface Beginning {
+  session: Session
+  entry: Entry
+}
+
+/** What was begun before there was a screen; it counts once. */
+let ahead: Promise<Beginning> | null = null
+let cardAhead: { externalUserid: string; card: CustomerCard | Promise<CustomerCard> } | null = null
+
+export function beginAhead(): void {
+  ahead = beginAnew()
+  // It is told to whoever takes it.
+  ahead.catch(() => {})
+}
+
+/** What was begun ahead, the first time; then anew. @throws Failure of the first step that failed */
+export function begin(): Promise<Beginning> {
+  const begun = ahead ?? beginAnew()
+  ahead = null
+  return begun
+}
+
+async function beginAnew(): Promise<Beginning> {
+  cardAhead = null
+  const refusal = new URLSearchParams(location.search).get('refused')
+  if (refusal) throw toRefusal(refusal)
+  if (!isInWecom) throw new Failure('not_in_wecom', 'NOT_IN_WECOM')
+  const asked = readSession(true)
+  const [session, entry] = await Promise.all([asked, enter(asked)])
+  // Before the card is there: it shows times, and to read the first one takes long.
+  toParts(0, session.timeZone)
+  return { session, entry }
+}
+
+/** Registers with WeCom, asks beside what we stand, and asks for the card of the customer. */
+async function enter(asked: Promise<Session>): Promise<Entry> {
+  if (!(await registerByKept())) {
+    const session = await asked
+    if (session.signatures) keepSignatures(session.signatures)
+    await registerPage(session, signerOf(session.signatures))
+  } else {
+    // The next opening may come when those that were kept have run out.
+    asked.then(({ signatures }) => signatures && keepSignatures(signatures)).catch(() => {})
+  }
+  const entry = await findEntry()
+  if (entry.kind === 'customer' && /^(#\/?)?$/.test(location.hash)) askForCard(entry.externalUserid)
+  return entry
+}
+
+/** @returns whether WeCom took the signatures that were kept; where not, they are forgotten and new ones may do */
+async function registerByKept(): Promise<boolean> {
+  const kept = keptSignatures(location.href.split('#')[0]!)
+  if (!kept) return false
+  try {
+    await registerPage(kept.agent_config, signerOf(kept))
+    return true
+  } catch (error) {
+    // Who does not answer now does not answer to other signatures either.
+    if (toDiagnosis(error).kind === 'wecom_timeout') throw error
+    forgetSignatures()
+    return false
+  }
+}
+
+/** What came signed is taken where it fits; anything else is asked for, and says why it is refused. */
+const signerOf =
+  (signatures: PageSignatures | undefined) =>
+  async (url: string, kind: SignatureKind): Promise<Signature> =>
+    signatures?.url === url ? signatures[kind] : await api.post<Signature>('/wecom/signature', { url, kind })
+
+/** Quietly: where nobody is signed in, the session says so as well, and leads to the sign-in. */
+function askForCard(externalUserid: string): void {
+  const asked = api.getQuietly<CustomerCard>(`/cards/customer?externalUserid=${encodeURIComponent(externalUserid)}`)
+  const mine = (cardAhead = { externalUserid, card: asked as CustomerCard | Promise<CustomerCard> })
+  asked.then(
+    card => (mine.card = card),
+    () => {},
+  )
+}
+
+/** The card that was asked for ahead, or is on its way; null where it is another one. It is handed out once. */
+export function takeCardAhead(externalUserid: string): CustomerCard | Promise<CustomerCard> | null {
+  const taken = cardAhead
+  cardAhead = null
+  return taken?.externalUserid === externalUserid ? taken.card : null
+}
