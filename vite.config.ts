@@ -7,7 +7,7 @@ import { build, type Plugin, type UserConfig } from 'vite'
 
 /** What every view stands on, and nothing that stands on a view: a part that needed one would tie a knot of files. */
 const BASE =
-  /node_modules\/(@vue|vue)\/|plugin-vue:export-helper|\/sidebar\/(components\/(Base(Amount|Chip|Empty|Picture)|messages)|lib\/(connection|coupons|format|locale|service|words))\./
+  /node_modules\/(@vue|vue|pinia)\/|plugin-vue:export-helper|\/sidebar\/(components\/(Base(Amount|Chip|Empty|Picture)|messages)|lib\/(connection|coupons|format|locale|service|words))\./
 /** What the first customer looks like. A web view asks for six files at a time, and one more is one more round. */
 const FIRST_STYLE =
   /\/sidebar\/(style\.css$|(App|components\/\w+|features\/customer\/CustomerCard\w+)\.vue\?.*type=style)/

@@ -1,4 +1,4 @@
-import './lib/old-web-views.ts'
+import '../sidebar/lib/old-web-views.ts'
 import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import { toDiagnosis } from '../sidebar/lib/diagnosis.ts'

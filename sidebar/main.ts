@@ -1,4 +1,6 @@
 import './ahead.ts'
+import './lib/old-web-views.ts'
+import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import App from './App.vue'
 import { toDiagnosis } from './lib/diagnosis.ts'
@@ -11,7 +13,7 @@ keepDocumentLanguage()
 followAddress()
 watchConnection()
 
-const app = createApp(App)
+const app = createApp(App).use(createPinia())
 const { begin, look, fail } = useStartStore()
 // Whatever breaks, somebody stands before this page with a customer waiting: it says so and is never blank.
 app.config.errorHandler = error => fail(toDiagnosis(error))

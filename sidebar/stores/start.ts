@@ -1,4 +1,5 @@
-import { computed, reactive, shallowRef } from 'vue'
+import { defineStore } from 'pinia'
+import { computed, shallowRef } from 'vue'
 import { begin as beginAll, type Beginning } from '../lib/beginning.ts'
 import { toDiagnosis, type Diagnosis } from '../lib/diagnosis.ts'
 import { forgetAll } from '../lib/resource.ts'
@@ -7,14 +8,8 @@ import { findEntry } from '../lib/wecom.ts'
 
 type Start = { status: 'starting' } | { status: 'failed'; diagnosis: Diagnosis } | ({ status: 'started' } & Beginning)
 
-/**
- * Who we are and beside what we stand: what every view needs before it can ask for anything. The only store, so it needs
- * no library, which each first load would carry.
- */
-const store = buildStore()
-export const useStartStore = () => store
-
-function buildStore() {
+/** Who we are and beside what we stand: what every view needs before it can ask for anything. */
+export const useStartStore = defineStore('start', () => {
   const start = shallowRef<Start>({ status: 'starting' })
 
   const started = computed(() => {
@@ -62,5 +57,5 @@ function buildStore() {
     start.value = { status: 'failed', diagnosis }
   }
 
-  return reactive({ start, session, entry, begin, look, fail })
-}
+  return { start, session, entry, begin, look, fail }
+})

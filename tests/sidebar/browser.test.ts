@@ -647,10 +647,9 @@ describe('share', () => {
         .getByRole('button', { name: { zh: '用过了', en: 'Mark as used' }[language] })
         .first()
         .waitFor()
-      expect(mock.calls.filter(call => call.includes('/posts/p1'))).toEqual([
-        'POST /api/v1/me/posts/p1/used',
-        'POST /api/v1/me/posts/p1/undo',
-      ])
+      await expect
+        .poll(() => mock.calls.filter(call => call.includes('/posts/p1')))
+        .toEqual(['POST /api/v1/me/posts/p1/used', 'POST /api/v1/me/posts/p1/undo'])
     },
   )
 
