@@ -1,6 +1,7 @@
 import type { Figure } from './lib/figure.ts'
 import { audit } from './audit.ts'
 import { backtest } from './backtest.ts'
+import { growth } from './growth.ts'
 import { generation } from './generation.ts'
 import { imports } from './imports.ts'
 import { ingest, ingestBatches, ingestHot, ingestLatency } from './ingest.ts'
@@ -22,6 +23,7 @@ export const figures: readonly Figure[] = [
   ingestLatency,
   ingestBatches,
   ingestHot,
+  growth,
   backtest,
   audit,
   settlement,

@@ -1,16 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { openPool } from '../server/database.ts'
 import { ZONE, type Bench } from './lib/bench.ts'
 import type { Figure } from './lib/figure.ts'
 import type { LoadMeasured } from './lib/load-process.ts'
-import { sendLoad } from './lib/load.ts'
 import { onceInRun } from './lib/once.ts'
+import { createdPerSecond, OrderLoad } from './lib/order-load.ts'
 import { CLIENTS, runPgbench } from './lib/pgbench.ts'
 import { prepareBrand } from './lib/prepared.ts'
-import { startService, type BenchService } from './lib/service.ts'
-import { drawOrders, readShop, type Sellers, type Shop } from './lib/tickets.ts'
+import { startService } from './lib/service.ts'
+import { readShop, type Sellers } from './lib/tickets.ts'
 
 /** Small enough to be made in seconds; bench/growth says what a larger one costs. */
 const BRAND_ORDERS = 100_000
@@ -18,9 +15,6 @@ const SECONDS = 10
 const WARM_SECONDS = 15
 const BATCH = 100
 const BATCH_CONNECTIONS = 4
-/** More than can be taken in a second: a run ends by time. */
-const ORDERS_PER_SECOND_MOST = 6000
-const BATCHED_PER_SECOND_MOST = 20_000
 
 const LIMIT_P99_MS = 40
 const LIMIT_BATCHED = 8000
@@ -98,20 +92,21 @@ async function measure(bench: Bench): Promise<Ingested> {
   const shop = await readShop(owner, brand)
   await owner.end({ timeout: 5 })
   const pgbenchUrl = await bench.emptyDatabase()
-  const folder = await mkdtemp(join(tmpdir(), 'daogou-bench-ingest-'))
   const service = await startService(url)
-  const load = new Load(service, shop, folder)
+  const load = await OrderLoad.to(service, shop)
+  const oneByOne = { batch: 1, connections: CLIENTS }
+  const batched = { seconds: SECONDS, batch: BATCH, connections: BATCH_CONNECTIONS }
   try {
-    await load.send('spread', WARM_SECONDS, 1)
-    await load.send('spread', SECONDS, BATCH)
+    await load.send('spread', { ...oneByOne, seconds: WARM_SECONDS })
+    await load.send('spread', batched)
     const before = await runPgbench(pgbenchUrl, { seconds: SECONDS, isFilled: false })
-    const single = await load.send('spread', 2 * SECONDS, 1)
+    const single = await load.send('spread', { ...oneByOne, seconds: 2 * SECONDS })
     const after = await runPgbench(pgbenchUrl, { seconds: SECONDS, isFilled: true })
     // In turns, and there and back again: the tables grow meanwhile.
     const perSecond: Record<Sellers, number> = { spread: 0, 'hot associate': 0, 'hot store': 0 }
     const turns = ['spread', 'hot associate', 'hot store'] as const
     for (const sellers of [...turns, ...turns.toReversed()]) {
-      perSecond[sellers] += createdPerSecond(await load.send(sellers, SECONDS, BATCH)) / 2
+      perSecond[sellers] += createdPerSecond(await load.send(sellers, batched)) / 2
     }
     return {
       transactionsPerSecond: (before + after) / 2,
@@ -123,41 +118,6 @@ async function measure(bench: Bench): Promise<Ingested> {
     }
   } finally {
     await service.stop()
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
-const createdPerSecond = ({ words, seconds }: LoadMeasured) => words['created']! / seconds
-
-class Load {
-  readonly #service: BenchService
-  readonly #shop: Shop
-  readonly #bodies: string
-  #runs = 0
-
-  constructor(service: BenchService, shop: Shop, folder: string) {
-    this.#service = service
-    this.#shop = shop
-    this.#bodies = join(folder, 'bodies')
-  }
-
-  async send(sellers: Sellers, seconds: number, batch: number): Promise<LoadMeasured> {
-    const run = ++this.#runs
-    const orders = drawOrders(this.#shop, { seed: run, prefix: `r${run}-`, sellers, now: Date.now() })
-    const count = (seconds * (batch === 1 ? ORDERS_PER_SECOND_MOST : BATCHED_PER_SECOND_MOST)) / batch
-    const lines = Array.from({ length: count }, () =>
-      JSON.stringify(Array.from({ length: batch }, () => orders.next().value)),
-    )
-    await writeFile(this.#bodies, lines.join('\n'))
-    const measured = await sendLoad({
-      port: this.#service.port,
-      key: this.#service.key,
-      path: '/api/v1/orders',
-      bodies: this.#bodies,
-      connections: batch === 1 ? CLIENTS : BATCH_CONNECTIONS,
-      seconds,
-    })
-    if (measured.words['rejected']! > 0) throw new Error(`${measured.words['rejected']} orders were refused`)
-    return measured
+    await load.close()
   }
 }
