@@ -148,6 +148,7 @@ function associatesParts(db: Db, asked: Asked, isOwnPay: Sql): Sql[] {
 function associatesPeopleParts(db: Db, asked: Asked, associates: readonly string[] | null): Sql[] {
   const { brandId, days, storeCodes } = asked
   const since = db`${days!.from}::text::date`
+  const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
   return PEOPLE.flatMap(([kind, name, part]) => {
     const found = (from: Sql, isOf: Sql) => db`(
       SELECT DISTINCT p.associate_id AS key, p.person FROM ${from} CROSS JOIN LATERAL (
@@ -160,10 +161,10 @@ function associatesPeopleParts(db: Db, asked: Asked, associates: readonly string
             db`p.store_code = s.store_code AND p.day >= ${since} AND p.day < ${days!.to}::text::date`,
           )
         : found(
-            db`rollup_associates AS r`,
-            db`p.store_code = r.store_code AND p.day = r.day AND p.associate_id = r.associate_id
-              AND r.brand_id = ${brandId} AND r.associate_id = ANY (${list(db, associates)}) AND r.part = ${part}
-              AND ${isWithin(db, asked)} AND ${storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`}`,
+            db`(SELECT r.store_code, r.day, r.associate_id FROM rollup_associates AS r
+              WHERE r.brand_id = ${brandId} AND r.associate_id = ANY (${list(db, associates)}) AND ${isWithin(db, asked)}
+                AND r.part = ${part} AND ${isOwn}) AS r`,
+            db`p.store_code = r.store_code AND p.day = r.day AND p.associate_id = r.associate_id`,
           )
     const count = db`SELECT key, ${name}::text, count(*) FROM ${own} GROUP BY key`
     if (kind !== 'buyer') return [count]
