@@ -107,20 +107,22 @@ async function insertSums(db: Db, part: Part, summing: Summing) {
   const { brandId } = summing
   const { tables, figures, associates, pay, people } = sumsOf(db, part, summing)
   const columns = columnsOf(db, part)
+  // Rows that are read together lie together.
+  const asRead = db`ORDER BY store_code, day`
   const ofAssociates = () => db`, of_associates AS (
       INSERT INTO rollup_associates (brand_id, store_code, day, part, associate_id, ${associatesColumnsOf(db, part)})
       SELECT ${brandId}, store_code, day, ${part}, associate_id, ${associatesColumnsOf(db, part)}
-      FROM (${associates!}) AS summed)`
+      FROM (${associates!}) AS summed ${asRead})`
   const ofPay = () => db`, of_pay AS (
       INSERT INTO rollup_pay (brand_id, store_code, day, payee_kind, payee, amount_fen)
-      SELECT ${brandId}, store_code, day, payee_kind, payee, amount_fen FROM (${pay!}) AS summed)`
+      SELECT ${brandId}, store_code, day, payee_kind, payee, amount_fen FROM (${pay!}) AS summed ${asRead})`
   const ofPeople = () => db`, of_people AS (
       INSERT INTO rollup_associate_people (brand_id, kind, store_code, day, associate_id, person)
-      SELECT ${brandId}, kind, store_code, day, associate_id, person FROM (${people!}) AS found)`
+      SELECT ${brandId}, kind, store_code, day, associate_id, person FROM (${people!}) AS found ${asRead})`
   await db`
     WITH ${tables} ${associates ? ofAssociates() : db``} ${pay ? ofPay() : db``} ${people ? ofPeople() : db``}
     INSERT INTO rollup_days (brand_id, part, day, store_code, ${columns})
-    SELECT ${brandId}, ${part}, day, store_code, ${columns} FROM (${figures}) AS summed`
+    SELECT ${brandId}, ${part}, day, store_code, ${columns} FROM (${figures}) AS summed ${asRead}`
   await db`
     INSERT INTO rollup_totals (brand_id, part, day, ${columns})
     SELECT brand_id, part, day, ${totalsOf(db, part)} FROM rollup_days
