@@ -18,9 +18,9 @@ export function startPrivacyWorker(options: {
 }): Worker {
   const { pool, vault, now, onError } = options
   return startLoop(
-    async ({ isStopped }) => {
+    async loop => {
       await carryOutErasures(pool, { vault, now: now() })
-      await forgetOldTouches(pool, now(), isStopped)
+      await forgetOldTouches(pool, now(), loop)
       return EVERY_MS
     },
     { name: 'privacy', onError },

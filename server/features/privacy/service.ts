@@ -269,6 +269,8 @@ export async function tellRetention(
 }
 
 const TOUCHES_PER_BATCH = 2000
+/** It rests so many times as long as it worked: nobody waits for it. */
+const REST = 3
 
 /**
  * Takes away whose old touches were, batch by batch, through all of a brand's once a day. Touches that won an order stay
@@ -277,7 +279,10 @@ const TOUCHES_PER_BATCH = 2000
 export async function forgetOldTouches(
   pool: Pool,
   now: Instant,
-  isStopped: () => boolean = () => false,
+  work: { isStopped: () => boolean; rest: (ms: number) => Promise<void> } = {
+    isStopped: () => false,
+    rest: () => Promise.resolve(),
+  },
 ): Promise<number> {
   let forgotten = 0
   for (const { brandId } of await allBrands(pool)) {
@@ -285,7 +290,7 @@ export async function forgetOldTouches(
     if (walk.finishedAt !== null && now - walk.finishedAt < DAY_MS) continue
     const { visitorDays, touchDays, leastDays: least } = await readRetention(pool, brandId)
     const before = (days: number) => now - Math.max(days, least) * DAY_MS
-    while (!isStopped()) {
+    for (let begun = performance.now(); !work.isStopped(); begun = performance.now()) {
       const page = await forgetTouches(pool, {
         brandId,
         visitorsBefore: before(visitorDays),
@@ -298,6 +303,7 @@ export async function forgetOldTouches(
       walk = { positionAt: page.positionAt, positionTouch: page.positionTouch, finishedAt: isOver ? now : null }
       await upsertWalk(pool, { brandId, walk })
       if (isOver) break
+      await work.rest(REST * (performance.now() - begun))
     }
   }
   return forgotten
