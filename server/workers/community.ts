@@ -11,7 +11,7 @@ const EVERY_MS = 10 * 60_000
 const AFTER_SUMS_MS = 5000
 /** Half a year of a large brand is a long work for which nobody waits: most of the time is left to those who do. */
 const REST = 3
-const REST_MOST_MS = 10_000
+const REST_MOST_MS = 60_000
 const GROUPS_EVERY_MS = 5000
 
 interface CommunityWork {
