@@ -892,6 +892,10 @@ describe('home', () => {
     await settle(sidebar.page)
     await sidebar.page.getByText('2 件申诉等你处理').waitFor()
     await sidebar.page.getByText('落后目标').waitFor()
+    await sidebar.page.getByRole('button', { name: '全店会员', exact: true }).click()
+    await sidebar.page.getByRole('searchbox').fill('没有')
+    await sidebar.page.getByText('门店的顾客里没有「没有」').waitFor()
+    await sidebar.page.getByRole('searchbox').fill('')
     for (const width of [300, 360, 1280]) {
       await sidebar.page.setViewportSize({ width, height: 760 })
       await expectSound(sidebar, width === 360)

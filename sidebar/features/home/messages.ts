@@ -39,6 +39,7 @@ export const messages = defineMessages(
     neverBought: '还没买过',
     birthdayOn: (day: string) => `${day} 生日`,
     noneFound: (query: string) => `你的顾客里没有「${query}」。手机号要输入完整。`,
+    noneFoundInStore: (query: string) => `门店的顾客里没有「${query}」。手机号要输入完整。`,
     noneHere: '这一组还没有顾客。归属到你的顾客会在这里。',
     besideTitle: '在会话旁打开',
     beside: '打开和顾客的单聊或客户群，再从右侧边栏打开这里，就能看到顾客是谁、看过什么、现在发什么。',
@@ -92,6 +93,7 @@ export const messages = defineMessages(
     neverBought: 'never bought',
     birthdayOn: (day: string) => `birthday ${day}`,
     noneFound: (query: string) => `None of your customers is "${query}". A phone number has to be whole.`,
+    noneFoundInStore: (query: string) => `None of the store’s customers is "${query}". A phone number has to be whole.`,
     noneHere: 'Nobody in this segment yet. Customers attributed to you appear here.',
     besideTitle: 'Open it beside a chat',
     beside:
