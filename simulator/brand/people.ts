@@ -262,7 +262,7 @@ export function makeAssignments(
       attributedAssociate: member.keeper.item.associateId,
       homeStore: member.home.item.storeCode,
     }
-    assignments.push({ ...first, from: instant(member.joinedAtMs), reason: 'enrol' })
+    assignments.push({ ...first, from: instant(member.joinedAtMs), reason: '入会' })
     if (member.keeper === leaver && random.chance(0.8)) {
       const heir = drawTeam(member.home, leaver.activeToMs, random)
       const fromMs = Math.max(leaver.activeToMs, member.joinedAtMs) + random.integer(0, 3) * dayMs
@@ -271,7 +271,7 @@ export function makeAssignments(
         ...first,
         attributedAssociate: heir.item.associateId,
         from: instant(fromMs),
-        reason: 'handover',
+        reason: '前任离职交接',
       })
     } else if (random.chance(0.04)) {
       const fromMs = Math.max(member.joinedAtMs, span.fromMs) + Math.floor(random.next() * 20 * dayMs)
@@ -281,7 +281,7 @@ export function makeAssignments(
         ...first,
         attributedAssociate: other.item.associateId,
         from: instant(fromMs),
-        reason: 'manager',
+        reason: '店长调整',
       })
     }
   }
