@@ -16,6 +16,7 @@ import { createVault } from '../../server/lib/vault.ts'
 import { brand, daysAgo, NOW, standardPlan } from '../builders/brand.ts'
 import { personAt, tell } from '../support/people.ts'
 import { seekPhones } from '../support/privacy-phones.ts'
+import { rebuildSums, sumAll } from '../../server/features/rollups/service.ts'
 import { dumpOf, tableOf } from '../support/privacy.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
@@ -233,6 +234,14 @@ describe('a person', () => {
   test('is erased: nothing of his is left in the database, and every sum is as it was', async () => {
     expect((await eraseZ1('Z2')).body).toMatchObject({ code: 'invalid_body' })
     expect((await service.post('/members/nobody/erasure', { confirm: 'nobody', reason: 'x' })).status).toBe(404)
+    // What is summed ahead names whoever clicked, where nobody knows him by an id of his.
+    const loose = { touchId: 't-6', at: daysAgo(5), kind: 'click', linkCode: 'link-a1', visitorId: HIS.loose }
+    expect((await statusOf('touches', loose)).status).toBe('created')
+    await service.settled()
+    const summing = { brandId: 1, zone: 'Asia/Shanghai', now: NOW }
+    await sumAll(service.pool, summing)
+    for (const table of ['rollup_people', 'rollup_associate_people'])
+      expect(await owner`SELECT FROM ${owner(table)} WHERE person = ${`visitor ${HIS.loose}`}`).not.toEqual([])
     const before = await books()
     expect(before.owed.length).toBeGreaterThan(5)
     expect(before.buyers.filter(row => row['buyer'] === 'Z1')).toHaveLength(4)
@@ -243,6 +252,7 @@ describe('a person', () => {
     expect((done.body as Erasure).endedAt).not.toBeNull()
     expect(await books()).toEqual(before)
     expect(await audit()).toEqual([])
+    expect((await rebuildSums(service.pool, summing)).differing).toBe(0)
     // Again, it is the same.
     expect((await eraseZ1()).body).toEqual(done.body)
 

@@ -3,6 +3,7 @@ import type { Span } from '../../lib/calendar.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { OrderKey } from '../evidence/service.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
+import { refundedOf } from '../rollups/sql.ts'
 import type { OrderFigure, RowTable } from './schema.ts'
 
 /** Whose figure: of the whole brand, of these stores, or of one associate; null: not narrowed. */
@@ -79,16 +80,7 @@ const linesOf = (db: Db, brandId: number) => db`
   order_revisions AS r
   CROSS JOIN LATERAL jsonb_to_recordset(r.lines)
     AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint, closer text)
-  LEFT JOIN LATERAL (
-    SELECT sum(part."refundFen") AS fen, sum(part.quantity) AS quantity
-    FROM refund_revisions AS refund
-    CROSS JOIN LATERAL jsonb_to_recordset(refund.lines) AS part ("lineNo" int, quantity bigint, "refundFen" bigint)
-    WHERE refund.brand_id = ${brandId} AND refund.source = o.source AND refund.order_no = o.order_no
-      AND part."lineNo" = line."lineNo" AND NOT EXISTS (
-        SELECT FROM refund_revisions AS later
-        WHERE later.brand_id = ${brandId} AND later.source = refund.source AND later.refund_no = refund.refund_no
-          AND later.revision > refund.revision)
-  ) AS back ON true`
+  ${refundedOf(db, brandId)}`
 const isOfOrder = (db: Db, brandId: number) =>
   db`r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision`
 const lineFen = (db: Db) => db`GREATEST(0, line."paidFen" - COALESCE(back.fen, 0))`
