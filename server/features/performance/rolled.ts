@@ -12,43 +12,27 @@ type Sql = ReturnType<typeof list>
 const list = (db: Db, values: readonly (string | null)[]) => db`${values as string[]}::text[]`
 const all = (db: Db, parts: readonly Sql[], by = db`, `) => parts.reduce((one, next) => db`${one}${by}${next}`)
 
-/** By the column that they are kept in. */
-const SUMMED: readonly (readonly [string, keyof Counted])[] = [
-  ['orders', 'orders'],
-  ['net_sales_fen', 'netSalesFen'],
-  ['net_quantity', 'netQuantity'],
-  ['online_fen', 'onlineFen'],
-  ['in_store_fen', 'inStoreFen'],
-  ['direct_fen', 'directFen'],
-  ['indirect_fen', 'indirectFen'],
-  ['unattributed_fen', 'unattributedFen'],
-  ['unattributed_orders', 'unattributedOrders'],
-  ['unknown_buyer_orders', 'unknownBuyerOrders'],
-  ['commission_fen', 'commissionFen'],
-  ['refund_fen', 'refundFen'],
-  ['shares', 'shares'],
-  ['shares_clicked', 'sharesClicked'],
-  ['clicks', 'clicks'],
-  ['new_members', 'newMembers'],
-]
+/** What days, and what associates have of them, are both summed for. */
+const OF_BOTH = [
+  'orders',
+  'netSalesFen',
+  'netQuantity',
+  'onlineFen',
+  'inStoreFen',
+  'directFen',
+  'indirectFen',
+  'unknownBuyerOrders',
+  'shares',
+  'sharesClicked',
+  'clicks',
+  'newMembers',
+] as const satisfies readonly (keyof Counted)[]
+const OF_DAYS = [...OF_BOTH, 'unattributedFen', 'unattributedOrders', 'commissionFen', 'refundFen'] as const
+const OF_ASSOCIATES = [...OF_BOTH, 'closerFen', 'attributedFen'] as const
 
-/** The same of associates. */
-const ASSOCIATES_SUMMED: readonly (readonly [string, keyof Counted])[] = [
-  ['orders', 'orders'],
-  ['net_sales_fen', 'netSalesFen'],
-  ['net_quantity', 'netQuantity'],
-  ['online_fen', 'onlineFen'],
-  ['in_store_fen', 'inStoreFen'],
-  ['direct_fen', 'directFen'],
-  ['indirect_fen', 'indirectFen'],
-  ['closer_fen', 'closerFen'],
-  ['attributed_fen', 'attributedFen'],
-  ['unknown_buyer_orders', 'unknownBuyerOrders'],
-  ['shares', 'shares'],
-  ['shares_clicked', 'sharesClicked'],
-  ['clicks', 'clicks'],
-  ['new_members', 'newMembers'],
-]
+/** The column that a figure is kept in. */
+const columnOf = (db: Db, name: keyof Counted) =>
+  db`${db(name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`))}`
 
 /** Those that are distinct people, the kind of them, and the part that they are summed with. */
 const PEOPLE: readonly (readonly [string, keyof Counted, string])[] = [
@@ -82,17 +66,17 @@ const withRegion = (db: Db, dimension: Dimension) =>
 const isWithin = (db: Db, { days }: Asked) => db`r.day >= ${days!.from}::text::date AND r.day < ${days!.to}::text::date`
 
 /** A row for each of the figures that `summed` has a column of. */
-const unpivoted = (db: Db, summed: Sql, figures: readonly (readonly [string, keyof Counted])[]) => db`
+const unpivoted = (db: Db, summed: Sql, figures: readonly (keyof Counted)[]) => db`
   SELECT key, figure.name, figure.value FROM (${summed}) AS summed
   CROSS JOIN LATERAL (VALUES ${all(
     db,
-    figures.map(([column, name]) => db`(${name}::text, ${db(column)}::numeric)`),
+    figures.map(name => db`(${name}::text, ${columnOf(db, name)}::numeric)`),
   )}) AS figure (name, value) WHERE figure.value IS NOT NULL`
 
-const sumsOf = (db: Db, figures: readonly (readonly [string, keyof Counted])[]) =>
+const sumsOf = (db: Db, figures: readonly (keyof Counted)[]) =>
   all(
     db,
-    figures.map(([column]) => db`sum(r.${db(column)}) AS ${db(column)}`),
+    figures.map(name => db`sum(r.${columnOf(db, name)}) AS ${columnOf(db, name)}`),
   )
 
 /** Rows of (key, name, value). `isOwnPay` tells which pay `r` the asker may see. */
@@ -101,7 +85,7 @@ export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay
   const { brandId, storeCodes } = asked
   const isWhole = storeCodes === null && !hasStores(dimension)
   const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
-  const figures = SUMMED.filter(([, name]) => storeCodes === null || name !== 'commissionFen')
+  const figures = OF_DAYS.filter(name => storeCodes === null || name !== 'commissionFen')
   const parts = [
     unpivoted(
       db,
@@ -135,9 +119,9 @@ function associatesParts(db: Db, asked: Asked, isOwnPay: Sql): Sql[] {
   return [
     unpivoted(
       db,
-      db`SELECT NULLIF(r.associate_id, '') AS key, ${sumsOf(db, ASSOCIATES_SUMMED)}
+      db`SELECT NULLIF(r.associate_id, '') AS key, ${sumsOf(db, OF_ASSOCIATES)}
         FROM ${rowsOf('rollup_associates')} GROUP BY 1`,
-      ASSOCIATES_SUMMED,
+      OF_ASSOCIATES,
     ),
     db`SELECT r.payee, 'commissionFen', sum(r.amount_fen) FROM ${rowsOf('rollup_pay')}
       WHERE r.payee_kind = 'associate' AND ${isOwnPay} GROUP BY 1`,

@@ -43,20 +43,19 @@ export type Kind = (typeof PEOPLE)[number]['kind']
 
 export const kindsOf = (part: Part): Kind[] => PEOPLE.filter(people => people.part === part).map(people => people.kind)
 
+/** What sales are summed for, of stores and of associates alike. */
+const OF_SALES = [
+  'orders',
+  'net_sales_fen',
+  'net_quantity',
+  'online_fen',
+  'in_store_fen',
+  'direct_fen',
+  'indirect_fen',
+  'unknown_buyer_orders',
+]
 const FIGURES: Readonly<Record<Part, readonly string[]>> = {
-  sales: [
-    'orders',
-    'net_sales_fen',
-    'net_quantity',
-    'online_fen',
-    'in_store_fen',
-    'direct_fen',
-    'indirect_fen',
-    'unattributed_fen',
-    'unattributed_orders',
-    'unknown_buyer_orders',
-    'commission_fen',
-  ],
+  sales: [...OF_SALES, 'unattributed_fen', 'unattributed_orders', 'commission_fen'],
   refunds: ['refund_fen'],
   links: ['shares', 'shares_clicked'],
   clicks: ['clicks'],
@@ -66,22 +65,9 @@ export const PARTS = Object.keys(FIGURES) as Part[]
 
 /** What associates have of each part; refunds are of orders alone. */
 const ASSOCIATES_FIGURES: Readonly<Record<Part, readonly string[] | null>> = {
-  sales: [
-    'orders',
-    'net_sales_fen',
-    'net_quantity',
-    'online_fen',
-    'in_store_fen',
-    'direct_fen',
-    'indirect_fen',
-    'closer_fen',
-    'attributed_fen',
-    'unknown_buyer_orders',
-  ],
+  ...FIGURES,
+  sales: [...OF_SALES, 'closer_fen', 'attributed_fen'],
   refunds: null,
-  links: ['shares', 'shares_clicked'],
-  clicks: ['clicks'],
-  members: ['new_members'],
 }
 export const ASSOCIATES_PARTS = PARTS.filter(part => ASSOCIATES_FIGURES[part] !== null)
 
