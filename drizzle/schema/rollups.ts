@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { bigint, index, integer, pgTable, primaryKey } from 'drizzle-orm/pg-core'
 import {
   brandIdColumn,
@@ -49,9 +50,9 @@ export const rollupMarks = pgTable(
   {
     brandId: brandIdColumn(),
     markId: uuidColumn('mark_id').notNull(),
-    /** `order`, `link`, `click`, `identity`, `member`, `joined`, or `day`: a whole one. */
+    /** `order`, `link`, `click`, `opengid`, `identity`, `member`, `joined`, or `day`: a whole one. */
     kind: textColumn('kind').notNull(),
-    /** Sources, link codes, kinds of ids, member numbers or opening stores. */
+    /** Sources, link codes, opengids, kinds of ids, member numbers or opening stores. */
     keys: textListColumn('keys').notNull(),
     /** Order numbers, or the ids. */
     ids: textListColumn('ids'),
@@ -160,6 +161,71 @@ export const rollupAssociatePeople = pgTable(
       name: 'rollup_associate_people_pk',
       columns: [row.brandId, row.kind, row.storeCode, row.day, row.associateId, row.person],
     }),
+  ],
+)
+
+/** What adds up of channels, links, customer groups and products: of days all but who joined. */
+const figuresOfKeys = () => {
+  const { newMembers: _, ...own } = figures()
+  return own
+}
+
+/**
+ * One row is what a channel, a link, a customer group or a product has of a store's day, and whom: by links where the
+ * order was won by one, of products by line.
+ */
+export const rollupKeys = pgTable(
+  'rollup_keys',
+  {
+    brandId: brandIdColumn(),
+    /** `channel`, `link`, `group` or `product`. */
+    dimension: textColumn('dimension').notNull(),
+    storeCode: textColumn('store_code').notNull(),
+    day: dayColumn('day').notNull(),
+    /** As of `rollup_days`. */
+    part: textColumn('part').notNull(),
+    /** Empty: none of them. */
+    key: textColumn('key').notNull(),
+    ...figuresOfKeys(),
+    /** Each once: who bought, who clicked, or of links that were made who opened them. */
+    people: textListColumn('people'),
+    /** Of those who opened them: who bought by one. */
+    winners: textListColumn('winners'),
+  },
+  row => [
+    primaryKey({
+      name: 'rollup_keys_pk',
+      columns: [row.brandId, row.dimension, row.storeCode, row.day, row.part, row.key],
+    }),
+    index('rollup_keys_by_key').on(row.brandId, row.dimension, row.key, row.day),
+  ],
+)
+
+/** One row is what one of them has of a day or of a month: the sum of its stores'. */
+export const rollupKeyTotals = pgTable(
+  'rollup_key_totals',
+  {
+    brandId: brandIdColumn(),
+    dimension: textColumn('dimension').notNull(),
+    /** `day` or `month`. */
+    block: textColumn('block').notNull(),
+    /** Its first. */
+    day: dayColumn('day').notNull(),
+    part: textColumn('part').notNull(),
+    key: textColumn('key').notNull(),
+    /** Of how many rows of `rollup_keys` it is the sum; of none it is to be deleted. */
+    cells: count('cells').notNull(),
+    ...figuresOfKeys(),
+  },
+  row => [
+    primaryKey({
+      name: 'rollup_key_totals_pk',
+      columns: [row.brandId, row.dimension, row.block, row.day, row.part, row.key],
+    }),
+    index('rollup_key_totals_by_key').on(row.brandId, row.dimension, row.key, row.block, row.day),
+    index('rollup_key_totals_empty')
+      .on(row.brandId)
+      .where(sql`cells = 0`),
   ],
 )
 

@@ -49,6 +49,9 @@ export const touches = pgTable(
     index('touches_by_link')
       .on(touch.brandId, touch.linkCode, touch.at)
       .where(sql`link_code IS NOT NULL`),
+    index('touches_by_opengid')
+      .on(touch.brandId, touch.opengid, touch.at)
+      .where(sql`opengid IS NOT NULL`),
   ],
 )
 

@@ -242,6 +242,7 @@ describe('a person', () => {
     await sumAll(service.pool, summing)
     for (const table of ['rollup_people', 'rollup_associate_people'])
       expect(await owner`SELECT FROM ${owner(table)} WHERE person = ${`visitor ${HIS.loose}`}`).not.toEqual([])
+    expect(await owner`SELECT FROM rollup_keys WHERE ${`visitor ${HIS.loose}`} = ANY (people)`).not.toEqual([])
     const before = await books()
     expect(before.owed.length).toBeGreaterThan(5)
     expect(before.buyers.filter(row => row['buyer'] === 'Z1')).toHaveLength(4)

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Caller } from '../../server/features/auth/domain.ts'
 import { listTable, readSummary, readTrend } from '../../server/features/performance/service.ts'
 import { markOrders, rebuildSums, refreshStatistics, sumAll, sumStep } from '../../server/features/rollups/service.ts'
+import { resolveOpengids } from '../../server/features/touches/service.ts'
+import type { Wecom } from '../../server/features/wecom/service.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
 /**
@@ -39,6 +41,7 @@ const associates = STORES.flatMap(storeCode =>
     activeFrom: '2024-01-01T00:00:00+08:00',
   })),
 )
+const CHATS = ['wrA', 'wrB', 'wrC'] as const
 const anyone = () => pick(associates).associateId
 const member = () => `m${below(14)}`
 const plan = {
@@ -97,8 +100,9 @@ const EVIDENCE: Record<string, () => object> = {
   'share-links': () => ({
     linkCode: `rollups${below(20)}`,
     associateId: anyone(),
-    target: { kind: 'page', ref: 'pages/home', title: '首页' },
-    channel: 'single_chat',
+    target: some(0.5) ? { kind: 'page', ref: 'pages/home', title: '首页' } : { kind: 'product', ref: `k${below(2)}` },
+    channel: pick(['single_chat', 'group_chat', 'moments']),
+    ...(some(0.6) ? { sentTo: { chatId: pick(CHATS) } } : {}),
     createdAt: instant(),
   }),
   touches: () => ({
@@ -108,6 +112,7 @@ const EVIDENCE: Record<string, () => object> = {
     kind: pick(['click', 'visit', 'sent']),
     ...(some(0.3) ? { memberNo: member() } : {}),
     ...(some(0.5) ? { unionid: `u${below(12)}` } : {}),
+    ...(some(0.3) ? { chatId: pick(CHATS) } : some(0.6) ? { opengid: `g${below(6)}` } : {}),
     visitorId: `v${below(12)}`,
   }),
   identities: () => ({
@@ -127,8 +132,12 @@ const EVIDENCE: Record<string, () => object> = {
   'member-assignments': () => ({ memberNo: member(), attributedAssociate: anyone(), homeStore: pick(STORES), from: instant() }),
 } // prettier-ignore
 
+/** WeCom, which knows each group's chat. */
+const wecom = { call: async (_: string, { body }: { body: { opengid: string } }) => ({ chat_id: CHATS[Number(body.opengid.slice(1)) % CHATS.length] }) } as unknown as Wecom // prettier-ignore
+
 /** What changes figures without being an order of its own. */
 const DOINGS: (() => Promise<unknown>)[] = [
+  () => service.pool`UPDATE group_opengids SET due_at = now() + interval '9 years' WHERE random() < 0.5`.then(() => resolveOpengids(service.pool, { wecom, brandId: 1, now: () => NOW })),
   () => service.post('/overrides', { source: 'pos', orderNo: `o${below(90)}`, role: pick(['sharer', 'closer']), associateId: some(0.2) ? null : anyone(), reason: '核对' }),
   () => service.ingest('associates', [{ ...pick(associates), storeCode: pick(STORES) }]),
   () => service.ingest('stores', [{ storeCode: pick(STORES), name: '店', type: 'direct', region: pick(['east', 'west']), effectiveFrom: instant() }]),
@@ -152,14 +161,15 @@ const callerOf = (scope: Caller['scope']): Caller => ({ brandId: 1, zone: ZONE, 
 const everybody = callerOf({ brandId: 1, reach: 'brand' })
 
 async function tellSomething() {
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 9; i++) {
     if (some(0.15)) await pick(DOINGS)()
-    const kind = some(0.4) ? 'orders' : pick(Object.keys(EVIDENCE))
+    const kind = some(0.4) ? 'orders' : pick([...Object.keys(EVIDENCE), 'refunds', 'refunds', 'refunds'])
     await service.ingest(kind, times(1 + below(12), EVIDENCE[kind]!))
   }
   await service.settled()
 }
 
+const KEYED = ['channels', 'links', 'groups', 'products'] as const
 const day = (at: number) => new Date(at + 8 * 3_600_000).toISOString().slice(0, 10)
 
 async function expectSame() {
@@ -183,8 +193,8 @@ async function expectSame() {
       const trend = await readTrend(service.pool, { ...asking, query }, 'evidence')
       expect(await readTrend(service.pool, { ...asking, query }), `${told} ${grain}`).toEqual(trend)
     }
-    for (const table of ['stores', 'regions', 'associates'] as const) {
-      const sort = pick(['netSalesFen', 'repeatBps', 'visitors', 'linkBuyers', 'commissionFen', 'closerFen'] as const)
+    for (const table of ['stores', 'regions', 'associates', ...KEYED] as const) {
+      const sort = pick(['netSalesFen', 'repeatBps', 'visitors', 'linkBuyers', 'commissionFen', 'closerFen', 'privateDomainBps', 'clicks'] as const) // prettier-ignore
       const query = { ...asking.query, sort, order: pick(['asc', 'desc'] as const), limit: pick([2, 100]) }
       const rows = await listTable(service.pool, { ...asking, query, table }, 'evidence')
       expect(await listTable(service.pool, { ...asking, query, table }), `${told} ${table} ${sort}`).toEqual(rows)
@@ -203,18 +213,32 @@ describe('sums', () => {
       expect(days).toBeGreaterThan(0)
     }
     const [row] = await service.pool<
-      { all: number; sold: number; opened: number; won: number; served: number; kinds: number }[]
+      {
+        all: number
+        sold: number
+        opened: number
+        won: number
+        served: number
+        kinds: number
+        keyed: number
+        months: number
+      }[]
     >`
       SELECT count(*) AS all, count(*) FILTER (WHERE part = 'sales') AS sold,
         count(*) FILTER (WHERE shares_clicked > 0) AS opened,
         (SELECT count(*) FROM rollup_people WHERE kind = 'winner') AS won,
         (SELECT count(*) FROM rollup_associates WHERE closer_fen > 0) AS served,
-        (SELECT count(DISTINCT kind) FROM rollup_associate_people) AS kinds FROM rollup_days`
+        (SELECT count(DISTINCT kind) FROM rollup_associate_people) AS kinds,
+        (SELECT count(DISTINCT (dimension, part)) FROM rollup_keys WHERE key <> '' AND (part = 'refunds' OR people IS NOT NULL)) AS keyed,
+        (SELECT count(*) FROM rollup_key_totals WHERE block = 'month') AS months FROM rollup_days`
     expect(row!.sold).toBeGreaterThan(20)
     expect(row!.opened).toBeGreaterThan(0)
     expect(row!.won).toBeGreaterThan(0)
     expect(row!.served).toBeGreaterThan(0)
     expect(row!.kinds).toBe(4)
+    // Sales, links and clicks of each, and refunds of products.
+    expect(row!.keyed).toBe(13)
+    expect(row!.months).toBeGreaterThan(20)
   }, 120_000)
 
   test('leave marks that cannot be seen yet, and are read only where they are new enough', async () => {
@@ -272,6 +296,12 @@ describe('sums', () => {
     expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(0)
     await service.pool`DELETE FROM rollup_associate_people WHERE kind = 'visitor'`
     expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(0)
+    await service.pool`UPDATE rollup_keys SET people = array_append(people, 'nobody') WHERE dimension = 'product' AND part = 'sales'`
+    expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(0)
+    for (const block of ['day', 'month']) {
+      await service.pool`UPDATE rollup_key_totals SET clicks = clicks + 1 WHERE dimension = 'group' AND block = ${block}`
+      expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(0)
+    }
     expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
     await expectSame()
   })

@@ -5,7 +5,7 @@ import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
 import { creditsOf, personsOf, refundedOf, toldOf } from '../rollups/sql.ts'
 import { COUNTED, RATIOS, type Counted, type Figures } from './domain.ts'
-import { isGrain, OF_PEOPLE, peopleParts, summedParts } from './rolled.ts'
+import { isGrain, isKeyed, keyedRows, OF_PEOPLE, peopleParts, summedParts } from './rolled.ts'
 
 /** What a table is by; `total` is one row, the grains are days of the calendar by which time goes on. */
 export type Dimension =
@@ -230,7 +230,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
           ) AS once JOIN repeating ON repeating.buyer = once.buyer GROUP BY key`,
     )
   }
-  if (dimension === 'product') {
+  if (dimension === 'product' && !isSummed) {
     parts.push(
       long(
         db,
@@ -493,19 +493,31 @@ export async function selectTable(
         ? db`(sorted IS NULL AND (key IS NULL, key) > (${after.key === null}, ${after.key ?? ''}))`
         : db`(sorted ${beyond} ${after.value}::text::numeric OR sorted IS NULL
             OR (sorted = ${after.value}::text::numeric AND (key IS NULL, COALESCE(key, '')) > (${after.key === null}, ${after.key ?? ''})))`
+  const page = db`WHERE ${isAfter} ORDER BY sorted ${order} NULLS LAST, key IS NULL, key LIMIT ${limit}`
+  if (!withPeople && isKeyed(dimension)) {
+    // Of hundreds of thousands of links only what they are sorted by is summed, and everything of the page's.
+    const ranked = await db<{ key: string | null; sorted: string | null }[]>`
+      SELECT key, sorted FROM (
+        SELECT key, ${value} AS sorted FROM (${keyedRows(db, dimension, asked)}) AS summed
+      ) AS ranked ${page}`
+    const keys = ranked.map(row => row.key ?? '')
+    const found = await db<(Counted & { key: string | null })[]>`${keyedRows(db, dimension, asked, keys)}`
+    const byKey = new Map(found.map(row => [row.key, row]))
+    const rows = ranked.map(row => ({ ...byKey.get(row.key)!, ...row }))
+    return await addPeople(db, dimension, asked, rows)
+  }
   const rows = await db<(Counted & { key: string | null; sorted: string | null })[]>`
     WITH ${factsOf(db, dimension, asked, withPeople)}, pivoted AS (
       SELECT key, ${pivot(db)} FROM facts GROUP BY key
     ), ranked AS (SELECT *, ${value} AS sorted FROM pivoted)
-    SELECT * FROM ranked WHERE ${isAfter}
-    ORDER BY sorted ${order} NULLS LAST, key IS NULL, key LIMIT ${limit}`
+    SELECT * FROM ranked ${page}`
   return withPeople ? rows : await addPeople(db, dimension, asked, rows)
 }
 
-/** Distinct people of a thousand stores, or their associates, are many: where nothing is sorted by them, those of one page are counted. */
+/** Distinct people of a thousand stores, their associates or links are many: where nothing is sorted by them, those of one page are counted. */
 const isPagedFirst = (dimension: Dimension, { days }: Asked, sort: keyof Figures) =>
   days !== null &&
-  (dimension === 'store' || dimension === 'associate') &&
+  (dimension === 'store' || dimension === 'associate' || isKeyed(dimension)) &&
   !OF_PEOPLE.has(sort) &&
   !OF_PEOPLE.has(RATIOS[sort as keyof typeof RATIOS]?.[0] ?? '') &&
   !OF_PEOPLE.has(RATIOS[sort as keyof typeof RATIOS]?.[1] ?? '')

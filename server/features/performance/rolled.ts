@@ -1,5 +1,6 @@
 import type { Db } from '../../database.ts'
-import type { Counted } from './domain.ts'
+import { addDays } from '../../lib/calendar.ts'
+import { COUNTED, type Counted } from './domain.ts'
 import type { Asked, Dimension } from './queries.ts'
 
 /**
@@ -28,6 +29,7 @@ const OF_BOTH = [
   'newMembers',
 ] as const satisfies readonly (keyof Counted)[]
 const OF_DAYS = [...OF_BOTH, 'unattributedFen', 'unattributedOrders', 'commissionFen', 'refundFen'] as const
+const OF_KEYS = OF_DAYS.filter(name => name !== 'newMembers')
 const OF_ASSOCIATES = [...OF_BOTH, 'closerFen', 'attributedFen'] as const
 
 /** The column that a figure is kept in. */
@@ -43,11 +45,19 @@ const PEOPLE: readonly (readonly [string, keyof Counted, string])[] = [
 ]
 export const OF_PEOPLE: ReadonlySet<string> = new Set([...PEOPLE.map(([, name]) => name), 'repeatBuyers'])
 
-const ROLLED: ReadonlySet<Dimension> = new Set(['total', 'day', 'week', 'month', 'store', 'region', 'associate'])
+const KEYED: ReadonlySet<Dimension> = new Set(['channel', 'link', 'group', 'product'])
 
-/** Those of one associate are few, and are summed from evidence. */
-export const isRolledUp = (dimension: Dimension, { associateId }: { associateId: string | null }) =>
-  ROLLED.has(dimension) && associateId === null
+/** By what sums are kept beside stores and associates. */
+export const isKeyed = (dimension: Dimension) => KEYED.has(dimension)
+
+/**
+ * Those of one associate are few, and are summed from evidence. So is what some stores have by channel, link, group or
+ * product: whose link won an order that they sold is none of what is kept of it.
+ */
+export const isRolledUp = (
+  dimension: Dimension,
+  { associateId, storeCodes }: Pick<Asked, 'associateId' | 'storeCodes'>,
+) => associateId === null && (!isKeyed(dimension) || storeCodes === null)
 
 export const isGrain = (dimension: Dimension) => dimension === 'day' || dimension === 'week' || dimension === 'month'
 const hasStores = (dimension: Dimension) => dimension === 'store' || dimension === 'region'
@@ -79,9 +89,82 @@ const sumsOf = (db: Db, figures: readonly (keyof Counted)[]) =>
     figures.map(name => db`sum(r.${columnOf(db, name)}) AS ${columnOf(db, name)}`),
   )
 
+/** Whole months of a span by their own sums, and the days before and after. */
+function blocksOf({ days }: Asked) {
+  const { from, to } = days!
+  const monthOf = (day: string) => `${day.slice(0, 7)}-01`
+  const first = from === monthOf(from) ? from : monthOf(addDays(monthOf(from), 31))
+  const last = monthOf(to)
+  if (first >= last) return [{ block: 'day', from, to }]
+  return [
+    { block: 'month', from: first, to: last },
+    { block: 'day', from, to: first },
+    { block: 'day', from: last, to },
+  ]
+}
+
+/** `r`: what channels, links, groups or products have in a span, of all of them or of some. */
+function keyTotalsOf(db: Db, dimension: Dimension, asked: Asked, keys: readonly string[] | null): Sql {
+  const blocks = blocksOf(asked)
+  const isOf = keys === null ? db`true` : db`r.key = ANY (${list(db, keys)})`
+  return db`
+    unnest(${blocks.map(one => one.block)}::text[], ${blocks.map(one => one.from)}::text[]::date[],
+      ${blocks.map(one => one.to)}::text[]::date[]) AS span (block, first, until)
+    CROSS JOIN LATERAL (
+      SELECT * FROM rollup_key_totals AS r
+      WHERE r.brand_id = ${asked.brandId} AND r.dimension = ${dimension} AND r.block = span.block
+        AND r.day >= span.first AND r.day < span.until AND ${isOf} OFFSET 0) AS r`
+}
+
+/**
+ * Rows of channels, links, groups or products with a column for each figure that is counted, without distinct people.
+ *
+ * @param keys only these, of which an empty one stands for none
+ */
+export function keyedRows(db: Db, dimension: Dimension, asked: Asked, keys: readonly string[] | null = null): Sql {
+  const figures: ReadonlySet<string> = new Set(OF_KEYS)
+  const columns = COUNTED.map(name =>
+    figures.has(name)
+      ? db`COALESCE(sum(r.${columnOf(db, name)}), 0)::bigint AS ${db(name)}`
+      : db`0::bigint AS ${db(name)}`,
+  )
+  return db`SELECT NULLIF(r.key, '') AS key, ${all(db, columns)} FROM ${keyTotalsOf(db, dimension, asked, keys)} GROUP BY 1`
+}
+
+/** Distinct people of channels, links, groups or products: of all of them, or of some. */
+function keyedPeopleParts(db: Db, dimension: Dimension, asked: Asked, keys: readonly string[] | null): Sql[] {
+  const { brandId, days } = asked
+  const since = db`${days!.from}::text::date`
+  const ofDays = db`r.brand_id = ${brandId} AND r.dimension = ${dimension} AND ${isWithin(db, asked)}`
+  return PEOPLE.flatMap(([kind, name, part]) => {
+    const people = db(kind === 'winner' ? 'winners' : 'people')
+    const from =
+      keys === null
+        ? db`${storesOf(db, asked)} CROSS JOIN LATERAL (
+            SELECT * FROM rollup_keys AS r WHERE ${ofDays} AND r.store_code = s.store_code OFFSET 0) AS r`
+        : db`(SELECT * FROM rollup_keys AS r WHERE ${ofDays} AND r.key = ANY (${list(db, keys)}) OFFSET 0) AS r`
+    const own = db`(SELECT DISTINCT NULLIF(r.key, '') AS key, who COLLATE "C" AS person
+      FROM ${from} CROSS JOIN LATERAL unnest(r.${people}) AS who WHERE r.part = ${part}) AS own`
+    const count = db`SELECT key, ${name}::text, count(*) FROM ${own} GROUP BY key`
+    if (kind !== 'buyer') return [count]
+    // Who bought in the span, and within the year before it: where one was there first, it says when he was last before.
+    const repeating = db`(SELECT p.person FROM ${storesOf(db, asked)} CROSS JOIN LATERAL (
+        SELECT p.person, p.before FROM rollup_people AS p
+        WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND p.store_code = s.store_code
+          AND p.day >= ${since} AND p.day < ${days!.to}::text::date OFFSET 0) AS p
+      GROUP BY p.person HAVING min(p.before) < ${since} AND min(p.before) >= ${since} - 365) AS repeating`
+    return [count, db`SELECT own.key, 'repeatBuyers', count(*) FROM ${own} JOIN ${repeating} USING (person) GROUP BY 1`]
+  })
+}
+
 /** Rows of (key, name, value). `isOwnPay` tells which pay `r` the asker may see. */
 export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay: Sql): Sql[] {
   if (dimension === 'associate') return associatesParts(db, asked, isOwnPay)
+  if (isKeyed(dimension)) {
+    const summed = db`SELECT NULLIF(r.key, '') AS key, ${sumsOf(db, OF_KEYS)}
+      FROM ${keyTotalsOf(db, dimension, asked, null)} GROUP BY 1`
+    return [unpivoted(db, summed, OF_KEYS)]
+  }
   const { brandId, storeCodes } = asked
   const isWhole = storeCodes === null && !hasStores(dimension)
   const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
@@ -167,10 +250,11 @@ function associatesPeopleParts(db: Db, asked: Asked, associates: readonly string
  * Distinct people, as rows of (key, name, value). Where it is the brand's they are the sum of those who were there last
  * before the span; of stores they are counted.
  *
- * @param keys only of these stores or associates, of those that are asked for
+ * @param keys only of these rows of the table, of those that are asked for; empty: of nobody’s
  */
 export function peopleParts(db: Db, dimension: Dimension, asked: Asked, keys: readonly string[] | null = null): Sql[] {
   if (dimension === 'associate') return associatesPeopleParts(db, asked, keys)
+  if (isKeyed(dimension)) return keyedPeopleParts(db, dimension, asked, keys)
   const { brandId, days, storeCodes } = asked
   const stores = keys ?? storeCodes
   const first = db`${days!.from}::text::date`

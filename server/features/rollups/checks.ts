@@ -1,6 +1,6 @@
 import type { Db } from '../../database.ts'
 import type { Part } from './queries.ts'
-import { keptAssociatesOf, keptAssociatesPeopleOf, keptPayOf, keptPeopleOf } from './keep.ts'
+import { keptAssociatesOf, keptAssociatesPeopleOf, keptKeysOf, keptPayOf, keptPeopleOf, keyTotalsOf } from './keep.ts'
 import {
   associatesColumnsOf,
   buyersOf,
@@ -51,6 +51,37 @@ export async function countDifferingAssociates(db: Db, part: Part, summing: Summ
   const columns = associatesColumnsOf(db, part)
   const made = db`WITH ${tables} SELECT day, store_code, associate_id, ${columns} FROM (${associates}) AS summed`
   return await countDiffering(db, made, keptAssociatesOf(db, part, summing))
+}
+
+/** What channels, links, groups and products have in stores, with whom; and what their days come to. */
+export async function countDifferingKeys(db: Db, part: Part, summing: SummingDays): Promise<number> {
+  const { tables, keys } = sumsOf(db, part, summing)
+  if (!keys) return 0
+  // An erased person's tombstone stands where his id stood: not in its order.
+  const inOrder = (list: Sql) =>
+    db`(SELECT array_agg(who COLLATE "C" ORDER BY who COLLATE "C") FROM unnest(${list}) AS who)`
+  const columns = db`dimension, day, store_code, key, ${columnsOf(db, part)}, ${inOrder(db`people`)}, ${inOrder(db`winners`)}`
+  const made = db`WITH ${tables} SELECT ${columns} FROM (${keys}) AS summed`
+  const ofStores = await countDiffering(db, made, db`SELECT ${columns} FROM (${keptKeysOf(db, part, summing)}) AS kept`)
+  const ofDays = await countDiffering(
+    db,
+    keyTotalsOf(db, part, summing),
+    db`SELECT dimension, day, key, cells, ${columnsOf(db, part)} FROM rollup_key_totals
+      WHERE ${isOfDays(db, summing)} AND part = ${part} AND block = 'day'`,
+  )
+  return ofStores + ofDays
+}
+
+/** What their months come to, by all days that are kept. */
+export async function countDifferingKeyMonths(db: Db, part: Part, { brandId }: { brandId: number }): Promise<number> {
+  const ofPart = db`brand_id = ${brandId} AND part = ${part}`
+  return await countDiffering(
+    db,
+    db`SELECT dimension, date_trunc('month', day::timestamp)::date AS day, key, sum(cells)::bigint, ${totalsOf(db, part)}
+      FROM rollup_key_totals WHERE ${ofPart} AND block = 'day' GROUP BY 1, 2, 3`,
+    db`SELECT dimension, day, key, cells, ${columnsOf(db, part)} FROM rollup_key_totals
+      WHERE ${ofPart} AND block = 'month'`,
+  )
 }
 
 /** Whom associates had, and whom the brand. */

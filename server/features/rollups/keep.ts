@@ -1,13 +1,18 @@
 import type { Db } from '../../database.ts'
 import type { Part } from './queries.ts'
 import {
+  addedOf,
   ASSOCIATES_PARTS,
   associatesColumnsOf,
   buyersOf,
   cellsOf,
   columnsOf,
+  DIMENSIONS,
   isOfDays,
+  isKeyed,
+  KEYED_PARTS,
   kindsOf,
+  lessOf,
   PARTS,
   placesOf,
   sumsOf,
@@ -31,6 +36,7 @@ const TABLES = [
   'rollup_gaps',
   'rollup_associates',
   'rollup_associate_people',
+  'rollup_keys',
 ] as const
 
 // ------------------------------------------------------------------------------------------------- what is kept
@@ -71,6 +77,17 @@ export function keptAssociatesPeopleOf(db: Db, kind: Kind, summing: Summing): Sq
     WHERE ${ofKind} AND p.store_code = place.store_code AND p.day = place.day OFFSET 0) AS p`
 }
 
+/** What is kept of channels, links, groups and products in these cells: as `keys` of `sumsOf` gives it. */
+export function keptKeysOf(db: Db, part: Part, summing: SummingDays): Sql {
+  return db`SELECT dimension, day, store_code, key, ${columnsOf(db, part)}, people, winners
+    FROM rollup_keys WHERE ${isOfDays(db, summing)} AND part = ${part}`
+}
+
+/** What those are summed to of these days, as `dimension`, `day`, `key`, `cells` and the part's figures. */
+export const keyTotalsOf = (db: Db, part: Part, summing: Summing): Sql => db`
+  SELECT dimension, day, key, count(*) AS cells, ${totalsOf(db, part)} FROM rollup_keys
+  WHERE ${isOfDays(db, summing)} AND part = ${part} GROUP BY dimension, day, key`
+
 /**
  * Who is in these cells, as distinct `(day, store_code, person)`: whoever bought; of other kinds, whom any associate had.
  * Those are kept already where this is asked.
@@ -98,14 +115,47 @@ export async function replaceSums(db: Db, part: Part, summing: SummingCells) {
   if (part === 'sales') await forget('rollup_pay')
   if (ASSOCIATES_PARTS.includes(part)) await forget('rollup_associates', db`r.part = ${part}`)
   for (const kind of kindsOf(part)) await forget('rollup_associate_people', db`r.kind = ${kind}`)
+  if (isKeyed(part)) await forgetKeys(db, part, summing)
   await db`DELETE FROM rollup_totals WHERE ${isOfDays(db, summing)} AND part = ${part}`
   await insertSums(db, part, summing)
+  await db`DELETE FROM rollup_key_totals WHERE brand_id = ${brandId} AND cells = 0`
+}
+
+async function forgetKeys(db: Db, part: Part, summing: SummingCells) {
+  const { brandId } = summing
+  await db`
+    WITH ${cellsOf(db, summing)}, ${placesOf(db, brandId)}, gone AS (
+      DELETE FROM rollup_keys AS r USING place CROSS JOIN unnest(${DIMENSIONS as unknown as string[]}::text[]) AS dimension
+      CROSS JOIN LATERAL (
+        SELECT r.ctid AS row FROM rollup_keys AS r
+        WHERE r.brand_id = ${brandId} AND r.dimension = dimension.dimension AND r.store_code = place.store_code
+          AND r.day = place.day AND r.part = ${part}
+        OFFSET 0) AS old
+      WHERE r.brand_id = ${brandId} AND r.ctid = old.row
+      RETURNING r.*)
+    ${addKeysOf(db, part, { brandId, rows: db`gone`, sign: -1 })}`
+}
+
+/**
+ * Adds rows of a part's figures to what their days and months come to, or takes them away: only what changes is looked at.
+ * Whole numbers, so that it is what all of them come to, in whatever sequence.
+ */
+function addKeysOf(db: Db, part: Part, { brandId, rows, sign }: { brandId: number; rows: Sql; sign: 1 | -1 }): Sql {
+  const counted = sign === 1 ? db`count(*), ${totalsOf(db, part)}` : db`-count(*), ${lessOf(db, part)}`
+  return db`
+    INSERT INTO rollup_key_totals AS t (brand_id, dimension, block, day, part, key, cells, ${columnsOf(db, part)})
+    SELECT ${brandId}, dimension, block.block, block.first, ${part}, key, ${counted}
+    FROM ${rows} AS r
+    CROSS JOIN LATERAL (VALUES ('day', r.day), ('month', date_trunc('month', r.day::timestamp)::date)) AS block (block, first)
+    GROUP BY dimension, block.block, block.first, key ORDER BY dimension, block.block, block.first, key
+    ON CONFLICT (brand_id, dimension, block, day, part, key)
+    DO UPDATE SET cells = t.cells + EXCLUDED.cells, ${addedOf(db, part)}`
 }
 
 /** All in one statement, so that evidence is read once. */
 async function insertSums(db: Db, part: Part, summing: Summing) {
   const { brandId } = summing
-  const { tables, figures, associates, pay, people } = sumsOf(db, part, summing)
+  const { tables, figures, associates, pay, people, keys } = sumsOf(db, part, summing)
   const columns = columnsOf(db, part)
   // Rows that are read together lie together.
   const asRead = db`ORDER BY store_code, day`
@@ -119,8 +169,13 @@ async function insertSums(db: Db, part: Part, summing: Summing) {
   const ofPeople = () => db`, of_people AS (
       INSERT INTO rollup_associate_people (brand_id, kind, store_code, day, associate_id, person)
       SELECT ${brandId}, kind, store_code, day, associate_id, person FROM (${people!}) AS found ${asRead})`
+  const ofKeys = () => db`, keyed AS MATERIALIZED (${keys!}), of_keys AS (
+      INSERT INTO rollup_keys (brand_id, dimension, store_code, day, part, key, ${columns}, people, winners)
+      SELECT ${brandId}, dimension, store_code, day, ${part}, key, ${columns}, people, winners
+      FROM keyed ORDER BY dimension, store_code, day
+    ), of_key_totals AS (${addKeysOf(db, part, { brandId, rows: db`keyed`, sign: 1 })})`
   await db`
-    WITH ${tables} ${associates ? ofAssociates() : db``} ${pay ? ofPay() : db``} ${people ? ofPeople() : db``}
+    WITH ${tables} ${keys ? ofKeys() : db``} ${associates ? ofAssociates() : db``} ${pay ? ofPay() : db``} ${people ? ofPeople() : db``}
     INSERT INTO rollup_days (brand_id, part, day, store_code, ${columns})
     SELECT ${brandId}, ${part}, day, store_code, ${columns} FROM (${figures}) AS summed ${asRead}`
   await db`
@@ -216,7 +271,7 @@ export async function appendDays(db: Db, summing: SummingDays) {
   }
 }
 
-/** Forgets all sums of these days, where there are any. */
+/** Forgets all sums of these days, which are the last, where there are any. */
 export async function deleteDays(db: Db, summing: SummingDays) {
   const isOfThese = isOfDays(db, summing)
   const [row] = await db<{ isKept: boolean }[]>`
@@ -224,4 +279,30 @@ export async function deleteDays(db: Db, summing: SummingDays) {
       OR EXISTS (SELECT FROM rollup_gaps WHERE ${isOfThese}) AS "isKept"`
   if (!row!.isKept) return
   for (const table of TABLES) await db`DELETE FROM ${db(table)} WHERE ${isOfThese}`
+  await db`DELETE FROM rollup_key_totals WHERE ${isOfThese} AND block = 'day'`
+  await replaceKeyMonths(db, { brandId: summing.brandId, from: summing.days.from })
+}
+
+/** Makes what keys come to in a day anew, where it is not what their stores have. */
+export async function replaceKeyDay(db: Db, summing: SummingDays) {
+  const { brandId } = summing
+  await db`DELETE FROM rollup_key_totals WHERE ${isOfDays(db, summing)} AND block = 'day'`
+  for (const part of KEYED_PARTS) {
+    await db`
+      INSERT INTO rollup_key_totals (brand_id, block, part, dimension, day, key, cells, ${columnsOf(db, part)})
+      SELECT ${brandId}, 'day', ${part}, summed.* FROM (${keyTotalsOf(db, part, summing)}) AS summed`
+  }
+}
+
+/** Makes what keys come to in months anew, from the month of a day on; null: all. */
+export async function replaceKeyMonths(db: Db, { brandId, from }: { brandId: number; from: string | null }) {
+  const isSince = db`brand_id = ${brandId} AND day >= date_trunc('month', ${from ?? '-infinity'}::text::timestamp)::date`
+  await db`DELETE FROM rollup_key_totals WHERE block = 'month' AND ${isSince}`
+  for (const part of KEYED_PARTS) {
+    await db`
+      INSERT INTO rollup_key_totals (brand_id, block, part, dimension, day, key, cells, ${columnsOf(db, part)})
+      SELECT ${brandId}, 'month', ${part}, summed.* FROM (
+        SELECT dimension, date_trunc('month', day::timestamp)::date, key, sum(cells)::bigint, ${totalsOf(db, part)}
+        FROM rollup_key_totals WHERE block = 'day' AND part = ${part} AND ${isSince} GROUP BY 1, 2, 3) AS summed`
+  }
 }

@@ -62,6 +62,10 @@ async function insertKeys(db: Db, { brandId, now }: Marking, kind: string, keys:
 export const markLinks = (db: Db, { linkCodes, ...marking }: Marking & { linkCodes: readonly string[] }) =>
   insertKeys(db, marking, 'link', linkCodes)
 
+/** A group of which it became known which chat it is. */
+export const markOpengid = (db: Db, { opengid, ...marking }: Marking & { opengid: string }) =>
+  insertKeys(db, marking, 'opengid', [opengid])
+
 /** Members who became others by a merge. */
 export const markMembers = (db: Db, { memberNos, ...marking }: Marking & { memberNos: readonly string[] }) =>
   insertKeys(db, marking, 'member', memberNos)
@@ -237,10 +241,18 @@ export async function selectCells(
     WHERE id.kind = ${kind} AND t.link_code IS NOT NULL`
   return await db<Cell[]>`
     WITH told AS MATERIALIZED (SELECT * FROM ${marks('order')} AS m),
+    grouped AS MATERIALIZED (
+      SELECT t.touch_id, t.link_code, t.at FROM ${marks('opengid')} AS m
+      JOIN touches AS t ON t.brand_id = ${brandId} AND t.opengid = m.key WHERE t.link_code IS NOT NULL
+    ),
     o AS MATERIALIZED (
       SELECT told.key AS source, told.id AS order_no, o.paid_at, o.selling_store, o.sharer_link
       FROM told JOIN orders AS o ON o.brand_id = ${brandId} AND o.source = told.key AND o.order_no = told.id
       UNION ALL SELECT key, id, instant, store, link FROM told
+      UNION ALL SELECT o.source, o.order_no, o.paid_at, o.selling_store, NULL FROM grouped
+        JOIN orders AS o ON o.brand_id = ${brandId} AND o.sharer_link = grouped.link_code AND o.sharer_touch = grouped.touch_id
+      UNION ALL SELECT o.source, o.order_no, o.paid_at, o.selling_store, NULL FROM ${marks('link')} AS m
+        JOIN orders AS o ON o.brand_id = ${brandId} AND o.sharer_link = m.key
     ),
     member AS MATERIALIZED (SELECT DISTINCT key AS member_no FROM ${marks('member')} AS m),
     id AS MATERIALIZED (
@@ -249,6 +261,7 @@ export async function selectCells(
     ),
     click AS MATERIALIZED (
       SELECT key AS link_code, instant AS at FROM ${marks('click')} AS m
+      UNION SELECT link_code, at FROM grouped
       UNION SELECT t.link_code, t.at FROM ${marks('link')} AS m
         JOIN touches AS t ON t.brand_id = ${brandId} AND t.link_code = m.key
       UNION SELECT t.link_code, t.at FROM member

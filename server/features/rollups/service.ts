@@ -20,13 +20,15 @@ import {
   countDifferingAssociates,
   countDifferingFigures,
   countDifferingGaps,
+  countDifferingKeyMonths,
+  countDifferingKeys,
   countDifferingPay,
   countDifferingPeople,
   countDifferingTotals,
   replaceGaps,
 } from './checks.ts'
-import { appendDays, deleteDays, replacePeople, replaceSums } from './keep.ts'
-import { kindsOf, PARTS, PEOPLE, type SummingDays } from './sums.ts'
+import { appendDays, deleteDays, replaceKeyDay, replaceKeyMonths, replacePeople, replaceSums } from './keep.ts'
+import { KEYED_PARTS, kindsOf, PARTS, PEOPLE, type SummingDays } from './sums.ts'
 
 export {
   markClicks,
@@ -34,6 +36,7 @@ export {
   markJoined,
   markLinks,
   markMembers,
+  markOpengid,
   markOrders,
   markOrdersThatWere,
   refreshStatistics,
@@ -209,7 +212,15 @@ export async function rebuildSums(
       return count
     })
   }
+  differing += isStopped() ? 0 : await alone(pool, { brandId, zone }, async tx => await rebuildKeyMonths(tx, brandId))
   return { days, differing }
+}
+
+async function rebuildKeyMonths(tx: Tx, brandId: number): Promise<number> {
+  let differing = 0
+  for (const part of KEYED_PARTS) differing += await countDifferingKeyMonths(tx, part, { brandId })
+  if (differing > 0) await replaceKeyMonths(tx, { brandId, from: null })
+  return differing
 }
 
 /** Days that were looked through together. */
@@ -243,6 +254,7 @@ async function countDiffering(tx: Tx, summing: SummingDays): Promise<number> {
     differing += await countDifferingTotals(tx, part, summing)
     differing += await countDifferingPay(tx, part, summing)
     differing += await countDifferingAssociates(tx, part, summing)
+    differing += await countDifferingKeys(tx, part, summing)
     for (const kind of kindsOf(part)) differing += await countDifferingPeople(tx, part, kind, summing)
   }
   return differing
@@ -250,6 +262,8 @@ async function countDiffering(tx: Tx, summing: SummingDays): Promise<number> {
 
 /** Only where it differs: of a chain's day it takes seconds. */
 async function replaceDay(tx: Tx, { brandId, zone, day }: Brand & { day: string }): Promise<void> {
-  if ((await countDiffering(tx, { brandId, zone, days: { from: day, to: addDays(day, 1) } })) === 0) return
+  const summing = { brandId, zone, days: { from: day, to: addDays(day, 1) } }
+  if ((await countDiffering(tx, summing)) === 0) return
   await sumCells(tx, { brandId, zone, cells: PARTS.map((part): Cell => ({ part, day, storeCode: null })) })
+  await replaceKeyDay(tx, summing)
 }

@@ -1,6 +1,6 @@
 import type { Db } from '../../database.ts'
 import type { Cell, Part } from './queries.ts'
-import { creditsOf, personsOf } from './sql.ts'
+import { creditsOf, personsOf, refundedOf, toldOf } from './sql.ts'
 
 /**
  * What days come to, from evidence and what was decided: the same figures as the statements of `performance` sum, here by
@@ -71,6 +71,11 @@ const ASSOCIATES_FIGURES: Readonly<Record<Part, readonly string[] | null>> = {
 }
 export const ASSOCIATES_PARTS = PARTS.filter(part => ASSOCIATES_FIGURES[part] !== null)
 
+/** What is summed beside stores and associates: the figures of a part, and whom it had. Who joins came by none of them. */
+export const DIMENSIONS = ['channel', 'link', 'group', 'product'] as const
+export const isKeyed = (part: Part) => part !== 'members'
+export const KEYED_PARTS = PARTS.filter(isKeyed)
+
 const listOf = (db: Db, names: readonly string[]) =>
   names.map(name => db`${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
 
@@ -79,6 +84,14 @@ export const columnsOf = (db: Db, part: Part) => listOf(db, FIGURES[part])
 export const associatesColumnsOf = (db: Db, part: Part) => listOf(db, ASSOCIATES_FIGURES[part]!)
 export const totalsOf = (db: Db, part: Part) =>
   FIGURES[part].map(name => db`sum(${db(name)})::bigint AS ${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
+/** The same of rows that are taken away. */
+export const lessOf = (db: Db, part: Part) =>
+  FIGURES[part].map(name => db`-sum(${db(name)})::bigint AS ${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
+/** What `EXCLUDED` has of a part added to what `t` has. */
+export const addedOf = (db: Db, part: Part) =>
+  FIGURES[part]
+    .map(name => db`${db(name)} = t.${db(name)} + EXCLUDED.${db(name)}`)
+    .reduce((all, one) => db`${all}, ${one}`)
 
 /** `cell (day, store_code, since, until)`: a null store stands for all. Of whole days there are none. */
 export function cellsOf(db: Db, summing: Summing): Sql {
@@ -135,7 +148,7 @@ const isSummedOf = (db: Db, summing: Summing, day: Sql, storeCode: Sql): Sql =>
 
 /** `o`: the orders of these cells. */
 function ordersOf(db: Db, summing: Summing): Sql {
-  const columns = db`o.roles, o.revision, COALESCE(o.selling_store, '') AS store_code, o.source, o.order_no, o.channel, o.buyer, o.net_fen,
+  const columns = db`o.roles, o.revision, o.sharer_link, o.sharer_touch, COALESCE(o.selling_store, '') AS store_code, o.source, o.order_no, o.channel, o.buyer, o.net_fen,
     o.net_quantity, o.relation, o.is_unattributed, o.commission_fen, NOT o.cancelled AND o.net_fen > 0 AS is_counted`
   const isDecided = db`o.brand_id = ${summing.brandId} AND o.revision IS NOT NULL`
   if ('days' in summing) {
@@ -155,25 +168,39 @@ function ordersOf(db: Db, summing: Summing): Sql {
   )`
 }
 
+/** The product that the link `l` leads to. */
+const skuOf = (db: Db) => db`CASE WHEN l.target ->> 'kind' = 'product' THEN l.target ->> 'ref' END`
+
+/** Rows of a table once for each of the dimensions, by the columns of it that stand for them. */
+const byKeys = (db: Db, columns: Partial<Record<(typeof DIMENSIONS)[number], Sql>>): Sql => {
+  const keys = Object.entries(columns).map(([dimension, column]) => db`(${dimension}::text, COALESCE(${column}, ''))`)
+  return db`CROSS JOIN LATERAL (VALUES ${keys.reduce((all, one) => db`${all}, ${one}`)}) AS by_key (dimension, key)`
+}
+
 const touchIds = (db: Db) => db`t.member_no, t.unionid, t.openid, t.external_userid, t.visitor_id`
 const isClick = (db: Db, brandId: number) =>
   db`t.brand_id = ${brandId} AND t.link_code IS NOT NULL AND t.kind <> 'sent' AND NOT t.by_associate`
+
+/** `g`: the chat of the group that the touch `t` names by its opengid. */
+const chatOf = (db: Db, brandId: number) => db`
+  LEFT JOIN LATERAL (
+    SELECT g.chat_id FROM group_opengids AS g WHERE g.brand_id = ${brandId} AND g.opengid = t.opengid OFFSET 0) AS g ON true`
 
 /** `made`: the links of these cells; `later_click`: the touches by them since they were made. */
 function linksOf(db: Db, summing: Summing): Sql {
   const { brandId } = summing
   const links = evidenceOf(db, summing, {
-    columns: db`l.link_code, l.associate_id, COALESCE(l.store_code, '') AS store_code,
-      COALESCE(l.created_at, l.received_at) AS made_at`,
+    columns: db`l.link_code, l.associate_id, COALESCE(l.store_code, '') AS store_code, l.channel, ${skuOf(db)} AS sku,
+      l.sent_to_chat_id AS chat_id, COALESCE(l.created_at, l.received_at) AS made_at`,
     from: db`share_links AS l`,
     where: db`l.brand_id = ${brandId}`,
     at: db`COALESCE(l.created_at, l.received_at)`,
   })
   return db`${cellsOf(db, summing)}, made AS MATERIALIZED (
-      SELECT l.link_code, l.day, l.store_code, l.associate_id, l.made_at FROM ${links} AS l
+      SELECT l.link_code, l.day, l.store_code, l.associate_id, l.channel, l.sku, l.chat_id, l.made_at FROM ${links} AS l
       WHERE ${isSummedOf(db, summing, db`l.day`, db`l.store_code`)}
     ), later_click AS MATERIALIZED (
-      SELECT made.day, made.store_code, made.associate_id, made.link_code, ${touchIds(db)}
+      SELECT made.day, made.store_code, made.associate_id, made.link_code, made.channel, made.sku, made.chat_id, ${touchIds(db)}
       FROM made CROSS JOIN LATERAL (
         SELECT ${touchIds(db)} FROM touches AS t
         WHERE ${isClick(db, brandId)} AND t.link_code = made.link_code AND t.at >= made.made_at OFFSET 0) AS t
@@ -184,17 +211,19 @@ function linksOf(db: Db, summing: Summing): Sql {
 function clicksOf(db: Db, summing: Summing): Sql {
   const { brandId } = summing
   const touches = evidenceOf(db, summing, {
-    columns: db`t.link_code, ${touchIds(db)}`,
+    columns: db`t.link_code, t.chat_id, t.opengid, ${touchIds(db)}`,
     from: db`touches AS t`,
     where: isClick(db, brandId),
     at: db`t.at`,
   })
   return db`${cellsOf(db, summing)}, click AS MATERIALIZED (
-      SELECT t.day, COALESCE(l.store_code, '') AS store_code, l.associate_id, ${touchIds(db)}
+      SELECT t.day, COALESCE(l.store_code, '') AS store_code, l.associate_id, t.link_code, l.channel, l.sku,
+        COALESCE(t.chat_id, g.chat_id, l.chat_id) AS chat_id, ${touchIds(db)}
       FROM ${touches} AS t
       CROSS JOIN LATERAL (
-        SELECT l.store_code, l.associate_id FROM share_links AS l
-        WHERE l.brand_id = ${brandId} AND l.link_code = t.link_code OFFSET 0) AS l
+        SELECT l.store_code, l.associate_id, l.channel, ${skuOf(db)} AS sku, l.sent_to_chat_id AS chat_id
+        FROM share_links AS l WHERE l.brand_id = ${brandId} AND l.link_code = t.link_code OFFSET 0) AS l
+      ${chatOf(db, brandId)}
       WHERE ${isSummedOf(db, summing, db`t.day`, db`COALESCE(l.store_code, '')`)}
     )`
 }
@@ -228,6 +257,8 @@ interface Sums {
   pay: Sql | null
   /** Whom associates had, as distinct `(kind, day, store_code, associate_id, person)`. */
   people: Sql | null
+  /** `dimension`, `day`, `store_code`, `key` (empty: none), the part's figures, and `people` and `winners`, each once. */
+  keys: Sql | null
 }
 
 /** What a part of these cells comes to, by evidence and what was decided. */
@@ -249,6 +280,7 @@ export function sumsOf(db: Db, part: Part, summing: Summing): Sums {
           GROUP BY day, store_code, associate_id`,
         pay: null,
         people: null,
+        keys: null,
       }
   }
 }
@@ -259,6 +291,15 @@ function salesOf(db: Db, summing: Summing): Sums {
     db`COALESCE(sum(${value}) FILTER (WHERE is_counted AND ${condition}), 0)::bigint`
   const summed = (value: Sql, condition: Sql = db`true`) =>
     db`COALESCE(sum(${value}) FILTER (WHERE ${condition}), 0)::bigint`
+  const figuresOf = (netQuantity: Sql) => db`
+        ${counted(db`1`)} AS orders, ${counted(db`net_fen`)} AS net_sales_fen,
+        ${netQuantity} AS net_quantity, ${counted(db`net_fen`, db`channel = 'online'`)} AS online_fen,
+        ${counted(db`net_fen`, db`channel = 'in_store'`)} AS in_store_fen,
+        ${counted(db`net_fen`, db`relation = 'direct'`)} AS direct_fen,
+        ${counted(db`net_fen`, db`relation = 'indirect'`)} AS indirect_fen,
+        ${counted(db`net_fen`, db`is_unattributed`)} AS unattributed_fen,
+        ${counted(db`1`, db`is_unattributed`)} AS unattributed_orders,
+        ${counted(db`1`, db`buyer IS NULL`)} AS unknown_buyer_orders, COALESCE(sum(commission_fen), 0)::bigint AS commission_fen`
   return {
     // `credit`: what each associate has of each order.
     tables: db`${ordersOf(db, summing)}, credit AS MATERIALIZED (
@@ -266,17 +307,8 @@ function salesOf(db: Db, summing: Summing): Sums {
           sum(quantity)::bigint AS quantity, sum(closed_fen)::bigint AS closed_fen
         FROM (${creditsOf(db, brandId, db`o.day, o.store_code, o.source, o.order_no, o.channel, o.buyer`)}) AS held
         GROUP BY day, store_code, source, order_no, channel, buyer, associate_id
-      )`,
-    figures: db`
-      SELECT day, store_code, ${counted(db`1`)} AS orders, ${counted(db`net_fen`)} AS net_sales_fen,
-        ${counted(db`net_quantity`)} AS net_quantity, ${counted(db`net_fen`, db`channel = 'online'`)} AS online_fen,
-        ${counted(db`net_fen`, db`channel = 'in_store'`)} AS in_store_fen,
-        ${counted(db`net_fen`, db`relation = 'direct'`)} AS direct_fen,
-        ${counted(db`net_fen`, db`relation = 'indirect'`)} AS indirect_fen,
-        ${counted(db`net_fen`, db`is_unattributed`)} AS unattributed_fen,
-        ${counted(db`1`, db`is_unattributed`)} AS unattributed_orders,
-        ${counted(db`1`, db`buyer IS NULL`)} AS unknown_buyer_orders, sum(commission_fen)::bigint AS commission_fen
-      FROM o GROUP BY day, store_code`,
+      ), ${wonOf(db, brandId)}, ${soldOf(db, brandId)}`,
+    figures: db`SELECT day, store_code, ${figuresOf(counted(db`net_quantity`))} FROM o GROUP BY day, store_code`,
     associates: db`
       SELECT day, store_code, associate_id, count(*) FILTER (WHERE fen > 0) AS orders, ${summed(db`fen`)} AS net_sales_fen,
         ${summed(db`quantity`)} AS net_quantity, ${summed(db`fen`, db`channel = 'online'`)} AS online_fen,
@@ -300,86 +332,168 @@ function salesOf(db: Db, summing: Summing): Sums {
     people: db`
       SELECT DISTINCT 'buyer' AS kind, day, store_code, associate_id, buyer AS person FROM credit
       WHERE fen > 0 AND buyer IS NOT NULL`,
+    // Of an order each product counts once, where money is left of its lines; what is left of goods counts without it too.
+    keys: db`
+      SELECT dimension, day, store_code, key, ${figuresOf(db`sum(net_quantity)::bigint`)}, ${eachOnce(db, db`buyer`, db`is_counted`)} AS people,
+        NULL::text[] AS winners
+      FROM (
+        SELECT by_key.*, day, store_code, channel, relation, is_unattributed, buyer, is_counted, net_fen,
+          CASE WHEN is_counted THEN net_quantity ELSE 0 END AS net_quantity, commission_fen
+        FROM won ${byKeys(db, { channel: db`link_channel`, link: db`sharer_link`, group: db`chat_id` })}
+        UNION ALL
+        SELECT 'product', sku, day, store_code, channel, relation, is_unattributed, buyer, net_fen > 0, net_fen,
+          net_quantity, commission_fen
+        FROM sold
+      ) AS held GROUP BY dimension, day, store_code, key`,
   }
 }
+
+/** Whom rows name that say so, each once, in their order; null where it is nobody. */
+const eachOnce = (db: Db, person: Sql, condition: Sql): Sql =>
+  db`array_agg(DISTINCT ${person} COLLATE "C") FILTER (WHERE ${condition} AND ${person} IS NOT NULL)`
+
+/** `won`: the orders `o` with the channel of the link that won each, and the group that it was won in. */
+const wonOf = (db: Db, brandId: number): Sql => db`
+  won AS (
+    SELECT o.*, l.channel AS link_channel, COALESCE(t.chat_id, g.chat_id, l.chat_id) AS chat_id FROM o
+    LEFT JOIN LATERAL (
+      SELECT l.channel, l.sent_to_chat_id AS chat_id FROM share_links AS l
+      WHERE l.brand_id = ${brandId} AND l.link_code = o.sharer_link OFFSET 0) AS l ON true
+    LEFT JOIN LATERAL (
+      SELECT t.chat_id, t.opengid FROM touch_keys AS k
+      JOIN touches AS t ON t.brand_id = ${brandId} AND t.at = k.at AND t.touch_id = k.touch_id
+      WHERE k.brand_id = ${brandId} AND k.touch_id = o.sharer_touch OFFSET 0) AS t ON true
+    ${chatOf(db, brandId)}
+  )`
+
+/** `sold`: what each of the orders `o` has of each product, without what came back, and what is owed for it. */
+const soldOf = (db: Db, brandId: number): Sql => db`
+  sold AS (
+    SELECT o.day, o.store_code, o.channel, o.relation, o.is_unattributed, o.buyer, line.sku,
+      sum(CASE WHEN o.is_counted THEN GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)) ELSE 0 END)::bigint AS net_fen,
+      sum(CASE WHEN o.is_counted THEN GREATEST(0, line.quantity - COALESCE(back.quantity, 0)) ELSE 0 END)::bigint
+        AS net_quantity,
+      COALESCE(sum(owed.fen), 0)::bigint AS commission_fen
+    FROM o
+    ${toldOf(db, brandId)}
+    CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint)
+    ${refundedOf(db, brandId)}
+    CROSS JOIN LATERAL (
+      SELECT sum(e.amount_fen) AS fen FROM entitlements AS e
+      WHERE e.brand_id = ${brandId} AND e.source = o.source AND e.order_no = o.order_no AND e.line_no = line."lineNo"
+    ) AS owed
+    GROUP BY o.day, o.store_code, o.source, o.order_no, o.channel, o.relation, o.is_unattributed, o.buyer, line.sku
+  )`
 
 function refundsOf(db: Db, summing: Summing): Sums {
   const { brandId } = summing
   return {
-    tables: cellsOf(db, summing),
-    figures: db`
-      SELECT f.day, COALESCE(o.selling_store, '') AS store_code, sum(part."refundFen")::bigint AS refund_fen
-      FROM ${evidenceOf(db, summing, {
-        columns: db`f.source, f.order_no, f.refund_no, f.revision, f.lines`,
-        from: db`refund_revisions AS f`,
-        where: db`f.brand_id = ${brandId}`,
-        at: db`f.refunded_at`,
-      })} AS f
-      CROSS JOIN LATERAL (
-        SELECT * FROM orders AS o
-        WHERE o.brand_id = ${brandId} AND o.source = f.source AND o.order_no = f.order_no OFFSET 0) AS o
-      CROSS JOIN LATERAL jsonb_to_recordset(f.lines) AS part ("lineNo" int, "refundFen" bigint)
-      WHERE o.revision IS NOT NULL AND ${isSummedOf(db, summing, db`f.day`, db`COALESCE(o.selling_store, '')`)}
-        AND NOT EXISTS (
-          SELECT FROM refund_revisions AS later
-          WHERE later.brand_id = ${brandId} AND later.source = f.source AND later.refund_no = f.refund_no
-            AND later.revision > f.revision OFFSET 0)
-        AND EXISTS (
-          SELECT FROM order_revisions AS r CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int)
+    // `refund`: what came back of each line that the order was last told with.
+    tables: db`${cellsOf(db, summing)}, refund AS MATERIALIZED (
+        SELECT f.day, COALESCE(o.selling_store, '') AS store_code, line.sku, part."refundFen" AS fen
+        FROM ${evidenceOf(db, summing, {
+          columns: db`f.source, f.order_no, f.refund_no, f.revision, f.lines`,
+          from: db`refund_revisions AS f`,
+          where: db`f.brand_id = ${brandId}`,
+          at: db`f.refunded_at`,
+        })} AS f
+        CROSS JOIN LATERAL (
+          SELECT * FROM orders AS o
+          WHERE o.brand_id = ${brandId} AND o.source = f.source AND o.order_no = f.order_no OFFSET 0) AS o
+        CROSS JOIN LATERAL jsonb_to_recordset(f.lines) AS part ("lineNo" int, "refundFen" bigint)
+        CROSS JOIN LATERAL (
+          SELECT line.sku FROM order_revisions AS r
+          CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text)
           WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no
-            AND r.revision = o.revision AND line."lineNo" = part."lineNo" OFFSET 0) GROUP BY 1, 2`,
+            AND r.revision = o.revision AND line."lineNo" = part."lineNo" LIMIT 1) AS line
+        WHERE o.revision IS NOT NULL AND ${isSummedOf(db, summing, db`f.day`, db`COALESCE(o.selling_store, '')`)}
+          AND NOT EXISTS (
+            SELECT FROM refund_revisions AS later
+            WHERE later.brand_id = ${brandId} AND later.source = f.source AND later.refund_no = f.refund_no
+              AND later.revision > f.revision OFFSET 0)
+      )`,
+    figures: db`SELECT day, store_code, sum(fen)::bigint AS refund_fen FROM refund GROUP BY day, store_code`,
     associates: null,
     pay: null,
     people: null,
+    keys: db`
+      SELECT 'product' AS dimension, day, store_code, sku AS key, sum(fen)::bigint AS refund_fen, NULL::text[] AS people,
+        NULL::text[] AS winners
+      FROM refund GROUP BY day, store_code, sku`,
   }
 }
 
 function sharesOf(db: Db, summing: Summing): Sums {
   const { brandId } = summing
   const { joins, person } = personsOf(db, brandId)
-  const figures = db`count(*) AS shares,
-    count(*) FILTER (WHERE link_code IN (SELECT link_code FROM later_click)) AS shares_clicked`
-  // Link by link: the planner takes days to have made far more links, and would read all orders there ever were.
-  const hasWon = db`(link_code, person) IN (
-    SELECT made.link_code, 'member ' || o.buyer FROM made CROSS JOIN LATERAL (
-      SELECT o.buyer FROM orders AS o
-      WHERE o.brand_id = ${brandId} AND o.sharer_link = made.link_code AND o.revision IS NOT NULL AND NOT o.cancelled
-        AND o.net_fen > 0 AND o.buyer IS NOT NULL OFFSET 0) AS o)`
+  const isClicked = db`link_code IN (SELECT link_code FROM later_click)`
+  const figures = db`count(*) AS shares, count(*) FILTER (WHERE ${isClicked}) AS shares_clicked`
+  const keys = byKeys(db, keysOfLinks(db))
   return {
-    // `seen`: who clicked. Who stands behind ids is asked once for all that they did.
+    // `seen`: who clicked, once for each link; `bought`: who bought by it too. Who stands behind ids is asked once for all
+    // that they did. Link by link: the planner takes days to have made far more links, and would read all orders there
+    // ever were.
     tables: db`${linksOf(db, summing)}, seen AS MATERIALIZED (
         SELECT DISTINCT unnest(days) AS day, unnest(stores) AS store_code, unnest(associates) AS associate_id,
-          unnest(links) AS link_code, person
-        FROM (SELECT t.days, t.stores, t.associates, t.links, ${person} AS person FROM (
-            SELECT ${touchIds(db)}, array_agg(t.day) AS days, array_agg(t.store_code) AS stores,
-              array_agg(t.associate_id) AS associates, array_agg(t.link_code) AS links
-            FROM later_click AS t GROUP BY ${touchIds(db)}) AS t ${joins}) AS clicked
-        WHERE person IS NOT NULL)`,
+          unnest(links) AS link_code, unnest(channels) AS channel, unnest(skus) AS sku, unnest(chats) AS chat_id, person
+        FROM (SELECT t.days, t.stores, t.associates, t.links, t.channels, t.skus, t.chats, ${person} AS person FROM (
+            SELECT ${touchIds(db)}, ${listsOf(db)} FROM later_click AS t GROUP BY ${touchIds(db)}) AS t ${joins}) AS clicked
+        WHERE person IS NOT NULL
+      ), bought AS MATERIALIZED (
+        SELECT * FROM seen WHERE (link_code, person) IN (
+          SELECT made.link_code, 'member ' || o.buyer FROM made CROSS JOIN LATERAL (
+            SELECT o.buyer FROM orders AS o
+            WHERE o.brand_id = ${brandId} AND o.sharer_link = made.link_code AND o.revision IS NOT NULL
+              AND NOT o.cancelled AND o.net_fen > 0 AND o.buyer IS NOT NULL OFFSET 0) AS o)
+      )`,
     figures: db`SELECT day, store_code, ${figures} FROM made GROUP BY day, store_code`,
     associates: db`SELECT day, store_code, associate_id, ${figures} FROM made GROUP BY day, store_code, associate_id`,
     pay: null,
     people: db`
       SELECT DISTINCT 'opener' AS kind, day, store_code, associate_id, person FROM seen
       UNION ALL
-      SELECT DISTINCT 'winner', day, store_code, associate_id, person FROM seen WHERE ${hasWon}`,
+      SELECT DISTINCT 'winner', day, store_code, associate_id, person FROM bought`,
+    keys: db`
+      SELECT dimension, day, store_code, key, sum(shares)::bigint AS shares, sum(shares_clicked)::bigint AS shares_clicked,
+        ${eachOnce(db, db`opener`, db`true`)} AS people, ${eachOnce(db, db`winner`, db`true`)} AS winners
+      FROM (
+        SELECT by_key.*, day, store_code, ${figures}, NULL::text AS opener, NULL::text AS winner FROM made ${keys}
+        GROUP BY by_key.dimension, by_key.key, day, store_code
+        UNION ALL SELECT by_key.*, day, store_code, 0, 0, person, NULL FROM seen ${keys}
+        UNION ALL SELECT by_key.*, day, store_code, 0, 0, NULL, person FROM bought ${keys}
+      ) AS held GROUP BY dimension, day, store_code, key`,
   }
 }
 
+/** What links, and clicks by them, are told apart by. */
+const keysOfLinks = (db: Db) => ({ channel: db`channel`, link: db`link_code`, group: db`chat_id`, product: db`sku` })
+
+/** What somebody clicked, as lists that belong together by place. */
+const listsOf = (db: Db): Sql => db`
+  array_agg(t.day) AS days, array_agg(t.store_code) AS stores, array_agg(t.associate_id) AS associates,
+  array_agg(t.link_code) AS links, array_agg(t.channel) AS channels, array_agg(t.sku) AS skus,
+  array_agg(t.chat_id) AS chats`
+
 function visitsOf(db: Db, summing: Summing): Sums {
   const { joins, person } = personsOf(db, summing.brandId)
+  const keys = byKeys(db, keysOfLinks(db))
   return {
-    tables: clicksOf(db, summing),
+    // `visit`: each click with who did it, as far as that is known.
+    tables: db`${clicksOf(db, summing)}, visit AS MATERIALIZED (
+        SELECT unnest(days) AS day, unnest(stores) AS store_code, unnest(associates) AS associate_id,
+          unnest(links) AS link_code, unnest(channels) AS channel, unnest(skus) AS sku, unnest(chats) AS chat_id, person
+        FROM (SELECT t.days, t.stores, t.associates, t.links, t.channels, t.skus, t.chats, ${person} AS person FROM (
+            SELECT ${touchIds(db)}, ${listsOf(db)} FROM click AS t GROUP BY ${touchIds(db)}) AS t ${joins}) AS clicked
+      )`,
     figures: db`SELECT day, store_code, count(*) AS clicks FROM click GROUP BY day, store_code`,
     associates: db`SELECT day, store_code, associate_id, count(*) AS clicks FROM click GROUP BY day, store_code, associate_id`,
     pay: null,
     people: db`
-      SELECT DISTINCT 'visitor' AS kind, unnest(days) AS day, unnest(stores) AS store_code,
-        unnest(associates) AS associate_id, person
-      FROM (SELECT t.days, t.stores, t.associates, ${person} AS person FROM (
-          SELECT ${touchIds(db)}, array_agg(t.day) AS days, array_agg(t.store_code) AS stores,
-            array_agg(t.associate_id) AS associates
-          FROM click AS t GROUP BY ${touchIds(db)}) AS t ${joins}) AS seen
-      WHERE person IS NOT NULL`,
+      SELECT DISTINCT 'visitor' AS kind, day, store_code, associate_id, person FROM visit WHERE person IS NOT NULL`,
+    keys: db`
+      SELECT dimension, day, store_code, key, count(*) AS clicks, ${eachOnce(db, db`person`, db`true`)} AS people,
+        NULL::text[] AS winners
+      FROM visit ${keys} GROUP BY dimension, day, store_code, key`,
   }
 }
 

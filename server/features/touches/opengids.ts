@@ -1,5 +1,6 @@
-import type { Pool } from '../../database.ts'
+import { transact, type Pool } from '../../database.ts'
 import { MINUTE_MS, type Instant } from '../../lib/time.ts'
+import { markOpengid } from '../rollups/service.ts'
 import { WecomError, type Wecom } from '../wecom/service.ts'
 import { takeOpengids, updateOpengidDue, updateOpengidKnown } from './queries.ts'
 
@@ -26,11 +27,10 @@ export async function resolveOpengids(
     try {
       const answer = await wecom.call('externalcontact/opengid_to_chatid', { body: { opengid }, ...ASKED })
       const chatId = answer['chat_id']
-      await updateOpengidKnown(pool, {
-        brandId,
-        opengid,
-        chatId: typeof chatId === 'string' && chatId !== '' ? chatId : null,
-        now: now(),
+      await transact(pool, async tx => {
+        const known = typeof chatId === 'string' && chatId !== '' ? chatId : null
+        await updateOpengidKnown(tx, { brandId, opengid, chatId: known, now: now() })
+        if (known !== null) await markOpengid(tx, { brandId, opengid, now: now() })
       })
     } catch (error) {
       if (!(error instanceof WecomError)) throw error
