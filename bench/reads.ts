@@ -248,8 +248,7 @@ interface ViewToAsk {
   isSummed: boolean
 }
 
-const SUMMED_TABLES = ['stores', 'regions', 'associates']
-const OTHER_TABLES = ['channels', 'links', 'products', 'groups']
+const TABLES = ['stores', 'regions', 'associates', 'channels', 'links', 'products', 'groups']
 
 /** What the console's pages ask for, for each span that can be chosen. */
 function viewsOf({ until }: { until: number }, storeCode: string): ViewToAsk[] {
@@ -277,11 +276,10 @@ function viewsOf({ until }: { until: number }, storeCode: string): ViewToAsk[] {
     return [
       view('headline', '/performance/summary', true, '&before=year'),
       view('trend', '/performance/trend', true),
-      ...SUMMED_TABLES.map(table => view(table, `/performance/${table}`, true, '&limit=20')),
+      ...TABLES.map(table => view(table, `/performance/${table}`, true, '&limit=20')),
       view('headline of a store', '/performance/summary', true, `&storeCode=${storeCode}`),
       view('community', '/community/stores', true, '&limit=20'),
       view('community of a store', `/community/stores/${storeCode}`, true),
-      ...OTHER_TABLES.map(table => view(table, `/performance/${table}`, false, '&limit=20')),
       view('associates of a store', '/performance/associates', true, `&limit=20&storeCode=${storeCode}`),
       view('orders behind', '/performance/orders', false, '&limit=20'),
     ]

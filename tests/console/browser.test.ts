@@ -201,6 +201,22 @@ test('what failed says why with its code, and is asked for again', async () => {
   await hidden.page.getByText('它不存在，或者不在你能看到的范围里。').waitFor()
 })
 
+test('the median of a large region comes to the page once it is known', async () => {
+  const opened = await open('/community/S-SZ')
+  const { page } = opened
+  let isKnown = false
+  await page.route('**/api/v1/community/stores/S-SZ?*', async route => {
+    const answer = await (await route.fetch()).json()
+    await route.fulfill({ json: isKnown ? answer : { ...answer, regionMedian: null, isRegionMedianPending: true } })
+  })
+  await page.reload()
+  await page.getByText('中位数正在计算').waitFor()
+  await expectSound(opened)
+  isKnown = true
+  await page.getByText('和大区比').waitFor({ timeout: 8000 })
+  expect(await page.getByText('中位数正在计算').count()).toBe(0)
+})
+
 describe('handover', () => {
   test('an auditor looks, and changes nothing', async () => {
     mock.role = 'auditor'

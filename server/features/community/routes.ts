@@ -5,13 +5,14 @@ import { formatOf, sendTable } from '../../lib/sheets.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Access } from '../../plugins/access.ts'
 import { Community, CommunityListQuery, CommunityPage, CommunityParams, CommunityQuery } from './schema.ts'
-import { exportCommunities, listCommunities, readCommunity } from './service.ts'
+import { exportCommunities, listCommunities, readCommunity, startRegionFigures } from './service.ts'
 
 export function communityRoutes(
   app: FastifyInstance,
   options: { pool: Pool; reader: Reader; access: Access; now: () => Instant },
 ): void {
   const { pool, reader, access, now } = options
+  const regions = startRegionFigures()
   app.get(
     '/community/stores',
     {
@@ -45,7 +46,7 @@ export function communityRoutes(
     },
     request => {
       const { storeCode } = request.params as CommunityParams
-      const asked = { caller: request.caller, now: now(), storeCode, query: request.query as CommunityQuery }
+      const asked = { caller: request.caller, now: now(), storeCode, query: request.query as CommunityQuery, regions }
       return reader.read(db => readCommunity(db, asked))
     },
   )

@@ -136,6 +136,12 @@ export const Community = Type.Object({
       },
     ),
   ),
+  isRegionMedianPending: Type.Optional(
+    Type.Boolean({
+      description:
+        'Only where it is so: the median of a large region takes longer than this answer. It is null until it is known, and then up to ten minutes old; ask again',
+    }),
+  ),
   days: Type.Array(CommunityDay, { description: 'Every day of the span; the first and the last may be parts of days' }),
 })
 export type Community = Static<typeof Community>

@@ -5,7 +5,8 @@ import { valueInForce } from '../../lib/dated.ts'
 import { sumFen } from '../../lib/money.ts'
 import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
 import { inPages, type SheetFormat, type Table } from '../../lib/sheets.ts'
-import { boundInstant, DAY_MS, dayOf, formatInstant, type Instant } from '../../lib/time.ts'
+import { SlowAnswers } from '../../lib/slow-answers.ts'
+import { boundInstant, DAY_MS, dayOf, formatInstant, MINUTE_MS, type Instant } from '../../lib/time.ts'
 import { insertActivity } from '../activity/service.ts'
 import type { Caller, Scope } from '../auth/domain.ts'
 import { readHistory } from '../stores/service.ts'
@@ -32,6 +33,13 @@ import type { Community, CommunityItem, CommunityListQuery, CommunityPage, Commu
 export { fillStep, planFills, type FillDependencies } from './statistics.ts'
 export { snapshotStep, selectBrands } from './snapshots.ts'
 export { selectStoreMembers as storeMembersAt } from './queries.ts'
+
+/** How long somebody waits for his region's median, and how long one that took longer is shown. */
+const REGION_PATIENCE_MS = 1500
+const REGION_KEPT_MS = 10 * MINUTE_MS
+const REGIONS_AT_ONCE = 2
+/** So many stores are summed in one statement, which ends long before it is given up. */
+const STORES_AT_ONCE = 20
 
 interface Asked {
   caller: Caller
@@ -134,10 +142,27 @@ export async function exportCommunities(
   }
 }
 
-/** One store's community, by day and beside its region. @throws AppError not_found, invalid_query */
+/** What stores of regions have of a span: of a chain's region more than anybody waits for. */
+export type RegionFigures = SlowAnswers<Figures[]>
+
+export const startRegionFigures = (): RegionFigures =>
+  new SlowAnswers({ patienceMs: REGION_PATIENCE_MS, keptMs: REGION_KEPT_MS, atMost: REGIONS_AT_ONCE })
+
+/**
+ * One store's community, by day and beside its region.
+ *
+ * @param options.regions where what takes long of a region goes on, and is kept
+ * @throws AppError not_found, invalid_query
+ */
 export async function readCommunity(
   db: Db,
-  { caller, now, storeCode, query }: Asked & { storeCode: string; query: CommunityQuery },
+  {
+    caller,
+    now,
+    storeCode,
+    query,
+    regions,
+  }: Asked & { storeCode: string; query: CommunityQuery; regions: RegionFigures },
 ): Promise<Community> {
   const { scope, zone, brandId } = caller
   checkHasCommunity(scope)
@@ -153,24 +178,29 @@ export async function readCommunity(
   const { figures, days } = (await figuresOf(db, { ...own, span, withDays: true })).get(storeCode)!
   const before = (await figuresOf(db, { ...own, span: spanBefore(span), withDays: false })).get(storeCode)!
   // A median tells of no single store, so it is made of all that there are, whoever asks.
-  const ofRegion = await figuresOf(db, {
-    brandId,
-    scope: { brandId, reach: 'brand' },
-    zone,
-    storeCodes: neighbours.map(one => one.storeCode),
-    span,
-    withDays: false,
-  })
+  const ofRegion =
+    neighbours.length === 0
+      ? []
+      : await regions.ask(JSON.stringify([brandId, region, span.from, span.to]), async signal => {
+          const scope = { brandId, reach: 'brand' } as const
+          const found: Figures[] = []
+          for (let i = 0; i < neighbours.length && !signal.aborted; i += STORES_AT_ONCE) {
+            const storeCodes = neighbours.slice(i, i + STORES_AT_ONCE).map(one => one.storeCode)
+            const some = await figuresOf(db, { brandId, scope, zone, storeCodes, span, withDays: false })
+            found.push(...[...some.values()].map(one => one.figures))
+          }
+          return found
+        })
   return {
     ...shownStore(store, span),
     from: formatInstant(span.from),
     to: formatInstant(span.to),
     ...figures,
     before: { ...shownSpan(spanBefore(span)), ...before.figures },
-    regionMedian: medianOf(
-      [...ofRegion.values()].map(one => one.figures),
-      { isOpen: neighbours.every(one => isOwn(one.storeCode)) },
-    ) as Community['regionMedian'],
+    regionMedian: medianOf(ofRegion ?? [], {
+      isOpen: neighbours.every(one => isOwn(one.storeCode)),
+    }) as Community['regionMedian'],
+    ...(ofRegion === null ? { isRegionMedianPending: true } : {}),
     days,
   }
 }
