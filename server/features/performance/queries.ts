@@ -5,7 +5,7 @@ import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
 import { creditsOf, personsOf, refundedOf, toldOf } from '../rollups/sql.ts'
 import { COUNTED, RATIOS, type Counted, type Figures } from './domain.ts'
-import { isGrain, isKeyed, keyedRows, OF_PEOPLE, peopleParts, summedParts } from './rolled.ts'
+import { isGrain, isKeyed, OF_PEOPLE, peopleParts, summedParts, type Wanted } from './rolled.ts'
 
 /** What a table is by; `total` is one row, the grains are days of the calendar by which time goes on. */
 export type Dimension =
@@ -166,8 +166,11 @@ const OF_ALL = [
 const OF_ORDERS = [...OF_ALL, 'unattributedFen', 'unattributedOrders', 'commissionFen'] as const
 const OF_CREDITED = [...OF_ALL, 'closerFen'] as const
 
-/** `facts (key, name, value)`: every figure of a table, and the common parts that it is made of. */
-function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) {
+/** Everything, with distinct people. */
+const ALL: Wanted & { withPeople: boolean } = { keys: null, figures: null, withPeople: true }
+
+/** `facts (key, name, value)`: the figures of a table, and the common parts that it is made of. */
+function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
   const { brandId, span } = asked
   const keys = keysOf(db, dimension, asked)
   const yearBefore = (at: Part) =>
@@ -192,8 +195,8 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, withPeople = true) 
   const parts: Part[] = [db`SELECT NULL::text AS key, NULL::text AS name, 0::numeric AS value WHERE false`]
   const isSummed = asked.days !== null
   if (isSummed) {
-    parts.push(...summedParts(db, dimension, asked, isOwnPay(db, 'r', asked)))
-    if (withPeople) parts.push(...peopleParts(db, dimension, asked))
+    parts.push(...summedParts(db, dimension, asked, isOwnPay(db, 'r', asked), wanted))
+    if (wanted.withPeople) parts.push(...peopleParts(db, dimension, asked, wanted.keys))
   }
   if (keys.order && !isSummed) {
     const keyed = db`FROM (SELECT ${keys.order} AS key, o.* FROM o) AS o`
@@ -481,7 +484,6 @@ export async function selectTable(
   asked: Asked,
   { sort, isDescending, after, limit }: Sorting,
 ) {
-  const withPeople = !isPagedFirst(dimension, asked, sort)
   const ratio = RATIOS[sort as keyof typeof RATIOS] as readonly [string, string, number] | undefined
   const part = (name: string) => (name === 'privateDomainFen' ? db`("directFen" + "indirectFen")` : db`${db(name)}`)
   const value = ratio ? db`${part(ratio[0])}::numeric / NULLIF(${part(ratio[1])}, 0)` : db`${db(sort)}::numeric`
@@ -494,52 +496,39 @@ export async function selectTable(
         : db`(sorted ${beyond} ${after.value}::text::numeric OR sorted IS NULL
             OR (sorted = ${after.value}::text::numeric AND (key IS NULL, COALESCE(key, '')) > (${after.key === null}, ${after.key ?? ''})))`
   const page = db`WHERE ${isAfter} ORDER BY sorted ${order} NULLS LAST, key IS NULL, key LIMIT ${limit}`
-  if (!withPeople && isKeyed(dimension)) {
-    // Of hundreds of thousands of links only what they are sorted by is summed, and everything of the page's.
-    const ranked = await db<{ key: string | null; sorted: string | null }[]>`
-      SELECT key, sorted FROM (
-        SELECT key, ${value} AS sorted FROM (${keyedRows(db, dimension, asked)}) AS summed
-      ) AS ranked ${page}`
-    const keys = ranked.map(row => row.key ?? '')
-    const found = await db<(Counted & { key: string | null })[]>`${keyedRows(db, dimension, asked, keys)}`
-    const byKey = new Map(found.map(row => [row.key, row]))
-    const rows = ranked.map(row => ({ ...byKey.get(row.key)!, ...row }))
-    return await addPeople(db, dimension, asked, rows)
+  const pivoted = (wanted?: Parameters<typeof factsOf>[3]) => db`
+    WITH ${factsOf(db, dimension, asked, wanted)}, pivoted AS (SELECT key, ${pivot(db)} FROM facts GROUP BY key)`
+  const ranked = db`SELECT *, ${value} AS sorted FROM pivoted`
+  if (!isRankedFirst(dimension, asked, sort)) {
+    return await db<TableRow[]>`${pivoted()} SELECT * FROM (${ranked}) AS ranked ${page}`
   }
-  const rows = await db<(Counted & { key: string | null; sorted: string | null })[]>`
-    WITH ${factsOf(db, dimension, asked, withPeople)}, pivoted AS (
-      SELECT key, ${pivot(db)} FROM facts GROUP BY key
-    ), ranked AS (SELECT *, ${value} AS sorted FROM pivoted)
-    SELECT * FROM ranked ${page}`
-  return withPeople ? rows : await addPeople(db, dimension, asked, rows)
+  // Of ten thousand associates, a hundred thousand links only what they are sorted by is summed, and all of the page's.
+  const places = await db<Pick<TableRow, 'key' | 'sorted'>[]>`
+    ${pivoted({ keys: null, figures: figuresOfSort(sort), withPeople: false })}
+    SELECT key, sorted FROM (${ranked}) AS ranked ${page}`
+  const keys = places.map(row => row.key ?? '')
+  const found = await db<TableRow[]>`
+    ${pivoted({ keys, figures: null, withPeople: true })}
+    SELECT * FROM pivoted WHERE COALESCE(key, '') = ANY (${list(db, keys)})`
+  const byKey = new Map(found.map(row => [row.key, row]))
+  return places.map(place => ({ ...byKey.get(place.key)!, ...place }))
 }
 
-/** Distinct people of a thousand stores, their associates or links are many: where nothing is sorted by them, those of one page are counted. */
-const isPagedFirst = (dimension: Dimension, { days }: Asked, sort: keyof Figures) =>
+type TableRow = Counted & { key: string | null; sorted: string | null }
+
+/** What a figure follows from. */
+function figuresOfSort(sort: keyof Figures): ReadonlySet<string> {
+  const ratio = RATIOS[sort as keyof typeof RATIOS]
+  if (!ratio) return new Set([sort])
+  const [part, whole] = ratio
+  return new Set(part === 'privateDomainFen' ? ['directFen', 'indirectFen', whole] : [part, whole])
+}
+
+/** Of tables with many rows those of a page are found first, unless they are sorted by distinct people: of all that is much. */
+const isRankedFirst = (dimension: Dimension, { days }: Asked, sort: keyof Figures) =>
   days !== null &&
   (dimension === 'store' || dimension === 'associate' || isKeyed(dimension)) &&
-  !OF_PEOPLE.has(sort) &&
-  !OF_PEOPLE.has(RATIOS[sort as keyof typeof RATIOS]?.[0] ?? '') &&
-  !OF_PEOPLE.has(RATIOS[sort as keyof typeof RATIOS]?.[1] ?? '')
-
-async function addPeople<Row extends Counted & { key: string | null }>(
-  db: Db,
-  dimension: Dimension,
-  asked: Asked,
-  rows: readonly Row[],
-): Promise<Row[]> {
-  const parts = peopleParts(
-    db,
-    dimension,
-    asked,
-    rows.map(row => row.key ?? ''),
-  )
-  const found = await db<{ key: string | null; name: keyof Counted; value: number }[]>`
-    SELECT key, name, value::bigint FROM (${parts.reduce((all, one) => db`${all} UNION ALL ${one}`)}) AS people (key, name, value)`
-  const byKey = new Map(rows.map(row => [row.key, { ...row }]))
-  for (const { key, name, value } of found) Object.assign(byKey.get(key)!, { [name]: value })
-  return [...byKey.values()]
-}
+  ![...figuresOfSort(sort)].some(name => OF_PEOPLE.has(name))
 
 // ------------------------------------------------------------------------------------------------- names
 

@@ -1,6 +1,6 @@
 import type { Db } from '../../database.ts'
 import { addDays } from '../../lib/calendar.ts'
-import { COUNTED, type Counted } from './domain.ts'
+import type { Counted } from './domain.ts'
 import type { Asked, Dimension } from './queries.ts'
 
 /**
@@ -80,8 +80,8 @@ const unpivoted = (db: Db, summed: Sql, figures: readonly (keyof Counted)[]) => 
   SELECT key, figure.name, figure.value FROM (${summed}) AS summed
   CROSS JOIN LATERAL (VALUES ${all(
     db,
-    figures.map(name => db`(${name}::text, ${columnOf(db, name)}::numeric)`),
-  )}) AS figure (name, value) WHERE figure.value IS NOT NULL`
+    figures.map(name => db`(${name}::text, COALESCE(${columnOf(db, name)}, 0)::numeric)`),
+  )}) AS figure (name, value)`
 
 const sumsOf = (db: Db, figures: readonly (keyof Counted)[]) =>
   all(
@@ -116,21 +116,6 @@ function keyTotalsOf(db: Db, dimension: Dimension, asked: Asked, keys: readonly 
         AND r.day >= span.first AND r.day < span.until AND ${isOf} OFFSET 0) AS r`
 }
 
-/**
- * Rows of channels, links, groups or products with a column for each figure that is counted, without distinct people.
- *
- * @param keys only these, of which an empty one stands for none
- */
-export function keyedRows(db: Db, dimension: Dimension, asked: Asked, keys: readonly string[] | null = null): Sql {
-  const figures: ReadonlySet<string> = new Set(OF_KEYS)
-  const columns = COUNTED.map(name =>
-    figures.has(name)
-      ? db`COALESCE(sum(r.${columnOf(db, name)}), 0)::bigint AS ${db(name)}`
-      : db`0::bigint AS ${db(name)}`,
-  )
-  return db`SELECT NULLIF(r.key, '') AS key, ${all(db, columns)} FROM ${keyTotalsOf(db, dimension, asked, keys)} GROUP BY 1`
-}
-
 /** Distinct people of channels, links, groups or products: of all of them, or of some. */
 function keyedPeopleParts(db: Db, dimension: Dimension, asked: Asked, keys: readonly string[] | null): Sql[] {
   const { brandId, days } = asked
@@ -157,13 +142,27 @@ function keyedPeopleParts(db: Db, dimension: Dimension, asked: Asked, keys: read
   })
 }
 
+/** Which of a table is wanted: of all rows or of some, all figures or some, of which each row has at least one. */
+export interface Wanted {
+  /** Empty: of nobody’s. */
+  keys: readonly string[] | null
+  figures: ReadonlySet<string> | null
+}
+
+function wantedOf<Name extends keyof Counted>(all: readonly Name[], { figures }: Wanted): readonly Name[] {
+  if (figures === null) return all
+  const some = all.filter(name => figures.has(name))
+  return some.length > 0 ? some : [all[0]!]
+}
+
 /** Rows of (key, name, value). `isOwnPay` tells which pay `r` the asker may see. */
-export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay: Sql): Sql[] {
-  if (dimension === 'associate') return associatesParts(db, asked, isOwnPay)
+export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay: Sql, wanted: Wanted): Sql[] {
+  if (dimension === 'associate') return associatesParts(db, asked, isOwnPay, wanted)
   if (isKeyed(dimension)) {
-    const summed = db`SELECT NULLIF(r.key, '') AS key, ${sumsOf(db, OF_KEYS)}
-      FROM ${keyTotalsOf(db, dimension, asked, null)} GROUP BY 1`
-    return [unpivoted(db, summed, OF_KEYS)]
+    const figures = wantedOf(OF_KEYS, wanted)
+    const summed = db`SELECT NULLIF(r.key, '') AS key, ${sumsOf(db, figures)}
+      FROM ${keyTotalsOf(db, dimension, asked, wanted.keys)} GROUP BY 1`
+    return [unpivoted(db, summed, figures)]
   }
   const { brandId, storeCodes } = asked
   const isWhole = storeCodes === null && !hasStores(dimension)
@@ -193,21 +192,28 @@ function storesOf(db: Db, { brandId, storeCodes }: Asked): Sql {
     : db`(SELECT DISTINCT store_code FROM unnest(${list(db, storeCodes)}) AS own (store_code)) AS s`
 }
 
-/** What associates have, and what they are paid for orders. */
-function associatesParts(db: Db, asked: Asked, isOwnPay: Sql): Sql[] {
+/** What associates have, and what they are paid for orders: of some by their own index. */
+function associatesParts(db: Db, asked: Asked, isOwnPay: Sql, wanted: Wanted): Sql[] {
+  const { brandId, storeCodes } = asked
+  const figures = wantedOf(OF_ASSOCIATES, wanted)
   const rowsOf = (table: string) => db`
     ${storesOf(db, asked)} CROSS JOIN LATERAL (
       SELECT * FROM ${db(table)} AS r
-      WHERE r.brand_id = ${asked.brandId} AND r.store_code = s.store_code AND ${isWithin(db, asked)} OFFSET 0) AS r`
+      WHERE r.brand_id = ${brandId} AND r.store_code = s.store_code AND ${isWithin(db, asked)} OFFSET 0) AS r`
+  const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
+  const isOf = (column: Sql) => (wanted.keys === null ? db`true` : db`${column} = ANY (${list(db, wanted.keys)})`)
+  const held =
+    wanted.keys === null
+      ? rowsOf('rollup_associates')
+      : db`rollup_associates AS r WHERE r.brand_id = ${brandId} AND ${isOf(db`r.associate_id`)} AND ${isWithin(db, asked)} AND ${isOwn}`
   return [
     unpivoted(
       db,
-      db`SELECT NULLIF(r.associate_id, '') AS key, ${sumsOf(db, OF_ASSOCIATES)}
-        FROM ${rowsOf('rollup_associates')} GROUP BY 1`,
-      OF_ASSOCIATES,
+      db`SELECT NULLIF(r.associate_id, '') AS key, ${sumsOf(db, figures)} FROM ${held} GROUP BY 1`,
+      figures,
     ),
     db`SELECT r.payee, 'commissionFen', sum(r.amount_fen) FROM ${rowsOf('rollup_pay')}
-      WHERE r.payee_kind = 'associate' AND ${isOwnPay} GROUP BY 1`,
+      WHERE r.payee_kind = 'associate' AND ${isOwnPay} AND ${isOf(db`r.payee`)} GROUP BY 1`,
   ]
 }
 
