@@ -24,6 +24,8 @@ export interface AskOptions {
   seconds: number
   /** As many are due each second; absent: as many as are answered. */
   perSecond?: number
+  /** No more than so many. */
+  atMost?: number
 }
 
 export interface Answered {
@@ -50,7 +52,7 @@ const requests = readFileSync(options.file, 'utf8')
     )
   })
 
-const { perSecond } = options
+const { perSecond, atMost = Infinity } = options
 const tookMs: number[] = []
 const statuses: Record<string, number> = {}
 let bytes = 0
@@ -77,7 +79,7 @@ async function keepAsking(): Promise<void> {
   for (;;) {
     const number = next++
     const due = perSecond === undefined ? performance.now() : began + (number / perSecond) * 1000
-    if (due >= until) return void socket.destroy()
+    if (due >= until || number >= atMost) return void socket.destroy()
     const early = due - performance.now()
     if (early > 0) await sleep(early)
     // A timer that fires late is this process's fault and not the service's.

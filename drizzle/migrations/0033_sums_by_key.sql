@@ -1,4 +1,7 @@
--- What channels, links, customer groups and products have of each day, and whom, summed ahead.
+-- What channels, links, customer groups and products have of each day, and whom, summed ahead. Days that a version before
+-- summed say so, and are summed again.
+ALTER TABLE "rollup_totals" ADD COLUMN "version" integer DEFAULT 0 NOT NULL;
+--> statement-breakpoint
 CREATE TABLE "rollup_key_totals" (
 	"brand_id" integer NOT NULL,
 	"dimension" text COLLATE "C" NOT NULL,
@@ -54,8 +57,7 @@ CREATE TABLE "rollup_keys" (
 --> statement-breakpoint
 CREATE INDEX "rollup_key_totals_by_key" ON "rollup_key_totals" USING btree ("brand_id","dimension","key","block","day");--> statement-breakpoint
 CREATE INDEX "rollup_key_totals_empty" ON "rollup_key_totals" USING btree ("brand_id") WHERE cells = 0;--> statement-breakpoint
-CREATE INDEX "rollup_keys_by_key" ON "rollup_keys" USING btree ("brand_id","dimension","key","day");--> statement-breakpoint
-CREATE INDEX "touches_by_opengid" ON "touches" USING btree ("brand_id","opengid","at") WHERE opengid IS NOT NULL;
+CREATE INDEX "rollup_keys_by_key" ON "rollup_keys" USING btree ("brand_id","dimension","key","day");
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "rollup_keys", "rollup_key_totals" TO "daogou_service";
 --> statement-breakpoint
@@ -215,6 +217,3 @@ BEGIN
   UPDATE erasures SET ended_at = date_trunc('milliseconds', clock_timestamp()) WHERE brand_id = brand AND erasure_id = erasure;
 END
 $$;
---> statement-breakpoint
--- Every brand's days are summed anew; until then figures are read from evidence.
-DELETE FROM "rollup_states";

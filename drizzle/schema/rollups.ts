@@ -90,6 +90,8 @@ export const rollupTotals = pgTable(
     brandId: brandIdColumn(),
     part: textColumn('part').notNull(),
     day: dayColumn('day').notNull(),
+    /** What was summed of its day then; older processes that still run know of less. */
+    version: integer('version').notNull().default(0),
     ...figures(),
   },
   row => [primaryKey({ columns: [row.brandId, row.part, row.day] })],

@@ -3,7 +3,7 @@ import type { Span } from '../../lib/calendar.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
-import { creditsOf, personsOf, refundedOf, toldOf } from '../rollups/sql.ts'
+import { creditsOf, linesOf, owedOf, personsOf } from '../rollups/sql.ts'
 import { COUNTED, RATIOS, type Counted, type Figures } from './domain.ts'
 import { isGrain, isKeyed, OF_PEOPLE, peopleParts, summedParts, type Wanted } from './rolled.ts'
 
@@ -237,22 +237,22 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
     parts.push(
       long(
         db,
-        db`SELECT sku AS key, count(DISTINCT (source, order_no)) FILTER (WHERE net_fen > 0) AS orders,
-            sum(net_fen) AS "netSalesFen", sum(net_quantity) AS "netQuantity",
-            COALESCE(sum(net_fen) FILTER (WHERE channel = 'online'), 0) AS "onlineFen",
-            COALESCE(sum(net_fen) FILTER (WHERE channel = 'in_store'), 0) AS "inStoreFen",
-            COALESCE(sum(net_fen) FILTER (WHERE relation = 'direct'), 0) AS "directFen",
-            COALESCE(sum(net_fen) FILTER (WHERE relation = 'indirect'), 0) AS "indirectFen",
-            COALESCE(sum(net_fen) FILTER (WHERE is_unattributed), 0) AS "unattributedFen",
-            count(DISTINCT (source, order_no)) FILTER (WHERE is_unattributed AND net_fen > 0) AS "unattributedOrders",
-            count(DISTINCT buyer) FILTER (WHERE net_fen > 0) AS buyers,
-            count(DISTINCT (source, order_no)) FILTER (WHERE buyer IS NULL AND net_fen > 0) AS "unknownBuyerOrders",
+        db`SELECT sku AS key, count(DISTINCT (source, order_no)) FILTER (WHERE line_fen > 0) AS orders,
+            sum(line_fen) AS "netSalesFen", sum(line_quantity) AS "netQuantity",
+            COALESCE(sum(line_fen) FILTER (WHERE channel = 'online'), 0) AS "onlineFen",
+            COALESCE(sum(line_fen) FILTER (WHERE channel = 'in_store'), 0) AS "inStoreFen",
+            COALESCE(sum(line_fen) FILTER (WHERE relation = 'direct'), 0) AS "directFen",
+            COALESCE(sum(line_fen) FILTER (WHERE relation = 'indirect'), 0) AS "indirectFen",
+            COALESCE(sum(line_fen) FILTER (WHERE is_unattributed), 0) AS "unattributedFen",
+            count(DISTINCT (source, order_no)) FILTER (WHERE is_unattributed AND line_fen > 0) AS "unattributedOrders",
+            count(DISTINCT buyer) FILTER (WHERE line_fen > 0) AS buyers,
+            count(DISTINCT (source, order_no)) FILTER (WHERE buyer IS NULL AND line_fen > 0) AS "unknownBuyerOrders",
             COALESCE(sum(line_commission), 0) AS "commissionFen"
-          FROM line GROUP BY sku`,
+          FROM sold GROUP BY sku`,
         OF_ORDERS,
       ),
       db`SELECT once.sku, 'repeatBuyers', count(*) FROM (
-          SELECT DISTINCT sku, buyer FROM line WHERE net_fen > 0 AND buyer IS NOT NULL
+          SELECT DISTINCT sku, buyer FROM line WHERE line_fen > 0 AND buyer IS NOT NULL
         ) AS once JOIN repeating ON repeating.buyer = once.buyer GROUP BY 1`,
       db`SELECT part_line.sku, 'refundFen', sum(f.part_fen) FROM refund AS f
         JOIN LATERAL (
@@ -391,16 +391,10 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
           WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision
             AND line."lineNo" = part."lineNo" OFFSET 0)
     ), line AS (
-      SELECT o.source, o.order_no, o.channel, o.relation, o.is_unattributed, o.buyer, line.sku,
-        CASE WHEN o.is_counted THEN GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)) ELSE 0 END AS net_fen,
-        CASE WHEN o.is_counted THEN GREATEST(0, line.quantity - COALESCE(back.quantity, 0)) ELSE 0 END AS net_quantity,
-        (SELECT sum(e.amount_fen) FROM entitlements AS e
-          WHERE e.brand_id = ${brandId} AND e.source = o.source AND e.order_no = o.order_no
-            AND e.line_no = line."lineNo" AND ${isOwnPay(db, 'e', asked)}) AS line_commission
-      FROM o
-      ${toldOf(db, brandId)}
-      CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint)
-      ${refundedOf(db, brandId)}
+      ${linesOf(db, brandId)}
+    ), sold AS (
+      SELECT line.*, (SELECT sum(e.amount_fen) FROM ${owedOf(db, brandId)} AND ${isOwnPay(db, 'e', asked)}) AS line_commission
+      FROM line
     ), credited AS (
       ${creditsOf(db, brandId, db`o.source, o.order_no, o.channel, o.buyer`)}
     ), made AS MATERIALIZED (

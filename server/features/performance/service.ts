@@ -12,7 +12,7 @@ import { monthsEnded } from '../earnings/domain.ts'
 import { isSummed } from '../rollups/service.ts'
 import { readHistory } from '../stores/service.ts'
 import { COUNTED, figuresOf, NOTHING, type Counted, type Figures } from './domain.ts'
-import { isRolledUp } from './rolled.ts'
+import { isKeyed, isRolledUp } from './rolled.ts'
 import {
   selectAllStores,
   selectAssociateNames,
@@ -186,7 +186,7 @@ async function daysSummed(db: Db, dimension: Dimension, asked: Asked, from: Sour
   if (from === 'evidence' || !isRolledUp(dimension, asked)) return null
   const days = { from: dayOf(span.from, zone), to: dayOf(span.to, zone) }
   if (startOfDay(days.from, zone) !== span.from || startOfDay(days.to, zone) !== span.to) return null
-  return (await isSummed(db, { brandId, zone, days })) ? days : null
+  return (await isSummed(db, { brandId, zone, days, isKeyed: isKeyed(dimension) })) ? days : null
 }
 
 async function prepareTable(

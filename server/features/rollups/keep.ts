@@ -15,6 +15,7 @@ import {
   lessOf,
   PARTS,
   placesOf,
+  SUMS_VERSION,
   sumsOf,
   totalsOf,
   type Kind,
@@ -179,8 +180,8 @@ async function insertSums(db: Db, part: Part, summing: Summing) {
     INSERT INTO rollup_days (brand_id, part, day, store_code, ${columns})
     SELECT ${brandId}, ${part}, day, store_code, ${columns} FROM (${figures}) AS summed ${asRead}`
   await db`
-    INSERT INTO rollup_totals (brand_id, part, day, ${columns})
-    SELECT brand_id, part, day, ${totalsOf(db, part)} FROM rollup_days
+    INSERT INTO rollup_totals (brand_id, part, day, version, ${columns})
+    SELECT brand_id, part, day, ${SUMS_VERSION}, ${totalsOf(db, part)} FROM rollup_days
     WHERE ${isOfDays(db, summing)} AND part = ${part} GROUP BY brand_id, part, day`
 }
 

@@ -168,6 +168,13 @@ export async function countDaysToSum(db: Db, { brandId }: { brandId: number }): 
   return row!.count
 }
 
+/** The last day that a version before summed; null where there is none. */
+export async function selectOldDay(db: Db, { brandId, version }: { brandId: number; version: number }) {
+  const [row] = await db<{ day: string | null }[]>`
+    SELECT max(day)::text AS day FROM rollup_totals WHERE brand_id = ${brandId} AND version < ${version}`
+  return row!.day
+}
+
 /** Whether a brand's figures were never summed, or whole days of them still are to be. */
 export async function selectIsBeginning(db: Db, { brandId }: { brandId: number }): Promise<boolean> {
   const [row] = await db<{ isBeginning: boolean }[]>`
@@ -194,14 +201,21 @@ export async function selectIsFresh(
     brandId: number
     zone: string
     days: { from: string; to: string }
+    /** Summed by this version, not by one before; null: by whichever. */
+    version: number | null
     /** How old a mark may be beside more than `fewOrders`. */
     staleMs: number
     fewOrders: number
   },
 ): Promise<boolean> {
-  const { brandId, zone, days, staleMs, fewOrders } = options
+  const { brandId, zone, days, version, staleMs, fewOrders } = options
   const [row] = await db<{ isFresh: boolean }[]>`
-    SELECT EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId} AND zone = ${zone}) AND (
+    SELECT EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId} AND zone = ${zone})
+    AND NOT EXISTS (
+      SELECT FROM rollup_totals
+      WHERE brand_id = ${brandId} AND version < ${version ?? 0}::int AND day >= ${days.from}::text::date
+        AND day < ${days.to}::text::date)
+    AND (
       NOT EXISTS (SELECT FROM rollup_marks WHERE brand_id = ${brandId})
       OR (
         NOT EXISTS (

@@ -12,6 +12,7 @@ import {
   selectDaysToSum,
   selectIsFresh,
   selectMarks,
+  selectOldDay,
   selectZone,
   takeTurn,
   type Cell,
@@ -28,7 +29,7 @@ import {
   replaceGaps,
 } from './checks.ts'
 import { appendDays, deleteDays, replaceKeyDay, replaceKeyMonths, replacePeople, replaceSums } from './keep.ts'
-import { KEYED_PARTS, kindsOf, PARTS, PEOPLE, type SummingDays } from './sums.ts'
+import { KEYED_PARTS, kindsOf, PARTS, PEOPLE, SUMS_VERSION, type SummingDays } from './sums.ts'
 
 export {
   markClicks,
@@ -76,9 +77,13 @@ interface Asked extends Brand {
 /**
  * Whether a brand's figures of some days are read from sums. Where something is still to be summed they are read from
  * evidence, so that whatever was answered is in them; a span of a chain, too large for that, may be a few seconds old.
+ *
+ * @param options.isKeyed by channel, link, group or product, of which a version before summed nothing
  */
-export const isSummed = (db: Db, { brandId, zone, days }: Brand & { days: { from: string; to: string } }) =>
-  selectIsFresh(db, { brandId, zone, days, staleMs: STALE_MS, fewOrders: FEW_ORDERS })
+export const isSummed = (
+  db: Db,
+  { isKeyed, ...of }: Brand & { days: { from: string; to: string }; isKeyed: boolean },
+) => selectIsFresh(db, { ...of, version: isKeyed ? SUMS_VERSION : null, staleMs: STALE_MS, fewOrders: FEW_ORDERS })
 
 /**
  * Sums anew what some marks speak of, and takes the marks away, all in one view of the database: what is not to be seen in
@@ -100,7 +105,7 @@ export async function sumStep(pool: Pool, { brandId, zone, now, daysMost = DAYS_
     const days = await selectDaysToSum(tx, { brandId })
     const count = await sumMarks(tx, { brandId, zone, before: days?.from ?? null })
     if (count > 0) return count
-    if (!days) return 0
+    if (!days) return await sumOldDay(tx, { brandId, zone })
     await letTakeLong(tx)
     await deleteDays(tx, { brandId, zone, days: { from: days.from, to: null } })
     await appendDays(tx, { brandId, zone, days })
@@ -108,6 +113,18 @@ export async function sumStep(pool: Pool, { brandId, zone, now, daysMost = DAYS_
     return daysMost
   })
 }
+
+/** Sums the last day that a version before summed, while what it summed is read. @returns 0 where there is none */
+async function sumOldDay(tx: Tx, { brandId, zone }: Brand): Promise<number> {
+  const day = await selectOldDay(tx, { brandId, version: SUMS_VERSION })
+  if (day === null) return 0
+  await letTakeLong(tx)
+  await sumDay(tx, { brandId, zone, day })
+  return MOST
+}
+
+const sumDay = (tx: Tx, { brandId, zone, day }: Brand & { day: string }) =>
+  sumCells(tx, { brandId, zone, cells: PARTS.map((part): Cell => ({ part, day, storeCode: null })) })
 
 /** For statements over whole days, of which a big brand has millions of rows; compiled they take no less. */
 async function letTakeLong(tx: Tx): Promise<void> {
@@ -264,6 +281,6 @@ async function countDiffering(tx: Tx, summing: SummingDays): Promise<number> {
 async function replaceDay(tx: Tx, { brandId, zone, day }: Brand & { day: string }): Promise<void> {
   const summing = { brandId, zone, days: { from: day, to: addDays(day, 1) } }
   if ((await countDiffering(tx, summing)) === 0) return
-  await sumCells(tx, { brandId, zone, cells: PARTS.map((part): Cell => ({ part, day, storeCode: null })) })
+  await sumDay(tx, { brandId, zone, day })
   await replaceKeyDay(tx, summing)
 }

@@ -49,7 +49,7 @@ export function personsOf(db: Db, brandId: number): { joins: Fragment; person: F
  * `r`: what was told last of the order `o`, each looked up by index. How many lines an order has the planner cannot know:
  * it thinks of a hundred, and would read every order there ever was.
  */
-export const toldOf = (db: Db, brandId: number) => db`
+const toldOf = (db: Db, brandId: number) => db`
   CROSS JOIN LATERAL (
     SELECT r.lines, r.closer FROM order_revisions AS r
     WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision OFFSET 0
@@ -69,8 +69,26 @@ export const refundedOf = (db: Db, brandId: number) => db`
   ) AS back ON true`
 
 /**
- * What associates are credited with of the orders `o`, which need `is_counted` beside their own columns: the sharer with
- * the whole order, who closed lines with those. Each line once: of what the sharer closed himself only `closed_fen` says so.
+ * The lines of the orders `o`, which need `is_counted` beside their own columns: those columns, `line_no`, `sku`, who was
+ * told to have closed it as `line_closer`, and what is left of it as `line_fen` and `line_quantity`.
+ */
+export const linesOf = (db: Db, brandId: number) => db`
+  SELECT o.*, line."lineNo" AS line_no, line.sku, COALESCE(line.closer, r.closer) AS line_closer,
+    CASE WHEN o.is_counted THEN GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)) ELSE 0 END AS line_fen,
+    CASE WHEN o.is_counted THEN GREATEST(0, line.quantity - COALESCE(back.quantity, 0)) ELSE 0 END AS line_quantity
+  FROM o
+  ${toldOf(db, brandId)}
+  CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint, closer text)
+  ${refundedOf(db, brandId)}`
+
+/** What is owed for the line `line` of an order. */
+export const owedOf = (db: Db, brandId: number) => db`
+  entitlements AS e WHERE e.brand_id = ${brandId} AND e.source = line.source AND e.order_no = line.order_no
+    AND e.line_no = line.line_no`
+
+/**
+ * What associates are credited with of the orders `o` with the lines `line` (`linesOf`): the sharer with the whole order,
+ * who closed lines with those. Each line once: of what the sharer closed himself only `closed_fen` says so.
  *
  * @param columns of `o`, given with each row
  * @returns a statement that gives those and `associate_id`, `is_sharer`, `fen`, `quantity`, `closed_fen`
@@ -80,18 +98,13 @@ export const creditsOf = (db: Db, brandId: number, columns: ReturnType<Db>) => d
     0::bigint AS closed_fen
   FROM o WHERE o.is_counted AND o.roles ->> 'sharer' IS NOT NULL
   UNION ALL
-  SELECT ${columns}, closer.associate_id, closer.is_sharer,
-    CASE WHEN closer.is_sharer THEN 0 ELSE GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)) END,
-    CASE WHEN closer.is_sharer THEN 0 ELSE GREATEST(0, line.quantity - COALESCE(back.quantity, 0)) END,
-    GREATEST(0, line."paidFen" - COALESCE(back.fen, 0))
-  FROM o
+  SELECT ${columns}, closer.associate_id, closer.is_sharer, CASE WHEN closer.is_sharer THEN 0 ELSE o.line_fen END,
+    CASE WHEN closer.is_sharer THEN 0 ELSE o.line_quantity END, o.line_fen
+  FROM line AS o
   CROSS JOIN LATERAL (
     SELECT name AS associate_id, name = o.roles ->> 'sharer' IS TRUE AS is_sharer
     FROM jsonb_array_elements_text(o.roles -> 'closer') AS closer (name)) AS closer
-  ${toldOf(db, brandId)}
-  CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, quantity bigint, "paidFen" bigint, closer text)
-  ${refundedOf(db, brandId)}
-  WHERE o.is_counted AND (COALESCE(line.closer, r.closer) = closer.associate_id OR (
+  WHERE o.is_counted AND (o.line_closer = closer.associate_id OR (
     SELECT NOT h.withdrawn FROM order_overrides AS h
     WHERE h.brand_id = ${brandId} AND h.source = o.source AND h.order_no = o.order_no AND h.role = 'closer'
     ORDER BY h.at DESC LIMIT 1))`

@@ -1,6 +1,6 @@
 import type { Db } from '../../database.ts'
 import type { Cell, Part } from './queries.ts'
-import { creditsOf, personsOf, refundedOf, toldOf } from './sql.ts'
+import { creditsOf, linesOf, owedOf, personsOf } from './sql.ts'
 
 /**
  * What days come to, from evidence and what was decided: the same figures as the statements of `performance` sum, here by
@@ -30,6 +30,9 @@ export interface Days {
 }
 
 type Sql = ReturnType<typeof columnsOf>
+
+/** Goes up with what is summed of days: those of a version before are summed again. 1: channels, links, groups, products. */
+export const SUMS_VERSION = 1
 
 /** The people that are told apart by day, with the part that they are summed with. */
 export const PEOPLE = [
@@ -302,7 +305,7 @@ function salesOf(db: Db, summing: Summing): Sums {
         ${counted(db`1`, db`buyer IS NULL`)} AS unknown_buyer_orders, COALESCE(sum(commission_fen), 0)::bigint AS commission_fen`
   return {
     // `credit`: what each associate has of each order.
-    tables: db`${ordersOf(db, summing)}, credit AS MATERIALIZED (
+    tables: db`${ordersOf(db, summing)}, line AS MATERIALIZED (${linesOf(db, brandId)}), credit AS MATERIALIZED (
         SELECT day, store_code, associate_id, channel, buyer, bool_or(is_sharer) AS is_sharer, sum(fen)::bigint AS fen,
           sum(quantity)::bigint AS quantity, sum(closed_fen)::bigint AS closed_fen
         FROM (${creditsOf(db, brandId, db`o.day, o.store_code, o.source, o.order_no, o.channel, o.buyer`)}) AS held
@@ -366,23 +369,15 @@ const wonOf = (db: Db, brandId: number): Sql => db`
     ${chatOf(db, brandId)}
   )`
 
-/** `sold`: what each of the orders `o` has of each product, without what came back, and what is owed for it. */
+/** `sold`: what each order has of each product by its lines, without what came back, and what is owed for it. */
 const soldOf = (db: Db, brandId: number): Sql => db`
   sold AS (
-    SELECT o.day, o.store_code, o.channel, o.relation, o.is_unattributed, o.buyer, line.sku,
-      sum(CASE WHEN o.is_counted THEN GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)) ELSE 0 END)::bigint AS net_fen,
-      sum(CASE WHEN o.is_counted THEN GREATEST(0, line.quantity - COALESCE(back.quantity, 0)) ELSE 0 END)::bigint
-        AS net_quantity,
+    SELECT line.day, line.store_code, line.channel, line.relation, line.is_unattributed, line.buyer, line.sku,
+      sum(line.line_fen)::bigint AS net_fen, sum(line.line_quantity)::bigint AS net_quantity,
       COALESCE(sum(owed.fen), 0)::bigint AS commission_fen
-    FROM o
-    ${toldOf(db, brandId)}
-    CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint)
-    ${refundedOf(db, brandId)}
-    CROSS JOIN LATERAL (
-      SELECT sum(e.amount_fen) AS fen FROM entitlements AS e
-      WHERE e.brand_id = ${brandId} AND e.source = o.source AND e.order_no = o.order_no AND e.line_no = line."lineNo"
-    ) AS owed
-    GROUP BY o.day, o.store_code, o.source, o.order_no, o.channel, o.relation, o.is_unattributed, o.buyer, line.sku
+    FROM line CROSS JOIN LATERAL (SELECT sum(e.amount_fen) AS fen FROM ${owedOf(db, brandId)}) AS owed
+    GROUP BY line.day, line.store_code, line.source, line.order_no, line.channel, line.relation, line.is_unattributed,
+      line.buyer, line.sku
   )`
 
 function refundsOf(db: Db, summing: Summing): Sums {
