@@ -52,18 +52,10 @@ export function goToLogin(): boolean {
   return true
 }
 
-let isFirst = true
-
-/**
- * Who is signed in; with it comes what writes are believed by, and the page signed for WeCom's SDK where that is wanted.
- * The sidebar's page asks for this before any script runs (`preload` in its head): that answer is taken first.
- */
+/** Who is signed in; with it comes what writes are believed by, and the page signed for WeCom's SDK where that is wanted. */
 export async function readSession(isSigned = false): Promise<Session> {
   const here = location.pathname + location.search
-  const path = isSigned ? `/session?page=${encodeURIComponent(here)}` : '/session'
-  const first = isFirst && here === '/sidebar/' && isSigned ? preloaded(`/api/v1${path}`) : undefined
-  isFirst = false
-  const session = await api.getQuietly<Session>(path, first)
+  const session = await api.getQuietly<Session>(isSigned ? `/session?page=${encodeURIComponent(here)}` : '/session')
   csrfToken = session.csrfToken
   try {
     sessionStorage.removeItem(loginMarkKey)
@@ -71,20 +63,4 @@ export async function readSession(isSigned = false): Promise<Session> {
     // Storage is off: then nothing was kept.
   }
   return session
-}
-
-/** Asked as the page's head did, so that the browser hands over that answer; of no use if it is of another brand. */
-async function preloaded(url: string): Promise<Response | null> {
-  const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(), timeoutMs)
-  try {
-    const response = await fetch(url, { credentials: 'same-origin', signal: controller.signal })
-    if (!response.ok) return response
-    const session = (await response.clone().json()) as Session
-    return session.brand === brand ? response : null
-  } catch {
-    return null
-  } finally {
-    clearTimeout(timer)
-  }
 }

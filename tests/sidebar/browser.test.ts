@@ -9,20 +9,22 @@ import { photograph, webRoot, type BridgeCall, type OpenOptions } from './suppor
 /** The first load, everything that the customer card needs, gzip. */
 const firstLoadMaxBytes = 60 * 1024
 
-/** As the page's head asks, before any script runs: with it comes the page signed for the SDK. */
-const session = 'GET /api/v1/session?page=%2Fsidebar%2F'
+const session = 'GET /api/v1/session'
+/** Where the page was not signed when it was given. */
+const signedSession = `${session}?page=%2Fsidebar%2F`
+const card = 'GET /api/v1/cards/customer?externalUserid=wm-gold'
 
 describe('session', () => {
   test('an expired access token is refreshed silently', async () => {
     mock.faults['/api/v1/session'] = { status: 401, code: 'session.expired' }
     const { page } = await open()
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
-    expect(mock.calls.slice(0, 3)).toEqual([session, 'POST /auth/refresh', session])
+    const asked = mock.calls.filter(call => call !== card)
+    expect(asked.slice(0, 3)).toEqual([session, 'POST /auth/refresh', session])
   })
 
   test('without a session WeCom signs in and comes back to the same tab of the same brand', async () => {
-    // Once as the page's head asks for the default brand, once for this one.
-    mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing', times: 2 }
+    mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing' }
     mock.faults['/auth/refresh'] = { status: 401 }
     const { page } = await open({ path: '/sidebar/?brand=second#/earnings' })
     await page.getByText('11 月提成').waitFor()
@@ -42,46 +44,45 @@ describe('session', () => {
 })
 
 describe('the first second', () => {
-  const card = 'GET /api/v1/cards/customer?externalUserid=wm-gold'
-  const signature = { corpId: 'ww-demo', agentId: '1000002', timestamp: 1, nonceStr: 'kept', signature: '1'.repeat(40) }
-
-  /** A pane in which signatures were kept by an opening before. */
-  async function openAgain(options: OpenOptions = {}): Promise<Awaited<ReturnType<typeof open>>> {
-    const sidebar = await open({ ...options, path: '/none' })
-    const url = `${mock.url}/sidebar/`
-    const kept = { url, config: signature, agent_config: signature, validSeconds: 60, until: Date.now() + 60_000 }
-    await sidebar.page.evaluate(text => localStorage.setItem('daogou.signatures', text), JSON.stringify(kept))
-    await sidebar.page.goto(url)
-    return sidebar
-  }
   const signedAs = (calls: BridgeCall[]) =>
     calls.filter(({ name }) => name === 'agentConfig').map(({ params }) => params['nonceStr'])
 
-  test('opened again it asks who is signed in and for the card at the same time', async () => {
+  test('the page alone knows how to ask who is signed in and for the card, at the same time', async () => {
     mock.delaysMs['/api/v1/session'] = 3000
-    const { page, bridgeCalls } = await openAgain()
+    const sidebar = await open({ path: '/none' })
+    // What draws the screen does not come at all.
+    await sidebar.page.route('**/assets/**', route => route.abort())
+    await sidebar.page.goto(`${mock.url}/sidebar/`)
     await expect.poll(() => mock.calls, { timeout: 2500 }).toEqual([session, card])
-    expect(signedAs(await bridgeCalls())).toEqual(['kept'])
+    expect(signedAs(await sidebar.bridgeCalls())).toEqual(['demo'])
+  })
+
+  test('a page that was given without signatures asks for them with the session, also one of another address', async () => {
+    mock.signsPage = false
+    const { page } = await open()
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
-    // For the next opening those that came with the session are kept.
-    expect(await page.evaluate(() => localStorage.getItem('daogou.signatures'))).toContain('"nonceStr":"demo"')
-    expect(mock.calls).toEqual([session, card])
+    expect(mock.calls).toEqual([signedSession, card])
+    Object.assign(mock, { signsPage: '/sidebar/', calls: [] })
+    await page.goto(`${mock.url}/sidebar/?brand=default`)
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    expect(mock.calls).toEqual([`${session}?page=${encodeURIComponent('/sidebar/?brand=default')}`, card])
   })
 
   test('signatures that WeCom no longer takes are asked for anew, unseen', async () => {
     const refused = { err_msg: 'agentConfig:fail', errCode: 40093 }
-    const { page, bridgeCalls } = await openAgain({
+    const { page, bridgeCalls } = await open({
       bridge: { answers: { agentConfig: [refused, { err_msg: 'agentConfig:ok', checkResult: {} }] } },
     })
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
-    expect(signedAs(await bridgeCalls())).toEqual(['kept', 'demo'])
+    expect(signedAs(await bridgeCalls())).toEqual(['demo', 'demo'])
+    expect(mock.bodies['/api/v1/wecom/signature']).toEqual([{ url: `${mock.url}/sidebar/`, kind: 'agent_config' }])
   })
 
   test('a session that has run out is renewed once for all that was asked with it', async () => {
     mock.delaysMs['/api/v1/session'] = 1500
     mock.faults['/api/v1/session'] = { status: 401, code: 'session.expired' }
     mock.faults['/api/v1/cards/customer'] = { status: 401, code: 'session.expired' }
-    const { page } = await openAgain()
+    const { page } = await open()
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
     expect(mock.calls.filter(call => call === 'POST /auth/refresh')).toHaveLength(1)
   })
@@ -90,7 +91,7 @@ describe('the first second', () => {
     mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing', times: 1 }
     mock.faults['/api/v1/cards/customer'] = { status: 401, code: 'session.missing', times: 1 }
     mock.faults['/auth/refresh'] = { status: 401, times: 2 }
-    const { page } = await openAgain()
+    const { page } = await open()
     await page.waitForURL(/\/sidebar\//)
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
     expect(mock.calls.filter(call => call.includes('/auth/wecom/login'))).toHaveLength(1)
@@ -98,14 +99,14 @@ describe('the first second', () => {
 
   test('a card that failed ahead says so, and is asked for again by a tap', async () => {
     mock.faults['/api/v1/cards/customer'] = { status: 500, code: 'internal' }
-    const { page } = await openAgain()
+    const { page } = await open()
     await page.getByRole('alert').waitFor()
     await page.getByRole('button', { name: '重试' }).click()
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
   })
 
   test('beside another tab the card is not asked for', async () => {
-    const { page } = await openAgain({ bridge: {} })
+    const { page } = await open()
     await settle(page)
     mock.calls.length = 0
     await page.goto('about:blank')
@@ -117,10 +118,7 @@ describe('the first second', () => {
   test('what the browser keeps names nobody', async () => {
     const { page } = await open()
     await settle(page)
-    const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))
-    expect(kept).toContain('daogou.signatures')
-    for (const personal of ['陈晓', '李华', 'demo-li', 'wm-gold', 'demo-csrf', '138'])
-      expect(kept).not.toContain(personal)
+    expect(await page.evaluate(() => [{ ...localStorage }, { ...sessionStorage }])).toEqual([{}, {}])
   })
 
   test('the page itself draws what stands for a customer, as the screen does after it', async () => {
@@ -137,11 +135,12 @@ describe('the first second', () => {
     expect(html).toContain(drawn.replace(/<!--[^>]*-->/g, ''))
   })
 
-  test('the first script is on its own', async () => {
+  test('the first script stands in the page before its style, and what comes later takes from it', async () => {
     const html = await readFile(`${webRoot}/sidebar/index.html`, 'utf8')
-    const first = /<script type="module" async [^>]*src="([^"]*ahead[^"]*)"/.exec(html)![1]!
-    expect(html.indexOf('<script')).toBe(html.indexOf('<script type="module" async'))
-    expect(await readFile(webRoot + first, 'utf8')).not.toMatch(/\bfrom"\.|\bimport"\./)
+    const at = html.indexOf('<script>')
+    expect(at).toBeGreaterThan(0)
+    expect(html.indexOf('<link rel="stylesheet"')).toBeGreaterThan(at)
+    expect((await readdir(`${webRoot}/assets`)).join()).not.toContain('ahead')
   })
 })
 
