@@ -33,9 +33,11 @@ const config = {
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false, resolveDependencies: (_, files) => files.filter(file => !isAhead(file)) },
     rolldownOptions: {
-      input: { sidebar: 'sidebar/index.html' },
-      // In one file: on a slow network each is a round of its own.
+      input: { sidebar: 'sidebar/index.html', worker: 'sidebar/worker.ts' },
       output: {
+        // A worker is found by its name, and serves the folder that it lies in.
+        entryFileNames: ({ name }) => (name === 'worker' ? 'sidebar/worker.js' : 'assets/[name]-[hash].js'),
+        // In one file: on a slow network each is a round of its own.
         codeSplitting: {
           groups: [
             { name: 'ahead', test: /\/sidebar\/ahead\.ts$/, includeDependenciesRecursively: true, priority: 1 },

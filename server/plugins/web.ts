@@ -60,9 +60,10 @@ export async function web(
       // The build lays packed copies beside the files; they have no addresses of their own.
       preCompressed: true,
       globIgnore: ['**/*.br', '**/*.gz', 'sidebar/index.html'],
-      // Files carry a hash of their content in their names; pages do not.
+      // Files carry a hash of their content in their names; pages and the sidebar's worker do not.
       setHeaders: (reply, path) => {
-        if (!path.endsWith('.html')) reply.header('cache-control', 'public, max-age=31536000, immutable')
+        if (path.endsWith('worker.js')) reply.header('cache-control', 'no-cache')
+        else if (!path.endsWith('.html')) reply.header('cache-control', 'public, max-age=31536000, immutable')
       },
       cacheControl: false,
     })

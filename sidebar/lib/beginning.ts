@@ -5,7 +5,8 @@
 import type { CustomerCard } from '../../server/features/cards/schema.ts'
 import type { PageSignatures, Session, Signature, SignatureKind } from '../../server/features/session/schema.ts'
 import { Failure, toDiagnosis, toRefusal } from './diagnosis.ts'
-import { api, readSession } from './session.ts'
+import { recallCard } from './last-cards.ts'
+import { api, brand, readSession, takeSession } from './session.ts'
 import { signaturesOfPage } from './signatures.ts'
 import { findEntry, isInWecom, registerPage, type Entry } from './wecom.ts'
 import { toParts } from './zone.ts'
@@ -13,6 +14,8 @@ import { toParts } from './zone.ts'
 export interface Beginning {
   session: Session
   entry: Entry
+  /** The customer's card as it was seen last, where it was at hand before the session was told. */
+  last?: { card: CustomerCard; confirmed: Promise<Session> }
 }
 
 /** What was begun before there was a screen; it counts once. */
@@ -39,11 +42,27 @@ async function beginAnew(): Promise<Beginning> {
   if (!isInWecom) throw new Failure('not_in_wecom', 'NOT_IN_WECOM')
   const signatures = areRefused ? null : signaturesOfPage()
   const asked = readSession(signatures === null)
-  const [session, entry] = await Promise.all([asked, enter(asked, signatures)])
+  const entering = enter(asked, signatures)
+  const told = Promise.all([asked, entering]).then(([session, entry]): Beginning => ({ session, entry }))
+  const begun = await Promise.race([told, entering.then(entry => seenBefore(entry, asked))])
   // Before the card is there: it shows times, and to read the first one takes long.
-  toParts(0, session.timeZone)
-  return { session, entry }
+  toParts(0, begun.session.timeZone)
+  return begun
 }
+
+/** What was seen of the customer by the same session, before it is told anew; never, where there is nothing. */
+async function seenBefore(entry: Entry, confirmed: Promise<Session>): Promise<Beginning> {
+  const last = isCardShown(entry) ? await recallCard(entry.externalUserid) : null
+  if (last?.session.brand !== brand) return await new Promise(() => {})
+  takeSession(last.session)
+  // Whoever takes it is told of a refusal.
+  confirmed.catch(() => {})
+  return { session: last.session, entry, last: { card: last.card, confirmed } }
+}
+
+type CustomerEntry = Extract<Entry, { kind: 'customer' }>
+const isCardShown = (entry: Entry): entry is CustomerEntry =>
+  entry.kind === 'customer' && /^(#\/?)?$/.test(location.hash)
 
 /** Registers with WeCom, asks beside what we stand, and asks for the card of the customer. */
 async function enter(asked: Promise<Session>, signatures: PageSignatures | null): Promise<Entry> {
@@ -52,7 +71,7 @@ async function enter(asked: Promise<Session>, signatures: PageSignatures | null)
     await registerPage(session, signerOf(session.signatures))
   }
   const entry = await findEntry()
-  if (entry.kind === 'customer' && /^(#\/?)?$/.test(location.hash)) askForCard(entry.externalUserid)
+  if (isCardShown(entry)) askForCard(entry.externalUserid)
   return entry
 }
 

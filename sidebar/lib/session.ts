@@ -1,9 +1,10 @@
 import type { Session } from '../../server/features/session/schema.ts'
 import { createApi } from './api.ts'
+import { forgetCards, noteMark, readMark } from './last-cards.ts'
 
 let csrfToken: string | null = null
 /** Without a name it is the page of the default brand. WeCom signs the address with it, so it stays there. */
-const brand = new URLSearchParams(location.search).get('brand') || 'default'
+export const brand = new URLSearchParams(location.search).get('brand') || 'default'
 const timeoutMs = 12_000
 const loginMarkKey = 'daogou.login'
 /** Sent to sign in twice within this time without a session in between: cookies are blocked, stop going round. */
@@ -38,6 +39,7 @@ export const api = createApi({
  *   not in a circle of redirects
  */
 export function goToLogin(): boolean {
+  void forgetCards()
   let lastMs = 0
   try {
     lastMs = Number(sessionStorage.getItem(loginMarkKey) ?? 0)
@@ -55,12 +57,19 @@ export function goToLogin(): boolean {
 /** Who is signed in; with it comes what writes are believed by, and the page signed for WeCom's SDK where that is wanted. */
 export async function readSession(isSigned = false): Promise<Session> {
   const here = location.pathname + location.search
+  const mark = readMark()
   const session = await api.getQuietly<Session>(isSigned ? `/session?page=${encodeURIComponent(here)}` : '/session')
-  csrfToken = session.csrfToken
+  noteMark(mark)
+  takeSession(session)
   try {
     sessionStorage.removeItem(loginMarkKey)
   } catch {
     // Storage is off: then nothing was kept.
   }
   return session
+}
+
+/** Writes are believed by what this session was told. */
+export function takeSession(session: Session): void {
+  csrfToken = session.csrfToken
 }

@@ -21,6 +21,7 @@ function pageFolder(): string {
   mkdirSync(join(folder, 'sidebar'))
   const html = '<!doctype html><html><head><meta charset="utf-8" /><script>void 0</script></head></html>'
   writeFileSync(join(folder, 'sidebar', 'index.html'), html)
+  writeFileSync(join(folder, 'sidebar', 'worker.js'), 'void 0')
   return folder
 }
 
@@ -125,6 +126,8 @@ describe('sign-in through WeCom', () => {
       expect([other, signaturesIn(body), headers['cache-control']]).toEqual([other, null, 'no-cache'])
     }
     expect((await get('/sidebar/index.html')).statusCode).toBe(404)
+    // The worker is found by its name, so a browser asks whether there is a newer one.
+    expect((await get('/sidebar/worker.js')).headers['cache-control']).toBe('no-cache')
     // Near their end it is kept as long as they last; after it, signed anew.
     const before = now
     now += (signatures.validSeconds - 100) * 1000
@@ -146,6 +149,24 @@ describe('sign-in through WeCom', () => {
     expect([answer.statusCode, answer.headers['cache-control']]).toEqual([200, 'no-cache'])
     expect(failing).toHaveBeenCalledTimes(1)
     await app.close()
+  })
+
+  test('a page may know by a mark whether it is still the same session, which the mark does not open', async () => {
+    const markIn = (answer: { headers: Record<string, unknown> }) => {
+      const cookies = [answer.headers['set-cookie']].flat().map(String)
+      return cookies.find(cookie => cookie.startsWith('daogou_mark='))
+    }
+    const one = openBrowser(service)
+    const mark = markIn(await signIn(one, 'a1'))!
+    expect(mark).not.toContain('HttpOnly')
+    expect(mark).not.toContain('a1')
+    const value = mark.split(';')[0]
+    // As long as the session lasts it is the same; of another sign-in it is another.
+    expect(markIn(await one.call('POST', '/auth/refresh'))!.split(';')[0]).toBe(value)
+    expect(markIn(await signIn(openBrowser(service), 'a1'))!.split(';')[0]).not.toBe(value)
+    const alone = await service.app.inject({ url: '/api/v1/session', headers: { cookie: value! } })
+    expect(alone.statusCode).toBe(401)
+    expect(markIn(await one.call('POST', '/auth/logout'))).toMatch(/^daogou_mark=;.*(Max-Age=0|1970)/)
   })
 
   test('the authorise address carries what WeCom demands', async () => {

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
+import * as demo from './demo-data.ts'
 import { expectSound, mock, open, settle } from './panes.ts'
 import { photograph, webRoot, type BridgeCall, type OpenOptions } from './support.ts'
 
@@ -141,6 +142,139 @@ describe('the first second', () => {
     expect(at).toBeGreaterThan(0)
     expect(html.indexOf('<link rel="stylesheet"')).toBeGreaterThan(at)
     expect((await readdir(`${webRoot}/assets`)).join()).not.toContain('ahead')
+  })
+})
+
+describe('the last card, after the page is loaded anew', () => {
+  type Pane = Awaited<ReturnType<typeof open>>
+  const cardPath = '/api/v1/cards/customer'
+  const heading = (page: Page) => page.getByRole('heading', { name: '陈晓' })
+  const signIn = ({ context }: Pane, mark: string) =>
+    context.addCookies([{ name: 'daogou_mark', value: mark, url: mock.url }])
+
+  /** Of whom the worker holds a card for that session. */
+  const held = (page: Page, mark = 'first') =>
+    page.evaluate(async mark => {
+      const registration = await navigator.serviceWorker.getRegistration('/sidebar/')
+      if (!registration?.active) return undefined
+      const { port1, port2 } = new MessageChannel()
+      registration.active.postMessage({ deed: 'recall', mark, externalUserid: 'wm-gold' }, [port2])
+      const last = await new Promise<{ card: { member: { name: string } } } | null>(resolve => {
+        port1.onmessage = ({ data }) => resolve(data as never)
+      })
+      return last && last.card.member.name
+    }, mark)
+
+  /** A pane whose card the worker holds. */
+  async function seen(): Promise<Pane> {
+    const pane = await open({ path: '/none' })
+    await signIn(pane, 'first')
+    await pane.page.goto(`${mock.url}/sidebar/`)
+    await heading(pane.page).waitFor()
+    await expect.poll(() => held(pane.page), { timeout: 10_000 }).toBe('陈晓')
+    return pane
+  }
+  /** Nothing is answered until told; then he has another name. */
+  async function holdAnswers(page: Page): Promise<() => void> {
+    let release = (): void => {}
+    const released = new Promise<void>(resolve => (release = resolve))
+    await page.route('**/api/v1/**', async route => {
+      await released
+      const response = await route.fetch()
+      await route.fulfill({ response, body: (await response.text()).replace('陈晓', '陈晓晓') })
+    })
+    return release
+  }
+
+  test('it is there before the service answers, and is refreshed', async () => {
+    const pane = await seen()
+    const { page } = pane
+    const answer = await holdAnswers(page)
+    mock.calls.length = 0
+    await page.reload()
+    await heading(page).waitFor({ timeout: 3000 })
+    await page.getByText(`${demo.session.name} · `).waitFor()
+    expect(mock.calls).toEqual([])
+    answer()
+    await page.getByRole('heading', { name: '陈晓晓' }).waitFor()
+    await expectSound(pane)
+  })
+
+  test('whoever else is signed in sees nothing of it, and it is gone', async () => {
+    const pane = await seen()
+    const { page } = pane
+    await holdAnswers(page)
+    await signIn(pane, 'second')
+    await page.reload()
+    await page.waitForSelector('.tabs')
+    await page.waitForTimeout(1500)
+    expect(await heading(page).count()).toBe(0)
+    await signIn(pane, 'first')
+    expect(await held(page)).toBeNull()
+  })
+
+  test('without a sign-in it is not asked for', async () => {
+    const { page, context } = await seen()
+    await holdAnswers(page)
+    await context.clearCookies()
+    await page.reload()
+    await page.waitForSelector('.tabs')
+    await page.waitForTimeout(1500)
+    expect(await heading(page).count()).toBe(0)
+  })
+
+  test('a session that is no more takes it away: to the sign-in, or to what is wrong', async () => {
+    for (const [status, code] of [
+      [401, 'session.missing'],
+      [403, 'session.refused'],
+    ] as const) {
+      const { page, context } = await seen()
+      mock.faults['/api/v1/session'] = { status, code, times: 2 }
+      mock.faults[cardPath] = { status, code, times: 2 }
+      mock.faults['/auth/refresh'] = { status: 401, times: 2 }
+      mock.delaysMs['/api/v1/session'] = 4000
+      mock.delaysMs[cardPath] = 5000
+      mock.calls.length = 0
+      // What comes back from the sign-in stays away.
+      await page.route('**/auth/wecom/login*', route => route.fulfill({ body: 'sign in', contentType: 'text/plain' }))
+      await page.reload()
+      await heading(page).waitFor({ timeout: 3500 })
+      if (status === 401) await page.waitForURL('**/auth/wecom/login*')
+      else await page.getByRole('alert').waitFor()
+      expect(await heading(page).count()).toBe(0)
+      expect(await held(page)).toBeNull()
+      await context.close()
+      mock.reset()
+    }
+  })
+
+  test('a card that is refused is not shown again', async () => {
+    const { page } = await seen()
+    mock.faults[cardPath] = { status: 404, code: 'not_found' }
+    mock.delaysMs[cardPath] = 4000
+    await page.reload()
+    await heading(page).waitFor({ timeout: 3500 })
+    await page.getByRole('alert').waitFor()
+    expect(await held(page)).toBeNull()
+  })
+
+  test('whoever signs out at the console leaves nothing', async () => {
+    const { page } = await seen()
+    await page.goto(`${mock.url}/console/`)
+    await page.getByRole('button', { name: '退出' }).click()
+    await expect.poll(() => mock.calls).toContain('POST /auth/logout')
+    await expect.poll(() => held(page).catch(() => undefined)).toBeNull()
+  })
+
+  test('it lies in no storage', async () => {
+    const { page } = await seen()
+    const stored = await page.evaluate(async () => [
+      { ...localStorage },
+      { ...sessionStorage },
+      await caches.keys(),
+      await indexedDB.databases(),
+    ])
+    expect(stored).toEqual([{}, {}, [], []])
   })
 })
 
