@@ -192,7 +192,7 @@ describe('the last card, after the page is loaded anew', () => {
     const answer = await holdAnswers(page)
     mock.calls.length = 0
     await page.reload()
-    await heading(page).waitFor({ timeout: 3000 })
+    await heading(page).waitFor()
     await page.getByText(`${demo.session.name} · `).waitFor()
     expect(mock.calls).toEqual([])
     answer()
@@ -229,20 +229,19 @@ describe('the last card, after the page is loaded anew', () => {
       [403, 'session.refused'],
     ] as const) {
       const { page, context } = await seen()
+      const answer = await holdAnswers(page)
       mock.faults['/api/v1/session'] = { status, code, times: 2 }
       mock.faults[cardPath] = { status, code, times: 2 }
       mock.faults['/auth/refresh'] = { status: 401, times: 2 }
-      mock.delaysMs['/api/v1/session'] = 4000
-      mock.delaysMs[cardPath] = 5000
-      mock.calls.length = 0
       // What comes back from the sign-in stays away.
       await page.route('**/auth/wecom/login*', route => route.fulfill({ body: 'sign in', contentType: 'text/plain' }))
       await page.reload()
-      await heading(page).waitFor({ timeout: 3500 })
+      await heading(page).waitFor()
+      answer()
       if (status === 401) await page.waitForURL('**/auth/wecom/login*')
       else await page.getByRole('alert').waitFor()
       expect(await heading(page).count()).toBe(0)
-      expect(await held(page)).toBeNull()
+      await expect.poll(() => held(page)).toBeNull()
       await context.close()
       mock.reset()
     }
@@ -250,12 +249,13 @@ describe('the last card, after the page is loaded anew', () => {
 
   test('a card that is refused is not shown again', async () => {
     const { page } = await seen()
+    const answer = await holdAnswers(page)
     mock.faults[cardPath] = { status: 404, code: 'not_found' }
-    mock.delaysMs[cardPath] = 4000
     await page.reload()
-    await heading(page).waitFor({ timeout: 3500 })
+    await heading(page).waitFor()
+    answer()
     await page.getByRole('alert').waitFor()
-    expect(await held(page)).toBeNull()
+    await expect.poll(() => held(page)).toBeNull()
   })
 
   test('whoever signs out at the console leaves nothing', async () => {
@@ -515,6 +515,35 @@ describe('tags and remark of a friend', () => {
     expect(mock.bodies[tagsPath]).toEqual([{ add: ['et-1-0'] }, { remove: ['et-1-0'] }])
     expect(await page.locator('.h-identity').innerText()).not.toContain('羊毛')
   })
+
+  for (const language of ['zh', 'en'] as const)
+    test(`without a network an open editor says that no tag can be changed, and changes none, in ${language}`, async () => {
+      const sidebar = await open({ language })
+      const { page, context } = sidebar
+      await settle(page)
+      await page.getByRole('button', { name: language === 'zh' ? '改标签' : 'Edit tags' }).click()
+      const tag = page.getByRole('button', { name: '羊毛', exact: true })
+      await tag.click()
+      await page.getByText('「羊毛」').or(page.getByText('“羊毛”')).last().waitFor()
+      await context.setOffline(true)
+      const told = language === 'zh' ? '没有网络，现在不能改标签' : 'No network: tags cannot be changed now'
+      await page.getByText(told).waitFor()
+      // Neither by a tap, nor by the keyboard, nor back; and nothing is sent when the network is there again.
+      expect(await page.locator('.toast button').isDisabled()).toBe(true)
+      await expectSound(sidebar, false)
+      await photograph(page, `tags-offline-${language}`, false)
+      const other = page.locator('.tag-choice[aria-pressed="false"]').first()
+      expect(await other.getAttribute('aria-disabled')).toBe('true')
+      await other.click({ force: true })
+      await page.getByRole('searchbox').fill('羊毛')
+      await page.getByRole('searchbox').press('Enter')
+      await context.setOffline(false)
+      await page.getByText(told).waitFor({ state: 'detached' })
+      expect(mock.bodies[tagsPath]).toEqual([{ add: ['et-1-0'] }])
+      expect(await page.getByRole('alert').count()).toBe(0)
+      await page.getByRole('searchbox').press('Enter')
+      await expect.poll(() => mock.bodies[tagsPath]).toEqual([{ add: ['et-1-0'] }, { remove: ['et-1-0'] }])
+    })
 
   test('the keyboard alone finds a tag, marks it and leaves', async () => {
     const { page } = await edit()
