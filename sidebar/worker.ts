@@ -13,7 +13,8 @@ interface WorkerEvent extends MessageEvent {
   waitUntil(work: Promise<unknown>): void
 }
 
-let mark = ''
+/** What writes of the session are believed by: another sign-in has another one. */
+let csrfToken = ''
 const cards = new Map<string, Last & { until: number }>()
 
 function forgetOld(): void {
@@ -22,9 +23,7 @@ function forgetOld(): void {
 }
 
 function take(told: ToWorker, port: MessagePort | undefined): void {
-  if (told.deed === 'forget' || told.mark !== mark) cards.clear()
-  if (told.deed === 'forget') return
-  mark = told.mark
+  if (told.deed === 'forget') return cards.clear()
   forgetOld()
   const { externalUserid } = told
   if (told.deed === 'recall') {
@@ -34,6 +33,8 @@ function take(told: ToWorker, port: MessagePort | undefined): void {
   }
   cards.delete(externalUserid)
   if (told.deed === 'drop') return
+  if (told.session.csrfToken !== csrfToken) cards.clear()
+  csrfToken = told.session.csrfToken
   cards.set(externalUserid, { session: told.session, card: told.card, until: Date.now() + KEPT_MS })
   for (const oldest of cards.keys()) {
     if (cards.size <= CARDS_MAX) break

@@ -9,7 +9,6 @@ import {
   ACCESS_SECONDS,
   callerOfSession,
   isCsrfToken,
-  markOf,
   SESSION_MS,
   type SessionTokens,
 } from '../features/auth/sessions.ts'
@@ -104,12 +103,7 @@ export async function buildAccess(
   const { pool, settings, limits, headquartersOf, now } = options
   const isSecure = settings.publicUrl.startsWith('https:')
   const named = (name: string) => (isSecure ? `__Host-${name}` : name)
-  const names = {
-    access: named('daogou_access'),
-    refresh: named('daogou_refresh'),
-    state: named('daogou_sign_in'),
-    mark: named('daogou_mark'),
-  }
+  const names = { access: named('daogou_access'), refresh: named('daogou_refresh'), state: named('daogou_sign_in') }
   const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecure } as const
 
   await app.register(cookie, { secret: settings.sessionSecret })
@@ -258,14 +252,10 @@ export async function buildAccess(
       // The cookie outlives its token: it still tells the associate's own opening of a link from a customer's.
       reply.setCookie(names.access, app.jwt.sign(claims), { ...attributes, maxAge: SESSION_MS / 1000 })
       reply.setCookie(names.refresh, tokens.refreshToken, { ...attributes, maxAge: SESSION_MS / 1000 })
-      // The sidebar's page asks by it whether it is still the one whose cards its worker holds.
-      const mark = markOf(settings.sessionSecret, tokens.sessionId)
-      reply.setCookie(names.mark, mark, { ...attributes, httpOnly: false, maxAge: SESSION_MS / 1000 })
     },
     clear(reply) {
       reply.clearCookie(names.access, attributes)
       reply.clearCookie(names.refresh, attributes)
-      reply.clearCookie(names.mark, { ...attributes, httpOnly: false })
     },
     refreshToken: request => request.cookies[names.refresh] ?? null,
     setState(reply, state) {

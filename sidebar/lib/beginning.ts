@@ -6,7 +6,7 @@ import type { CustomerCard } from '../../server/features/cards/schema.ts'
 import type { PageSignatures, Session, Signature, SignatureKind } from '../../server/features/session/schema.ts'
 import { Failure, toDiagnosis, toRefusal } from './diagnosis.ts'
 import { recallCard } from './last-cards.ts'
-import { api, brand, readSession, takeSession } from './session.ts'
+import { api, brand, isAfterLogin, readSession, takeSession } from './session.ts'
 import { signaturesOfPage } from './signatures.ts'
 import { findEntry, isInWecom, registerPage, type Entry } from './wecom.ts'
 import { toParts } from './zone.ts'
@@ -50,9 +50,12 @@ async function beginAnew(): Promise<Beginning> {
   return begun
 }
 
-/** What was seen of the customer by the same session, before it is told anew; never, where there is nothing. */
+/**
+ * What was seen of the customer here, before the session is told anew; never, where there is nothing. After a sign-in
+ * somebody else may sit here.
+ */
 async function seenBefore(entry: Entry, confirmed: Promise<Session>): Promise<Beginning> {
-  const last = isCardShown(entry) ? await recallCard(entry.externalUserid) : null
+  const last = isCardShown(entry) && !isAfterLogin ? await recallCard(entry.externalUserid) : null
   if (last?.session.brand !== brand) return await new Promise(() => {})
   takeSession(last.session)
   // Whoever takes it is told of a refusal.

@@ -1,12 +1,14 @@
 import type { Session } from '../../server/features/session/schema.ts'
 import { createApi } from './api.ts'
-import { forgetCards, noteMark, readMark } from './last-cards.ts'
+import { forgetCards } from './last-cards.ts'
 
 let csrfToken: string | null = null
 /** Without a name it is the page of the default brand. WeCom signs the address with it, so it stays there. */
 export const brand = new URLSearchParams(location.search).get('brand') || 'default'
 const timeoutMs = 12_000
 const loginMarkKey = 'daogou.login'
+/** This page is where a sign-in led: somebody else may sit here now. */
+export const isAfterLogin = readLoginMark() > 0
 /** Sent to sign in twice within this time without a session in between: cookies are blocked, stop going round. */
 const loginAgainMs = 30_000
 
@@ -40,9 +42,8 @@ export const api = createApi({
  */
 export function goToLogin(): boolean {
   void forgetCards()
-  let lastMs = 0
+  const lastMs = readLoginMark()
   try {
-    lastMs = Number(sessionStorage.getItem(loginMarkKey) ?? 0)
     sessionStorage.setItem(loginMarkKey, String(Date.now()))
   } catch {
     // Storage is off: without a mark we cannot tell a circle, so go.
@@ -54,12 +55,19 @@ export function goToLogin(): boolean {
   return true
 }
 
+/** When somebody was sent to sign in from here, and no session came of it yet; 0 where nobody was. */
+function readLoginMark(): number {
+  try {
+    return Number(sessionStorage.getItem(loginMarkKey) ?? 0)
+  } catch {
+    return 0
+  }
+}
+
 /** Who is signed in; with it comes what writes are believed by, and the page signed for WeCom's SDK where that is wanted. */
 export async function readSession(isSigned = false): Promise<Session> {
   const here = location.pathname + location.search
-  const mark = readMark()
   const session = await api.getQuietly<Session>(isSigned ? `/session?page=${encodeURIComponent(here)}` : '/session')
-  noteMark(mark)
   takeSession(session)
   try {
     sessionStorage.removeItem(loginMarkKey)

@@ -51,7 +51,10 @@ export const useStartStore = defineStore('start', () => {
   async function confirm(confirmed: Promise<Session>, before: Session): Promise<void> {
     try {
       const session = await confirmed
-      if (session.associateId !== before.associateId) return await begin()
+      if (session.associateId !== before.associateId) {
+        await forgetCards()
+        return await begin()
+      }
       if (start.value.status === 'started') start.value = { ...start.value, session }
     } catch (error) {
       // Where the network fails, what is shown stays.

@@ -151,24 +151,6 @@ describe('sign-in through WeCom', () => {
     await app.close()
   })
 
-  test('a page may know by a mark whether it is still the same session, which the mark does not open', async () => {
-    const markIn = (answer: { headers: Record<string, unknown> }) => {
-      const cookies = [answer.headers['set-cookie']].flat().map(String)
-      return cookies.find(cookie => cookie.startsWith('daogou_mark='))
-    }
-    const one = openBrowser(service)
-    const mark = markIn(await signIn(one, 'a1'))!
-    expect(mark).not.toContain('HttpOnly')
-    expect(mark).not.toContain('a1')
-    const value = mark.split(';')[0]
-    // As long as the session lasts it is the same; of another sign-in it is another.
-    expect(markIn(await one.call('POST', '/auth/refresh'))!.split(';')[0]).toBe(value)
-    expect(markIn(await signIn(openBrowser(service), 'a1'))!.split(';')[0]).not.toBe(value)
-    const alone = await service.app.inject({ url: '/api/v1/session', headers: { cookie: value! } })
-    expect(alone.statusCode).toBe(401)
-    expect(markIn(await one.call('POST', '/auth/logout'))).toMatch(/^daogou_mark=;.*(Max-Age=0|1970)/)
-  })
-
   test('the authorise address carries what WeCom demands', async () => {
     const browser = openBrowser(service)
     const login = await browser.call('GET', '/auth/wecom/login')

@@ -149,27 +149,22 @@ describe('the last card, after the page is loaded anew', () => {
   type Pane = Awaited<ReturnType<typeof open>>
   const cardPath = '/api/v1/cards/customer'
   const heading = (page: Page) => page.getByRole('heading', { name: '陈晓' })
-  const signIn = ({ context }: Pane, mark: string) =>
-    context.addCookies([{ name: 'daogou_mark', value: mark, url: mock.url }])
-
-  /** Of whom the worker holds a card for that session. */
-  const held = (page: Page, mark = 'first') =>
-    page.evaluate(async mark => {
+  /** Of whom the worker holds a card. */
+  const held = (page: Page) =>
+    page.evaluate(async () => {
       const registration = await navigator.serviceWorker.getRegistration('/sidebar/')
       if (!registration?.active) return undefined
       const { port1, port2 } = new MessageChannel()
-      registration.active.postMessage({ deed: 'recall', mark, externalUserid: 'wm-gold' }, [port2])
+      registration.active.postMessage({ deed: 'recall', externalUserid: 'wm-gold' }, [port2])
       const last = await new Promise<{ card: { member: { name: string } } } | null>(resolve => {
         port1.onmessage = ({ data }) => resolve(data as never)
       })
       return last && last.card.member.name
-    }, mark)
+    })
 
   /** A pane whose card the worker holds. */
   async function seen(): Promise<Pane> {
-    const pane = await open({ path: '/none' })
-    await signIn(pane, 'first')
-    await pane.page.goto(`${mock.url}/sidebar/`)
+    const pane = await open({})
     await heading(pane.page).waitFor()
     await expect.poll(() => held(pane.page), { timeout: 10_000 }).toBe('陈晓')
     return pane
@@ -200,27 +195,35 @@ describe('the last card, after the page is loaded anew', () => {
     await expectSound(pane)
   })
 
-  test('whoever else is signed in sees nothing of it, and it is gone', async () => {
-    const pane = await seen()
-    const { page } = pane
+  test('who comes from the sign-in sees nothing of it', async () => {
+    const { page } = await seen()
     await holdAnswers(page)
-    await signIn(pane, 'second')
+    await page.evaluate(() => sessionStorage.setItem('daogou.login', String(Date.now())))
     await page.reload()
     await page.waitForSelector('.tabs')
     await page.waitForTimeout(1500)
     expect(await heading(page).count()).toBe(0)
-    await signIn(pane, 'first')
-    expect(await held(page)).toBeNull()
   })
 
-  test('without a sign-in it is not asked for', async () => {
-    const { page, context } = await seen()
-    await holdAnswers(page)
-    await context.clearCookies()
+  test('another session takes it away, with all that was seen before', async () => {
+    const { page } = await seen()
+    const other = { ...demo.session, associateId: 'demo-other', csrfToken: 'other', name: '乙' }
+    await page.route('**/api/v1/session*', route => route.fulfill({ json: other }))
+    await page.route(`**${cardPath}*`, async route => {
+      await new Promise(resolve => setTimeout(resolve, 300))
+      await route.fulfill({ status: 404, json: { code: 'not_found', message: 'There is nothing.' } })
+    })
     await page.reload()
-    await page.waitForSelector('.tabs')
-    await page.waitForTimeout(1500)
+    await page.getByRole('alert').waitFor()
     expect(await heading(page).count()).toBe(0)
+    await expect.poll(() => held(page)).toBeNull()
+  })
+
+  test('the console leaves nothing of it', async () => {
+    const { page } = await seen()
+    await page.goto(`${mock.url}/console/`)
+    await page.getByRole('button', { name: '退出' }).waitFor()
+    await expect.poll(() => held(page)).toBeNull()
   })
 
   test('a session that is no more takes it away: to the sign-in, or to what is wrong', async () => {
@@ -256,14 +259,6 @@ describe('the last card, after the page is loaded anew', () => {
     answer()
     await page.getByRole('alert').waitFor()
     await expect.poll(() => held(page)).toBeNull()
-  })
-
-  test('whoever signs out at the console leaves nothing', async () => {
-    const { page } = await seen()
-    await page.goto(`${mock.url}/console/`)
-    await page.getByRole('button', { name: '退出' }).click()
-    await expect.poll(() => mock.calls).toContain('POST /auth/logout')
-    await expect.poll(() => held(page).catch(() => undefined)).toBeNull()
   })
 
   test('it lies in no storage', async () => {

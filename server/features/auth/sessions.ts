@@ -202,11 +202,6 @@ export function csrfTokenOf(sessionSecret: string, sessionId: string): string {
   return createHmac('sha256', sessionSecret).update(`csrf ${sessionId}`).digest('base64url')
 }
 
-/** What a page may know of its session: that it is the same one. It opens nothing. */
-export function markOf(sessionSecret: string, sessionId: string): string {
-  return createHmac('sha256', sessionSecret).update(`mark ${sessionId}`).digest('base64url').slice(0, 22)
-}
-
 export function isCsrfToken(sessionSecret: string, sessionId: string, given: unknown): boolean {
   if (typeof given !== 'string') return false
   return timingSafeEqual(sha256(given), sha256(csrfTokenOf(sessionSecret, sessionId)))
