@@ -17,10 +17,10 @@ const FIRST_STYLE =
  * files lie under `/assets/`. They are built one after the other: built together they would share one copy of Vue, and
  * the sidebar's first load would carry the parts that the console alone uses.
  *
- * Nothing is inlined: the service's content security policy allows neither inline scripts nor styles.
+ * Nothing is inlined but the sidebar's first script, whose hash the service names in the page's content security policy.
  */
 const config = {
-  plugins: [vue(), aheadOfAll(), thenTheConsole()],
+  plugins: [vue(), aheadInPage(), thenTheConsole()],
   base: '/',
   publicDir: false,
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false' },
@@ -31,11 +31,13 @@ const config = {
     target: ['chrome87', 'safari14'],
     cssTarget: ['chrome87', 'safari14'],
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    modulePreload: { polyfill: false, resolveDependencies: (_, files) => files.filter(file => !isAhead(file)) },
     rolldownOptions: {
-      input: { sidebar: 'sidebar/index.html' },
-      // In one file: on a slow network each is a round of its own.
+      input: { sidebar: 'sidebar/index.html', worker: 'sidebar/worker.ts' },
       output: {
+        // A worker is found by its name, and serves the folder that it lies in.
+        entryFileNames: ({ name }) => (name === 'worker' ? 'sidebar/worker.js' : 'assets/[name]-[hash].js'),
+        // In one file: on a slow network each is a round of its own.
         codeSplitting: {
           groups: [
             { name: 'ahead', test: /\/sidebar\/ahead\.ts$/, includeDependenciesRecursively: true, priority: 1 },
@@ -49,22 +51,56 @@ const config = {
 
 export default config
 
-/** The page names its first script, which asks for what the card needs, before those that draw it. */
-function aheadOfAll(): Plugin {
+/** How the parts that come later find what the page's first script holds. */
+const AHEAD = 'daogouAhead'
+const isAhead = (file: string) => /\bahead-[^/]*\.js$/.test(file)
+
+/**
+ * The first script, which asks for what the card needs, stands in the page itself: it runs before the style and the
+ * parts that draw are there, and one way to the service is saved. It is a classic script, so it runs before any of them;
+ * they find what it holds in a global.
+ */
+function aheadInPage(): Plugin {
   return {
-    name: 'ahead-of-all',
+    name: 'ahead-in-page',
     apply: 'build',
-    transformIndexHtml: {
+    // Their content is changed after their names were made of it.
+    augmentChunkHash: () => AHEAD,
+    generateBundle: {
       order: 'post',
-      handler(html, { bundle = {} }) {
-        const ahead = Object.values(bundle).find(file => file.type === 'chunk' && file.name === 'ahead')
-        if (!ahead) return undefined
-        const src = `/${ahead.fileName}`
-        const tags = [{ tag: 'script', attrs: { type: 'module', async: true, crossorigin: true, src }, injectTo: 'head-prepend' as const }] // prettier-ignore
-        return { html: html.replace(new RegExp(`\\s*<link rel="modulepreload"[^>]*${src}">`), ''), tags }
+      handler(_options, bundle) {
+        const page = bundle['sidebar/index.html']
+        const ahead = Object.values(bundle).find(file => file.type === 'chunk' && isAhead(file.fileName))
+        if (page?.type !== 'asset' || ahead?.type !== 'chunk') return
+        const script = toClassic(ahead.code)
+        // Before the style: a script after it waits for it.
+        const html = String(page.source).replace(
+          /(?=\s*<link rel="stylesheet")/,
+          () => `\n    <script>${script}</script>`,
+        )
+        if (!html.includes(script)) this.error('The page has no style before which its first script would stand.')
+        page.source = html
+        delete bundle[ahead.fileName]
+        for (const file of Object.values(bundle)) {
+          if (file.type !== 'chunk') continue
+          file.code = file.code.replace(/import\{([^}]*)\}from"\.\/ahead-[^"]+";/g, (_, names: string) => {
+            return `const{${names.replace(/ as /g, ':')}}=${AHEAD};`
+          })
+          if (file.code.includes(ahead.fileName.replace(/^.*\//, ''))) this.error(`${file.fileName} asks for a script that stands in the page.`) // prettier-ignore
+        }
       },
     },
   }
+}
+
+/** A module that needs no other, as a script that leaves what it exports in a global. */
+function toClassic(code: string): string {
+  const exported = /export\{([^}]*)\};?\s*$/.exec(code)
+  if (!exported) throw new Error('The first script exports nothing')
+  const held = exported[1]!.split(',').map(one => one.replace(/^(.+) as (.+)$/, '$2:$1'))
+  const script = `(()=>{"use strict";${code.slice(0, exported.index)}window.${AHEAD}={${held.join()}}})()`
+  if (/<\/script|<!--|\bimport\b\s*[.("'{]/.test(script)) throw new Error('The first script cannot stand in a page')
+  return script
 }
 
 function thenTheConsole(): Plugin {

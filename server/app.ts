@@ -50,6 +50,7 @@ import { webhookRoutes } from './features/webhooks/routes.ts'
 import { buildGate } from './features/webhooks/service.ts'
 import { riskRoutes } from './features/risks/routes.ts'
 import { sessionRoutes, signInRoutes } from './features/session/routes.ts'
+import { pageSigner } from './features/session/service.ts'
 import { settlementRoutes } from './features/settlements/routes.ts'
 import { taskRoutes } from './features/task-rules/routes.ts'
 import { buildClickBuffer, buildPublicLinks } from './features/touches/clicks.ts'
@@ -334,6 +335,8 @@ export async function buildApp({
   await web(app, {
     root: webRoot ?? webFolder(),
     verifyFiles: () => brands.all().flatMap(brand => brand.verifyFile ?? []),
+    signerOf: pageSigner({ brands, publicUrl: settings.publicUrl, now }),
+    now,
   })
   return app
 }

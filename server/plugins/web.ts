@@ -5,6 +5,8 @@ import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
 import { PAGE_CSS, renderPage } from '../features/pages/service.ts'
+import type { Instant } from '../lib/time.ts'
+import { sidebarPage, type SignerOf } from './sidebar-page.ts'
 
 /** The built apps, beside the sources or inside dist/. */
 export function webFolder(): string {
@@ -12,12 +14,6 @@ export function webFolder(): string {
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
   return join(folder, 'dist', 'web')
 }
-
-/**
- * How long a browser takes a page for the newest. The sidebar is opened anew beside chat after chat, on phones that feel
- * each round to us: for ten minutes its page need not be asked for. Neither page holds anything of anybody.
- */
-const PAGES = { sidebar: 'private, max-age=600', console: 'no-cache' }
 
 /** Pages and files for browsers: the apps, our own plain pages' style, WeCom's file of the trusted domain. */
 export async function web(
@@ -27,6 +23,8 @@ export async function web(
     root: string
     /** Of every brand: they share the domain. */
     verifyFiles: () => readonly { name: string; content: string }[]
+    signerOf: SignerOf
+    now: () => Instant
   },
 ): Promise<void> {
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/sidebar/', 302))
@@ -43,11 +41,14 @@ export async function web(
     },
   )
   const { root } = options
-  for (const [name, cacheControl] of Object.entries(PAGES)) {
+  for (const name of ['sidebar', 'console']) {
     if (!existsSync(join(root, name, 'index.html'))) continue
     app.get(`/${name}`, { schema: { hide: true } }, (_request, reply) => reply.redirect(`/${name}/`, 302))
-    app.get(`/${name}/`, { schema: { hide: true } }, (_request, reply) =>
-      reply.header('cache-control', cacheControl).sendFile(join(name, 'index.html')),
+  }
+  sidebarPage(app, { ...options, file: join(root, 'sidebar', 'index.html') })
+  if (existsSync(join(root, 'console', 'index.html'))) {
+    app.get('/console/', { schema: { hide: true } }, (_request, reply) =>
+      reply.header('cache-control', 'no-cache').sendFile(join('console', 'index.html')),
     )
   }
   if (existsSync(root)) {
@@ -58,10 +59,11 @@ export async function web(
       wildcard: false,
       // The build lays packed copies beside the files; they have no addresses of their own.
       preCompressed: true,
-      globIgnore: ['**/*.br', '**/*.gz'],
-      // Files carry a hash of their content in their names; pages do not.
+      globIgnore: ['**/*.br', '**/*.gz', 'sidebar/index.html'],
+      // Files carry a hash of their content in their names; pages and the sidebar's worker do not.
       setHeaders: (reply, path) => {
-        if (!path.endsWith('.html')) reply.header('cache-control', 'public, max-age=31536000, immutable')
+        if (path.endsWith('worker.js')) reply.header('cache-control', 'no-cache')
+        else if (!path.endsWith('.html')) reply.header('cache-control', 'public, max-age=31536000, immutable')
       },
       cacheControl: false,
     })

@@ -20,12 +20,8 @@ export type QueryValue = string | number | undefined
 
 export interface Api {
   get<T>(path: string, query?: Record<string, QueryValue>, signal?: AbortSignal): Promise<T>
-  /**
-   * The session itself: what is asked before anybody is signed in, so its 401 is the caller's to act on.
-   *
-   * @param first the same call, where it is under way already; null where it came to nothing
-   */
-  getQuietly<T>(path: string, first?: Promise<Response | null>): Promise<T>
+  /** The session itself: what is asked before anybody is signed in, so its 401 is the caller's to act on. */
+  getQuietly<T>(path: string): Promise<T>
   post<T>(path: string, body: object): Promise<T>
   put<T>(path: string, body: object): Promise<T>
   patch<T>(path: string, body: object): Promise<T>
@@ -50,7 +46,6 @@ interface Send {
   file?: Blob
   signal?: AbortSignal | undefined
   taking?: Taking
-  first?: Promise<Response | null>
 }
 
 /**
@@ -131,7 +126,7 @@ export function createApi(options: ApiOptions): Api {
 
   async function fetchAnswer(send: Send, isQuiet = false): Promise<Response> {
     const since = Date.now()
-    let response = (await send.first) ?? (await transmit(send))
+    let response = await transmit(send)
     if (response.status === 401 && (await refresh(since))) response = await transmit(send)
     if (!response.ok) {
       if (response.status === 401 && !isQuiet) options.onSignedOut()
@@ -153,8 +148,7 @@ export function createApi(options: ApiOptions): Api {
 
   return {
     get: (path, query, signal) => request({ method: 'GET', url: options.baseUrl + path + toQuery(query), signal }),
-    getQuietly: (path, first) =>
-      request({ method: 'GET', url: options.baseUrl + path, ...(first ? { first } : {}) }, true),
+    getQuietly: path => request({ method: 'GET', url: options.baseUrl + path }, true),
     post: (path, body) => request({ method: 'POST', url: options.baseUrl + path, body }),
     put: (path, body) => request({ method: 'PUT', url: options.baseUrl + path, body }),
     patch: (path, body) => request({ method: 'PATCH', url: options.baseUrl + path, body }),

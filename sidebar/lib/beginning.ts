@@ -5,14 +5,17 @@
 import type { CustomerCard } from '../../server/features/cards/schema.ts'
 import type { PageSignatures, Session, Signature, SignatureKind } from '../../server/features/session/schema.ts'
 import { Failure, toDiagnosis, toRefusal } from './diagnosis.ts'
-import { api, readSession } from './session.ts'
-import { forgetSignatures, keepSignatures, keptSignatures } from './signatures.ts'
+import { recallCard } from './last-cards.ts'
+import { api, brand, isAfterLogin, readSession, takeSession } from './session.ts'
+import { signaturesOfPage } from './signatures.ts'
 import { findEntry, isInWecom, registerPage, type Entry } from './wecom.ts'
 import { toParts } from './zone.ts'
 
 export interface Beginning {
   session: Session
   entry: Entry
+  /** The customer's card as it was seen last, where it was at hand before the session was told. */
+  last?: { card: CustomerCard; confirmed: Promise<Session> }
 }
 
 /** What was begun before there was a screen; it counts once. */
@@ -37,39 +40,56 @@ async function beginAnew(): Promise<Beginning> {
   const refusal = new URLSearchParams(location.search).get('refused')
   if (refusal) throw toRefusal(refusal)
   if (!isInWecom) throw new Failure('not_in_wecom', 'NOT_IN_WECOM')
-  const asked = readSession(true)
-  const [session, entry] = await Promise.all([asked, enter(asked)])
+  const signatures = areRefused ? null : signaturesOfPage()
+  const asked = readSession(signatures === null)
+  const entering = enter(asked, signatures)
+  const told = Promise.all([asked, entering]).then(([session, entry]): Beginning => ({ session, entry }))
+  const begun = await Promise.race([told, entering.then(entry => seenBefore(entry, asked))])
   // Before the card is there: it shows times, and to read the first one takes long.
-  toParts(0, session.timeZone)
-  return { session, entry }
+  toParts(0, begun.session.timeZone)
+  return begun
 }
 
+/**
+ * What was seen of the customer here, before the session is told anew; never, where there is nothing. After a sign-in
+ * somebody else may sit here.
+ */
+async function seenBefore(entry: Entry, confirmed: Promise<Session>): Promise<Beginning> {
+  const last = isCardShown(entry) && !isAfterLogin ? await recallCard(entry.externalUserid) : null
+  if (last?.session.brand !== brand) return await new Promise(() => {})
+  takeSession(last.session)
+  // Whoever takes it is told of a refusal.
+  confirmed.catch(() => {})
+  return { session: last.session, entry, last: { card: last.card, confirmed } }
+}
+
+type CustomerEntry = Extract<Entry, { kind: 'customer' }>
+const isCardShown = (entry: Entry): entry is CustomerEntry =>
+  entry.kind === 'customer' && /^(#\/?)?$/.test(location.hash)
+
 /** Registers with WeCom, asks beside what we stand, and asks for the card of the customer. */
-async function enter(asked: Promise<Session>): Promise<Entry> {
-  if (!(await registerByKept())) {
+async function enter(asked: Promise<Session>, signatures: PageSignatures | null): Promise<Entry> {
+  if (signatures === null || !(await registerBy(signatures))) {
     const session = await asked
-    if (session.signatures) keepSignatures(session.signatures)
     await registerPage(session, signerOf(session.signatures))
-  } else {
-    // The next opening may come when those that were kept have run out.
-    asked.then(({ signatures }) => signatures && keepSignatures(signatures)).catch(() => {})
   }
   const entry = await findEntry()
-  if (entry.kind === 'customer' && /^(#\/?)?$/.test(location.hash)) askForCard(entry.externalUserid)
+  if (isCardShown(entry)) askForCard(entry.externalUserid)
   return entry
 }
 
-/** @returns whether WeCom took the signatures that were kept; where not, they are forgotten and new ones may do */
-async function registerByKept(): Promise<boolean> {
-  const kept = keptSignatures(location.href.split('#')[0]!)
-  if (!kept) return false
+/** WeCom did not take the signatures that stand in the page: others may do. */
+let areRefused = false
+
+/** @returns whether WeCom took them */
+async function registerBy(signatures: PageSignatures): Promise<boolean> {
   try {
-    await registerPage(kept.agent_config, signerOf(kept))
+    await registerPage(signatures.agent_config, signerOf(signatures))
     return true
   } catch (error) {
     // Who does not answer now does not answer to other signatures either.
     if (toDiagnosis(error).kind === 'wecom_timeout') throw error
-    forgetSignatures()
+    areRefused = true
     return false
   }
 }

@@ -10,6 +10,11 @@ export type Resource<T> =
 const remembered = new Map<string, unknown>()
 const REMEMBERED_MAX = 40
 
+const idOf = (name: string, key: unknown) => JSON.stringify([name, key])
+
+/** An answer that is at hand already: shown at once where it is asked for, and refreshed. */
+export const rememberAs = (name: string, key: unknown, data: unknown): void => remember(idOf(name, key), data)
+
 function remember(id: string, data: unknown): void {
   remembered.delete(id)
   remembered.set(id, data)
@@ -22,7 +27,12 @@ function remember(id: string, data: unknown): void {
 /** Somebody else sits here now. */
 export const forgetAll = (): void => remembered.clear()
 
-const passing: readonly DiagnosisKind[] = ['network_down', 'service_timeout', 'service_down', 'too_many_requests']
+export const passing: readonly DiagnosisKind[] = [
+  'network_down',
+  'service_timeout',
+  'service_down',
+  'too_many_requests',
+]
 
 /**
  * Asks now and whenever the key changes, and shows the answer to the last question only: an answer that comes after a
@@ -50,7 +60,7 @@ export function useResource<K, T>(
     current?.abort()
     const mine = (current = new AbortController())
     hasFailed = false
-    const id = name === undefined ? null : JSON.stringify([name, lastKey])
+    const id = name === undefined ? null : idOf(name, lastKey)
     const before = id === null ? undefined : (remembered.get(id) as T | undefined)
     state.value = before === undefined ? { status: 'loading' } : { status: 'ready', data: before }
     try {

@@ -1,11 +1,14 @@
 import type { Session } from '../../server/features/session/schema.ts'
 import { createApi } from './api.ts'
+import { forgetCards } from './last-cards.ts'
 
 let csrfToken: string | null = null
 /** Without a name it is the page of the default brand. WeCom signs the address with it, so it stays there. */
-const brand = new URLSearchParams(location.search).get('brand') || 'default'
+export const brand = new URLSearchParams(location.search).get('brand') || 'default'
 const timeoutMs = 12_000
 const loginMarkKey = 'daogou.login'
+/** This page is where a sign-in led: somebody else may sit here now. */
+export const isAfterLogin = readLoginMark() > 0
 /** Sent to sign in twice within this time without a session in between: cookies are blocked, stop going round. */
 const loginAgainMs = 30_000
 
@@ -38,9 +41,9 @@ export const api = createApi({
  *   not in a circle of redirects
  */
 export function goToLogin(): boolean {
-  let lastMs = 0
+  void forgetCards()
+  const lastMs = readLoginMark()
   try {
-    lastMs = Number(sessionStorage.getItem(loginMarkKey) ?? 0)
     sessionStorage.setItem(loginMarkKey, String(Date.now()))
   } catch {
     // Storage is off: without a mark we cannot tell a circle, so go.
@@ -52,19 +55,20 @@ export function goToLogin(): boolean {
   return true
 }
 
-let isFirst = true
+/** When somebody was sent to sign in from here, and no session came of it yet; 0 where nobody was. */
+function readLoginMark(): number {
+  try {
+    return Number(sessionStorage.getItem(loginMarkKey) ?? 0)
+  } catch {
+    return 0
+  }
+}
 
-/**
- * Who is signed in; with it comes what writes are believed by, and the page signed for WeCom's SDK where that is wanted.
- * The sidebar's page asks for this before any script runs (`preload` in its head): that answer is taken first.
- */
+/** Who is signed in; with it comes what writes are believed by, and the page signed for WeCom's SDK where that is wanted. */
 export async function readSession(isSigned = false): Promise<Session> {
   const here = location.pathname + location.search
-  const path = isSigned ? `/session?page=${encodeURIComponent(here)}` : '/session'
-  const first = isFirst && here === '/sidebar/' && isSigned ? preloaded(`/api/v1${path}`) : undefined
-  isFirst = false
-  const session = await api.getQuietly<Session>(path, first)
-  csrfToken = session.csrfToken
+  const session = await api.getQuietly<Session>(isSigned ? `/session?page=${encodeURIComponent(here)}` : '/session')
+  takeSession(session)
   try {
     sessionStorage.removeItem(loginMarkKey)
   } catch {
@@ -73,18 +77,7 @@ export async function readSession(isSigned = false): Promise<Session> {
   return session
 }
 
-/** Asked as the page's head did, so that the browser hands over that answer; of no use if it is of another brand. */
-async function preloaded(url: string): Promise<Response | null> {
-  const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(), timeoutMs)
-  try {
-    const response = await fetch(url, { credentials: 'same-origin', signal: controller.signal })
-    if (!response.ok) return response
-    const session = (await response.clone().json()) as Session
-    return session.brand === brand ? response : null
-  } catch {
-    return null
-  } finally {
-    clearTimeout(timer)
-  }
+/** Writes are believed by what this session was told. */
+export function takeSession(session: Session): void {
+  csrfToken = session.csrfToken
 }

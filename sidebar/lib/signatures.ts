@@ -1,39 +1,13 @@
 import type { PageSignatures } from '../../server/features/session/schema.ts'
 
 /**
- * The signatures of this page's address, kept while WeCom takes them: with them the SDK registers before anything was
- * asked. They are nobody's (an application, an address, a number), and good for nothing but this address.
+ * The signatures that stand in the page: with them the SDK registers before anything was asked. They are nobody's (an
+ * application, an address, a number), and the browser keeps the page no longer than WeCom takes them.
+ *
+ * @returns null where the service had none when it gave the page, or they are for another address
  */
-const storageKey = 'daogou.signatures'
-
-interface Kept extends PageSignatures {
-  /** By this device's clock. A wrong one costs a registration in vain, and new signatures are asked for. */
-  until: number
-}
-
-/** What was kept for this very address and is still good; null where there is nothing. */
-export function keptSignatures(url: string): PageSignatures | null {
-  try {
-    const kept = JSON.parse(localStorage.getItem(storageKey) ?? 'null') as Kept | null
-    return kept && kept.url === url && Date.now() < kept.until ? kept : null
-  } catch {
-    return null
-  }
-}
-
-export function keepSignatures(signatures: PageSignatures): void {
-  try {
-    const kept: Kept = { ...signatures, until: Date.now() + signatures.validSeconds * 1000 }
-    localStorage.setItem(storageKey, JSON.stringify(kept))
-  } catch {
-    // Storage is off: they are asked for each time.
-  }
-}
-
-export function forgetSignatures(): void {
-  try {
-    localStorage.removeItem(storageKey)
-  } catch {
-    // Storage is off.
-  }
+export function signaturesOfPage(): PageSignatures | null {
+  const told = document.querySelector<HTMLMetaElement>('meta[name="wecom-signatures"]')?.content
+  const signatures = told === undefined ? null : (JSON.parse(told) as PageSignatures)
+  return signatures?.url === location.href.split('#')[0] ? signatures : null
 }

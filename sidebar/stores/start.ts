@@ -1,12 +1,17 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
+import type { Session } from '../../server/features/session/schema.ts'
 import { begin as beginAll, type Beginning } from '../lib/beginning.ts'
 import { toDiagnosis, type Diagnosis } from '../lib/diagnosis.ts'
-import { forgetAll } from '../lib/resource.ts'
+import { forgetCards } from '../lib/last-cards.ts'
+import { forgetAll, passing, rememberAs } from '../lib/resource.ts'
 import { goToLogin } from '../lib/session.ts'
 import { findEntry } from '../lib/wecom.ts'
 
-type Start = { status: 'starting' } | { status: 'failed'; diagnosis: Diagnosis } | ({ status: 'started' } & Beginning)
+type Start =
+  | { status: 'starting' }
+  | { status: 'failed'; diagnosis: Diagnosis }
+  | ({ status: 'started' } & Pick<Beginning, 'session' | 'entry'>)
 
 /** Who we are and beside what we stand: what every view needs before it can ask for anything. */
 export const useStartStore = defineStore('start', () => {
@@ -24,12 +29,38 @@ export const useStartStore = defineStore('start', () => {
     start.value = { status: 'starting' }
     forgetAll()
     try {
-      start.value = { status: 'started', ...(await beginAll()) }
+      const { last, ...begun } = await beginAll()
+      if (last && begun.entry.kind === 'customer') rememberAs('customer', begun.entry.externalUserid, last.card)
+      start.value = { status: 'started', ...begun }
+      if (last) void confirm(last.confirmed, begun.session)
     } catch (error) {
-      const diagnosis = toDiagnosis(error)
-      // On the way to sign in the skeleton stays, rather than a failure that flashes by.
-      if (diagnosis.kind === 'session_missing' && goToLogin()) return
-      fail(diagnosis)
+      refuse(error)
+    }
+  }
+
+  function refuse(error: unknown): void {
+    const diagnosis = toDiagnosis(error)
+    if (diagnosis.kind === 'associate_inactive') void forgetCards()
+    // On the way to sign in the skeleton stays, rather than a failure that flashes by.
+    start.value = { status: 'starting' }
+    if (diagnosis.kind === 'session_missing' && goToLogin()) return
+    fail(diagnosis)
+  }
+
+  /** A card of before is shown: whose it is has yet to be told anew. */
+  async function confirm(confirmed: Promise<Session>, before: Session): Promise<void> {
+    try {
+      const session = await confirmed
+      if (session.associateId !== before.associateId) {
+        await forgetCards()
+        return await begin()
+      }
+      if (start.value.status === 'started') start.value = { ...start.value, session }
+    } catch (error) {
+      // Where the network fails, what is shown stays.
+      if (passing.includes(toDiagnosis(error).kind)) return
+      forgetAll()
+      refuse(error)
     }
   }
 

@@ -1,13 +1,29 @@
 import { createHash } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Session } from '../../server/features/session/schema.ts'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { brotliDecompressSync } from 'node:zlib'
+import Fastify from 'fastify'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { PageSignatures, Session } from '../../server/features/session/schema.ts'
 import { signPage } from '../../server/features/session/service.ts'
+import { sidebarPage } from '../../server/plugins/sidebar-page.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { openBrowser, signedIn, signIn, startTestWecom, TEST_APP, type TestWecom } from '../support/wecom.ts'
 
 type SignedIn = Awaited<ReturnType<typeof signedIn>>
 const remove = ({ browser, csrf }: SignedIn, path: string) =>
   browser.call('DELETE', `/api/v1${path}`, { headers: csrf })
+
+/** A sidebar's page with a first script, instead of a build. */
+function pageFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'daogou-web-'))
+  mkdirSync(join(folder, 'sidebar'))
+  const html = '<!doctype html><html><head><meta charset="utf-8" /><script>void 0</script></head></html>'
+  writeFileSync(join(folder, 'sidebar', 'index.html'), html)
+  writeFileSync(join(folder, 'sidebar', 'worker.js'), 'void 0')
+  return folder
+}
 
 describe('sign-in through WeCom', () => {
   let wecom: TestWecom
@@ -20,6 +36,7 @@ describe('sign-in through WeCom', () => {
     })
     service = await startTestService({
       env: { ...wecom.env, BOOTSTRAP_HEADQUARTERS: 'boss' },
+      webRoot: pageFolder(),
       now: () => now,
     })
     await service.ingest('stores', [{ storeCode: 'S1', name: '一店', type: 'direct' }])
@@ -74,6 +91,64 @@ describe('sign-in through WeCom', () => {
     expect((await browser.call('GET', '/api/v1/session?page=https://elsewhere.example/')).status).toBe(400)
     const never = { sign: () => new Promise<never>(() => {}) }
     expect(await signPage(never, { page: 'http://127.0.0.1:8686/sidebar/', now: 0 })).toBeNull()
+  })
+
+  test('the sidebar’s page comes signed for its address, the same for everybody, while WeCom takes it', async () => {
+    const get = (url: string, headers: Record<string, string> = {}) => service.app.inject({ url, headers })
+    const signaturesIn = (body: string) => {
+      const [, told] = /<meta name="wecom-signatures" content="([^"]*)"/.exec(body) ?? []
+      return told === undefined ? null : (JSON.parse(told.replaceAll('&quot;', '"')) as PageSignatures)
+    }
+    const first = await get('/sidebar/')
+    expect(first.headers['cache-control']).toBe('private, max-age=600')
+    const signatures = signaturesIn(first.body)!
+    expect(signatures.url).toBe('http://127.0.0.1:8686/sidebar/')
+    for (const kind of ['config', 'agent_config'] as const) {
+      const { timestamp, nonceStr, signature } = signatures[kind]
+      const { ticket } = wecom.world.issueTicket(kind === 'config' ? 'corp' : TEST_APP.agentId)
+      const plain = `jsapi_ticket=${ticket}&noncestr=${nonceStr}&timestamp=${timestamp}&url=${signatures.url}`
+      expect(signature).toBe(createHash('sha1').update(plain).digest('hex'))
+    }
+    // Its first script stands in it, and no other may.
+    const script = /<script>([\s\S]*?)<\/script>/.exec(first.body)![1]!
+    const hash = createHash('sha256').update(script).digest('base64')
+    expect(first.headers['content-security-policy']).toContain(`script-src 'self' 'sha256-${hash}';`)
+    // Whoever has it is told so; packed it is the same.
+    const etag = String(first.headers['etag'])
+    expect((await get('/sidebar/', { 'if-none-match': etag })).statusCode).toBe(304)
+    const packed = await get('/sidebar/', { 'accept-encoding': 'gzip, br' })
+    expect(packed.headers['content-encoding']).toBe('br')
+    expect(brotliDecompressSync(packed.rawPayload).toString()).toBe(first.body)
+    expect(signaturesIn((await get('/sidebar/?brand=default')).body)!.url).toBe('http://127.0.0.1:8686/sidebar/?brand=default') // prettier-ignore
+    // Of what anybody may put into an address nothing is signed.
+    for (const other of ['?brand=nobody', '?more=1', '?brand=default&more=1', '?brand=%64efault']) {
+      const { body, headers } = await get(`/sidebar/${other}`)
+      expect([other, signaturesIn(body), headers['cache-control']]).toEqual([other, null, 'no-cache'])
+    }
+    expect((await get('/sidebar/index.html')).statusCode).toBe(404)
+    // The worker is found by its name, so a browser asks whether there is a newer one.
+    expect((await get('/sidebar/worker.js')).headers['cache-control']).toBe('no-cache')
+    // Near their end it is kept as long as they last; after it, signed anew.
+    const before = now
+    now += (signatures.validSeconds - 100) * 1000
+    expect((await get('/sidebar/')).headers['cache-control']).toBe('private, max-age=70')
+    now += 100_000
+    expect(signaturesIn((await get('/sidebar/')).body)!.config.timestamp).toBeGreaterThan(signatures.config.timestamp)
+    now = before
+  })
+
+  test('where nobody can sign the page it comes unsigned, and is asked for again next time', async () => {
+    const app = Fastify()
+    const failing = vi.fn().mockRejectedValue(new Error('no database'))
+    sidebarPage(app, {
+      file: join(pageFolder(), 'sidebar', 'index.html'),
+      signerOf: () => Promise.resolve({ app: {}, sign: failing }),
+      now: () => now,
+    })
+    const answer = await app.inject('/sidebar/')
+    expect([answer.statusCode, answer.headers['cache-control']]).toEqual([200, 'no-cache'])
+    expect(failing).toHaveBeenCalledTimes(1)
+    await app.close()
   })
 
   test('the authorise address carries what WeCom demands', async () => {

@@ -3,26 +3,29 @@ import { readdir, readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
+import * as demo from './demo-data.ts'
 import { expectSound, mock, open, settle } from './panes.ts'
 import { photograph, webRoot, type BridgeCall, type OpenOptions } from './support.ts'
 
 /** The first load, everything that the customer card needs, gzip. */
 const firstLoadMaxBytes = 60 * 1024
 
-/** As the page's head asks, before any script runs: with it comes the page signed for the SDK. */
-const session = 'GET /api/v1/session?page=%2Fsidebar%2F'
+const session = 'GET /api/v1/session'
+/** Where the page was not signed when it was given. */
+const signedSession = `${session}?page=%2Fsidebar%2F`
+const card = 'GET /api/v1/cards/customer?externalUserid=wm-gold'
 
 describe('session', () => {
   test('an expired access token is refreshed silently', async () => {
     mock.faults['/api/v1/session'] = { status: 401, code: 'session.expired' }
     const { page } = await open()
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
-    expect(mock.calls.slice(0, 3)).toEqual([session, 'POST /auth/refresh', session])
+    const asked = mock.calls.filter(call => call !== card)
+    expect(asked.slice(0, 3)).toEqual([session, 'POST /auth/refresh', session])
   })
 
   test('without a session WeCom signs in and comes back to the same tab of the same brand', async () => {
-    // Once as the page's head asks for the default brand, once for this one.
-    mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing', times: 2 }
+    mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing' }
     mock.faults['/auth/refresh'] = { status: 401 }
     const { page } = await open({ path: '/sidebar/?brand=second#/earnings' })
     await page.getByText('11 月提成').waitFor()
@@ -42,46 +45,45 @@ describe('session', () => {
 })
 
 describe('the first second', () => {
-  const card = 'GET /api/v1/cards/customer?externalUserid=wm-gold'
-  const signature = { corpId: 'ww-demo', agentId: '1000002', timestamp: 1, nonceStr: 'kept', signature: '1'.repeat(40) }
-
-  /** A pane in which signatures were kept by an opening before. */
-  async function openAgain(options: OpenOptions = {}): Promise<Awaited<ReturnType<typeof open>>> {
-    const sidebar = await open({ ...options, path: '/none' })
-    const url = `${mock.url}/sidebar/`
-    const kept = { url, config: signature, agent_config: signature, validSeconds: 60, until: Date.now() + 60_000 }
-    await sidebar.page.evaluate(text => localStorage.setItem('daogou.signatures', text), JSON.stringify(kept))
-    await sidebar.page.goto(url)
-    return sidebar
-  }
   const signedAs = (calls: BridgeCall[]) =>
     calls.filter(({ name }) => name === 'agentConfig').map(({ params }) => params['nonceStr'])
 
-  test('opened again it asks who is signed in and for the card at the same time', async () => {
+  test('the page alone knows how to ask who is signed in and for the card, at the same time', async () => {
     mock.delaysMs['/api/v1/session'] = 3000
-    const { page, bridgeCalls } = await openAgain()
+    const sidebar = await open({ path: '/none' })
+    // What draws the screen does not come at all.
+    await sidebar.page.route('**/assets/**', route => route.abort())
+    await sidebar.page.goto(`${mock.url}/sidebar/`)
     await expect.poll(() => mock.calls, { timeout: 2500 }).toEqual([session, card])
-    expect(signedAs(await bridgeCalls())).toEqual(['kept'])
+    expect(signedAs(await sidebar.bridgeCalls())).toEqual(['demo'])
+  })
+
+  test('a page that was given without signatures asks for them with the session, also one of another address', async () => {
+    mock.signsPage = false
+    const { page } = await open()
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
-    // For the next opening those that came with the session are kept.
-    expect(await page.evaluate(() => localStorage.getItem('daogou.signatures'))).toContain('"nonceStr":"demo"')
-    expect(mock.calls).toEqual([session, card])
+    expect(mock.calls).toEqual([signedSession, card])
+    Object.assign(mock, { signsPage: '/sidebar/', calls: [] })
+    await page.goto(`${mock.url}/sidebar/?brand=default`)
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    expect(mock.calls).toEqual([`${session}?page=${encodeURIComponent('/sidebar/?brand=default')}`, card])
   })
 
   test('signatures that WeCom no longer takes are asked for anew, unseen', async () => {
     const refused = { err_msg: 'agentConfig:fail', errCode: 40093 }
-    const { page, bridgeCalls } = await openAgain({
+    const { page, bridgeCalls } = await open({
       bridge: { answers: { agentConfig: [refused, { err_msg: 'agentConfig:ok', checkResult: {} }] } },
     })
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
-    expect(signedAs(await bridgeCalls())).toEqual(['kept', 'demo'])
+    expect(signedAs(await bridgeCalls())).toEqual(['demo', 'demo'])
+    expect(mock.bodies['/api/v1/wecom/signature']).toEqual([{ url: `${mock.url}/sidebar/`, kind: 'agent_config' }])
   })
 
   test('a session that has run out is renewed once for all that was asked with it', async () => {
     mock.delaysMs['/api/v1/session'] = 1500
     mock.faults['/api/v1/session'] = { status: 401, code: 'session.expired' }
     mock.faults['/api/v1/cards/customer'] = { status: 401, code: 'session.expired' }
-    const { page } = await openAgain()
+    const { page } = await open()
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
     expect(mock.calls.filter(call => call === 'POST /auth/refresh')).toHaveLength(1)
   })
@@ -90,7 +92,7 @@ describe('the first second', () => {
     mock.faults['/api/v1/session'] = { status: 401, code: 'session.missing', times: 1 }
     mock.faults['/api/v1/cards/customer'] = { status: 401, code: 'session.missing', times: 1 }
     mock.faults['/auth/refresh'] = { status: 401, times: 2 }
-    const { page } = await openAgain()
+    const { page } = await open()
     await page.waitForURL(/\/sidebar\//)
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
     expect(mock.calls.filter(call => call.includes('/auth/wecom/login'))).toHaveLength(1)
@@ -98,14 +100,14 @@ describe('the first second', () => {
 
   test('a card that failed ahead says so, and is asked for again by a tap', async () => {
     mock.faults['/api/v1/cards/customer'] = { status: 500, code: 'internal' }
-    const { page } = await openAgain()
+    const { page } = await open()
     await page.getByRole('alert').waitFor()
     await page.getByRole('button', { name: '重试' }).click()
     await page.getByRole('heading', { name: '陈晓' }).waitFor()
   })
 
   test('beside another tab the card is not asked for', async () => {
-    const { page } = await openAgain({ bridge: {} })
+    const { page } = await open()
     await settle(page)
     mock.calls.length = 0
     await page.goto('about:blank')
@@ -117,10 +119,7 @@ describe('the first second', () => {
   test('what the browser keeps names nobody', async () => {
     const { page } = await open()
     await settle(page)
-    const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))
-    expect(kept).toContain('daogou.signatures')
-    for (const personal of ['陈晓', '李华', 'demo-li', 'wm-gold', 'demo-csrf', '138'])
-      expect(kept).not.toContain(personal)
+    expect(await page.evaluate(() => [{ ...localStorage }, { ...sessionStorage }])).toEqual([{}, {}])
   })
 
   test('the page itself draws what stands for a customer, as the screen does after it', async () => {
@@ -137,11 +136,140 @@ describe('the first second', () => {
     expect(html).toContain(drawn.replace(/<!--[^>]*-->/g, ''))
   })
 
-  test('the first script is on its own', async () => {
+  test('the first script stands in the page before its style, and what comes later takes from it', async () => {
     const html = await readFile(`${webRoot}/sidebar/index.html`, 'utf8')
-    const first = /<script type="module" async [^>]*src="([^"]*ahead[^"]*)"/.exec(html)![1]!
-    expect(html.indexOf('<script')).toBe(html.indexOf('<script type="module" async'))
-    expect(await readFile(webRoot + first, 'utf8')).not.toMatch(/\bfrom"\.|\bimport"\./)
+    const at = html.indexOf('<script>')
+    expect(at).toBeGreaterThan(0)
+    expect(html.indexOf('<link rel="stylesheet"')).toBeGreaterThan(at)
+    expect((await readdir(`${webRoot}/assets`)).join()).not.toContain('ahead')
+  })
+})
+
+describe('the last card, after the page is loaded anew', () => {
+  type Pane = Awaited<ReturnType<typeof open>>
+  const cardPath = '/api/v1/cards/customer'
+  const heading = (page: Page) => page.getByRole('heading', { name: '陈晓' })
+  /** Of whom the worker holds a card. */
+  const held = (page: Page) =>
+    page.evaluate(async () => {
+      const registration = await navigator.serviceWorker.getRegistration('/sidebar/')
+      if (!registration?.active) return undefined
+      const { port1, port2 } = new MessageChannel()
+      registration.active.postMessage({ deed: 'recall', externalUserid: 'wm-gold' }, [port2])
+      const last = await new Promise<{ card: { member: { name: string } } } | null>(resolve => {
+        port1.onmessage = ({ data }) => resolve(data as never)
+      })
+      return last && last.card.member.name
+    })
+
+  /** A pane whose card the worker holds. */
+  async function seen(): Promise<Pane> {
+    const pane = await open({})
+    await heading(pane.page).waitFor()
+    await expect.poll(() => held(pane.page), { timeout: 10_000 }).toBe('陈晓')
+    return pane
+  }
+  /** Nothing is answered until told; then he has another name. */
+  async function holdAnswers(page: Page): Promise<() => void> {
+    let release = (): void => {}
+    const released = new Promise<void>(resolve => (release = resolve))
+    await page.route('**/api/v1/**', async route => {
+      await released
+      const response = await route.fetch()
+      await route.fulfill({ response, body: (await response.text()).replace('陈晓', '陈晓晓') })
+    })
+    return release
+  }
+
+  test('it is there before the service answers, and is refreshed', async () => {
+    const pane = await seen()
+    const { page } = pane
+    const answer = await holdAnswers(page)
+    mock.calls.length = 0
+    await page.reload()
+    await heading(page).waitFor()
+    await page.getByText(`${demo.session.name} · `).waitFor()
+    expect(mock.calls).toEqual([])
+    answer()
+    await page.getByRole('heading', { name: '陈晓晓' }).waitFor()
+    await expectSound(pane)
+  })
+
+  test('who comes from the sign-in sees nothing of it', async () => {
+    const { page } = await seen()
+    await holdAnswers(page)
+    await page.evaluate(() => sessionStorage.setItem('daogou.login', String(Date.now())))
+    await page.reload()
+    await page.waitForSelector('.tabs')
+    await page.waitForTimeout(1500)
+    expect(await heading(page).count()).toBe(0)
+  })
+
+  test('another session takes it away, with all that was seen before', async () => {
+    const { page } = await seen()
+    const other = { ...demo.session, associateId: 'demo-other', csrfToken: 'other', name: '乙' }
+    await page.route('**/api/v1/session*', route => route.fulfill({ json: other }))
+    await page.route(`**${cardPath}*`, async route => {
+      await new Promise(resolve => setTimeout(resolve, 300))
+      await route.fulfill({ status: 404, json: { code: 'not_found', message: 'There is nothing.' } })
+    })
+    await page.reload()
+    await page.getByRole('alert').waitFor()
+    expect(await heading(page).count()).toBe(0)
+    await expect.poll(() => held(page)).toBeNull()
+  })
+
+  test('the console leaves nothing of it', async () => {
+    const { page } = await seen()
+    await page.goto(`${mock.url}/console/`)
+    await page.getByRole('button', { name: '退出' }).waitFor()
+    await expect.poll(() => held(page)).toBeNull()
+  })
+
+  test('a session that is no more takes it away: to the sign-in, or to what is wrong', async () => {
+    for (const [status, code] of [
+      [401, 'session.missing'],
+      [403, 'session.refused'],
+    ] as const) {
+      const { page, context } = await seen()
+      const answer = await holdAnswers(page)
+      mock.faults['/api/v1/session'] = { status, code, times: 2 }
+      mock.faults[cardPath] = { status, code, times: 2 }
+      mock.faults['/auth/refresh'] = { status: 401, times: 2 }
+      // What comes back from the sign-in stays away.
+      await page.route('**/auth/wecom/login*', route => route.fulfill({ body: 'sign in', contentType: 'text/plain' }))
+      await page.reload()
+      await heading(page).waitFor()
+      answer()
+      if (status === 401) await page.waitForURL('**/auth/wecom/login*')
+      else await page.getByRole('alert').waitFor()
+      expect(await heading(page).count()).toBe(0)
+      await expect.poll(() => held(page)).toBeNull()
+      await context.close()
+      mock.reset()
+    }
+  })
+
+  test('a card that is refused is not shown again', async () => {
+    const { page } = await seen()
+    const answer = await holdAnswers(page)
+    mock.faults[cardPath] = { status: 404, code: 'not_found' }
+    await page.reload()
+    await heading(page).waitFor()
+    answer()
+    await page.getByRole('alert').waitFor()
+    await expect.poll(() => held(page)).toBeNull()
+  })
+
+  test('it lies in no storage', async () => {
+    const { page } = await seen()
+    const stored = await page.evaluate(async () => [
+      { ...localStorage },
+      { ...sessionStorage },
+      await caches.keys(),
+      await indexedDB.databases(),
+    ])
+    expect(stored).toEqual([{}, {}, [], []])
   })
 })
 
@@ -382,6 +510,35 @@ describe('tags and remark of a friend', () => {
     expect(mock.bodies[tagsPath]).toEqual([{ add: ['et-1-0'] }, { remove: ['et-1-0'] }])
     expect(await page.locator('.h-identity').innerText()).not.toContain('羊毛')
   })
+
+  for (const language of ['zh', 'en'] as const)
+    test(`without a network an open editor says that no tag can be changed, and changes none, in ${language}`, async () => {
+      const sidebar = await open({ language })
+      const { page, context } = sidebar
+      await settle(page)
+      await page.getByRole('button', { name: language === 'zh' ? '改标签' : 'Edit tags' }).click()
+      const tag = page.getByRole('button', { name: '羊毛', exact: true })
+      await tag.click()
+      await page.getByText('「羊毛」').or(page.getByText('“羊毛”')).last().waitFor()
+      await context.setOffline(true)
+      const told = language === 'zh' ? '没有网络，现在不能改标签' : 'No network: tags cannot be changed now'
+      await page.getByText(told).waitFor()
+      // Neither by a tap, nor by the keyboard, nor back; and nothing is sent when the network is there again.
+      expect(await page.locator('.toast button').isDisabled()).toBe(true)
+      await expectSound(sidebar, false)
+      await photograph(page, `tags-offline-${language}`, false)
+      const other = page.locator('.tag-choice[aria-pressed="false"]').first()
+      expect(await other.getAttribute('aria-disabled')).toBe('true')
+      await other.click({ force: true })
+      await page.getByRole('searchbox').fill('羊毛')
+      await page.getByRole('searchbox').press('Enter')
+      await context.setOffline(false)
+      await page.getByText(told).waitFor({ state: 'detached' })
+      expect(mock.bodies[tagsPath]).toEqual([{ add: ['et-1-0'] }])
+      expect(await page.getByRole('alert').count()).toBe(0)
+      await page.getByRole('searchbox').press('Enter')
+      await expect.poll(() => mock.bodies[tagsPath]).toEqual([{ add: ['et-1-0'] }, { remove: ['et-1-0'] }])
+    })
 
   test('the keyboard alone finds a tag, marks it and leaves', async () => {
     const { page } = await edit()

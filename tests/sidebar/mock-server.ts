@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import type { EarningsSpan } from '../../server/features/earnings/schema.ts'
 import type { Session } from '../../server/features/session/schema.ts'
+import { policyOf, withSignatures } from '../../server/plugins/sidebar-page.ts'
 import * as demo from './demo-data.ts'
 import { disputesAbout, filed, settlements, statementsOf, target } from './demo-earnings.ts'
 import { buildFriends } from './demo-friends.ts'
@@ -42,8 +43,10 @@ export interface MockServer {
   faults: Record<string, Fault>
   delaysMs: Record<string, number>
   hasMiniProgram: boolean
-  /** WeCom gives its tickets at once, so the page comes signed with the session. */
+  /** WeCom gives its tickets at once, so the page comes signed, or is with the session. */
   hasTickets: boolean
+  /** The page itself comes signed: for its address, or for the one told. */
+  signsPage: boolean | string
   hasPosts: boolean
   role: Session['role']
   reset: () => void
@@ -52,7 +55,7 @@ export interface MockServer {
 
 /** As the service sends it: a page that needs anything inline would fail here as it would there. */
 const contentSecurityPolicy =
-  "default-src 'self'; img-src 'self' data: blob: https:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+  "default-src 'self'; script-src 'self'; img-src 'self' data: blob: https:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
 
 const demoSignature = {
   corpId: demo.session.corpId,
@@ -98,6 +101,7 @@ export async function startMockServer(
     delaysMs: {},
     hasMiniProgram: true,
     hasTickets: true,
+    signsPage: true,
     hasPosts: false,
     role: 'associate',
     reset() {
@@ -111,6 +115,7 @@ export async function startMockServer(
         delaysMs: {},
         hasMiniProgram: true,
         hasTickets: true,
+        signsPage: true,
         hasPosts: false,
         role: 'associate',
       })
@@ -152,6 +157,13 @@ export async function startMockServer(
     if (!more({ method, url, body, accept: request.headers.accept ?? '' }, response)) route(method, url, response, body)
   }
 
+  const signaturesOf = (page: string) => ({
+    url: mock.url + page,
+    config: demoSignature,
+    agent_config: demoSignature,
+    validSeconds: 3600,
+  })
+
   function route(method: string, url: URL, response: ServerResponse, lastBody: unknown): void {
     const parameter = (name: string) => url.searchParams.get(name) ?? ''
     const cursor = url.searchParams.get('cursor') ?? undefined
@@ -165,16 +177,7 @@ export async function startMockServer(
         return send(response, 200, {
           ...demo.session,
           role: mock.role,
-          ...(parameter('page') !== '' && mock.hasTickets
-            ? {
-                signatures: {
-                  url: mock.url + parameter('page'),
-                  config: demoSignature,
-                  agent_config: demoSignature,
-                  validSeconds: 3600,
-                },
-              }
-            : {}),
+          ...(parameter('page') !== '' && mock.hasTickets ? { signatures: signaturesOf(parameter('page')) } : {}),
         })
       case 'POST /api/v1/wecom/signature':
         return send(response, 200, demoSignature)
@@ -278,13 +281,18 @@ export async function startMockServer(
         const tag = `<script src="/mock/bridge.js${url.search}"></script>`
         body = body.toString().replace('<head>', `<head>${tag}`)
       }
+      const isSidebar = path === '/sidebar/index.html'
+      if (isSidebar && mock.signsPage && mock.hasTickets) {
+        const signed = mock.signsPage === true ? url.pathname + url.search : mock.signsPage
+        body = withSignatures(body.toString(), signaturesOf(signed))
+      }
       const isPacked = /\bgzip\b/.test(String(request.headers['accept-encoding'])) && extname(path) in types
       response.writeHead(200, {
         'content-type': types[extname(path)] ?? 'application/octet-stream',
-        'content-security-policy': contentSecurityPolicy,
+        'content-security-policy': isSidebar ? policyOf(contentSecurityPolicy, body.toString()) : contentSecurityPolicy,
         // As the service says it: names of parts change with their content.
         ...(path.startsWith('/assets/') ? { 'cache-control': 'public, max-age=31536000, immutable' } : {}),
-        ...(path === '/sidebar/index.html' ? { 'cache-control': 'private, max-age=600' } : {}),
+        ...(isSidebar ? { 'cache-control': 'private, max-age=600' } : {}),
         ...(isPacked ? { 'content-encoding': 'gzip' } : {}),
       })
       response.end(isPacked ? gzipSync(body) : body)

@@ -42,7 +42,8 @@ export interface Wanted {
 }
 
 /**
- * One page of these members, with how many of all of them are in each segment: one look at each, by index.
+ * One page of these members, with how many of all of them are in each segment: one look at each, by index. Lookups are
+ * nested with `OFFSET 0`: of some ten thousand members the planner would rather read everybody of the brand.
  *
  * @param options.memberNos last numbers
  */
@@ -89,7 +90,9 @@ export async function selectCustomers(
       WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos}::text[]) AND erased_at IS NULL
     ), number AS MATERIALIZED (
       SELECT own.member_no, mine.member_no AS person, mine.consent_tracking FROM mine
-      JOIN members AS own ON own.brand_id = ${brandId} AND own.last_member_no = mine.member_no
+      CROSS JOIN LATERAL (
+        SELECT m.member_no FROM members AS m WHERE m.brand_id = ${brandId} AND m.last_member_no = mine.member_no OFFSET 0
+      ) AS own
     ), bought AS MATERIALIZED (
       SELECT number.person, max(last.paid_at) AS at FROM number CROSS JOIN LATERAL (
         SELECT o.paid_at FROM orders AS o
@@ -99,7 +102,10 @@ export async function selectCustomers(
       ) AS last GROUP BY 1
     ), id AS MATERIALIZED (
       SELECT number.person, i.kind, i.value FROM number
-      JOIN identities AS i ON i.brand_id = ${brandId} AND i.member_no = number.member_no
+      CROSS JOIN LATERAL (
+        SELECT i.kind, i.value FROM identities AS i
+        WHERE i.brand_id = ${brandId} AND i.member_no = number.member_no OFFSET 0
+      ) AS i
       WHERE number.consent_tracking
       UNION ALL SELECT person, 'member_no', member_no FROM number WHERE consent_tracking
     ), looked AS MATERIALIZED (

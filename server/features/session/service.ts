@@ -5,6 +5,7 @@ import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { DEFAULT_BRAND_SLUG, revokeSessions, selectBrand, selectPerson, selectSessionsOf } from '../auth/service.ts'
 import { selectStores } from '../stores/service.ts'
+import type { Brands } from '../brands/service.ts'
 import { WecomError, type Wecom, type WecomApp } from '../wecom/service.ts'
 import type { OwnSession, PageSignatures, Session } from './schema.ts'
 
@@ -85,14 +86,32 @@ export async function describeSession(
 /** Who is signed in is told without waiting longer than this for a ticket that WeCom has yet to give. */
 const TICKETS_MS = 800
 
+/** The page itself waits less long: its script may ask for signatures when it is there. */
+const PAGE_TICKETS_MS = 300
+
+/**
+ * Who signs the sidebar's page before anybody is signed in: as the brand that its address names. Of its addresses those
+ * that WeCom opens are signed, nothing else that somebody may put into a query.
+ */
+export const pageSigner =
+  (options: { brands: Pick<Brands, 'bySlug'>; publicUrl: string; now: () => Instant }) =>
+  async (page: string): Promise<{ app: object; sign: () => Promise<PageSignatures | null> } | null> => {
+    const slug = brandIn(page) ?? DEFAULT_BRAND_SLUG
+    if (page !== '/sidebar/' && page !== `/sidebar/?brand=${slug}`) return null
+    const wecom = (await options.brands.bySlug(slug))?.wecom
+    if (!wecom) return null
+    const url = options.publicUrl + page
+    return { app: wecom, sign: () => signPage(wecom, { page: url, now: options.now(), waitMs: PAGE_TICKETS_MS }) }
+  }
+
 /** The page signed with both tickets; null where WeCom does not give them at once. */
 export async function signPage(
   wecom: Pick<Wecom, 'sign'>,
-  { page, now }: { page: string; now: Instant },
+  { page, now, waitMs = TICKETS_MS }: { page: string; now: Instant; waitMs?: number },
 ): Promise<PageSignatures | null> {
   const url = page.split('#')[0]!
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<null>(resolve => (timer = setTimeout(resolve, TICKETS_MS, null)))
+  const late = new Promise<null>(resolve => (timer = setTimeout(resolve, waitMs, null)))
   const signed = Promise.all([wecom.sign(url, 'config'), wecom.sign(url, 'agent_config')]).then(
     ([{ expiresAt, ...config }, { expiresAt: agentExpiresAt, ...agent }]) => ({
       url,
