@@ -19,7 +19,8 @@ export interface ApiOptions {
 export type QueryValue = string | number | undefined
 
 export interface Api {
-  get<T>(path: string, query?: Record<string, QueryValue>, signal?: AbortSignal): Promise<T>
+  /** @param timeoutMs where another is right than for all */
+  get<T>(path: string, query?: Record<string, QueryValue>, signal?: AbortSignal, timeoutMs?: number): Promise<T>
   /**
    * The session itself: what is asked before anybody is signed in, so its 401 is the caller's to act on.
    *
@@ -41,6 +42,8 @@ export interface Taking {
   accept: string
   /** Reads the answer, and says with each part of it that more may come: the time-out begins anew. */
   read: (response: Response, comesOn: () => void) => Promise<Response>
+  /** Until the answer begins, and between its parts; where another is right than for all. */
+  timeoutMs?: number
 }
 
 interface Send {
@@ -50,6 +53,7 @@ interface Send {
   file?: Blob
   signal?: AbortSignal | undefined
   taking?: Taking
+  timeoutMs?: number | undefined
   first?: Promise<Response | null>
 }
 
@@ -64,7 +68,15 @@ export function createApi(options: ApiOptions): Api {
   const doFetch = options.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init))
   let refreshing: Promise<boolean> | null = null
 
-  async function transmit({ method, url, body, file, signal, taking }: Send): Promise<Response> {
+  async function transmit({
+    method,
+    url,
+    body,
+    file,
+    signal,
+    taking,
+    timeoutMs = options.timeoutMs,
+  }: Send): Promise<Response> {
     const controller = new AbortController()
     const giveUp = () => controller.abort()
     let isTimedOut = false
@@ -72,7 +84,7 @@ export function createApi(options: ApiOptions): Api {
       setTimeout(() => {
         isTimedOut = true
         giveUp()
-      }, options.timeoutMs)
+      }, timeoutMs)
     let timer = wait()
     signal?.addEventListener('abort', giveUp)
     const headers: Record<string, string> = {
@@ -152,7 +164,8 @@ export function createApi(options: ApiOptions): Api {
   }
 
   return {
-    get: (path, query, signal) => request({ method: 'GET', url: options.baseUrl + path + toQuery(query), signal }),
+    get: (path, query, signal, timeoutMs) =>
+      request({ method: 'GET', url: options.baseUrl + path + toQuery(query), signal, timeoutMs }),
     getQuietly: (path, first) =>
       request({ method: 'GET', url: options.baseUrl + path, ...(first ? { first } : {}) }, true),
     post: (path, body) => request({ method: 'POST', url: options.baseUrl + path, body }),
@@ -160,7 +173,13 @@ export function createApi(options: ApiOptions): Api {
     patch: (path, body) => request({ method: 'PATCH', url: options.baseUrl + path, body }),
     upload: (path, file) => request({ method: 'POST', url: options.baseUrl + path, file }),
     delete: path => request({ method: 'DELETE', url: options.baseUrl + path }),
-    take: (path, query, taking) => fetchAnswer({ method: 'GET', url: options.baseUrl + path + toQuery(query), taking }),
+    take: (path, query, taking) =>
+      fetchAnswer({
+        method: 'GET',
+        url: options.baseUrl + path + toQuery(query),
+        taking,
+        timeoutMs: taking.timeoutMs,
+      }),
   }
 }
 
@@ -219,5 +238,6 @@ function kindOf(status: number, code: string) {
   if (status === 403) return code === 'session.refused' ? 'associate_inactive' : 'forbidden'
   if (status === 404) return 'not_found'
   if (status === 429) return 'too_many_requests'
+  if (code === 'figures.too_much') return 'too_much'
   return status >= 500 ? 'service_down' : 'refused'
 }

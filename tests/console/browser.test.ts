@@ -237,6 +237,27 @@ test('a table grows page by page, shows the columns chosen, and is had as a file
   await page.getByText('已导出').waitFor()
 })
 
+test.each([
+  ['zh', '请把时间选短一些，或只看一个大区、一家门店。'],
+  ['en', 'Choose fewer days, or look at one region or one store.'],
+] as const)(
+  'what was too much to add up says to ask for less, not that the service is away: %s',
+  async (language, help) => {
+    const fault = { status: 422, code: 'figures.too_much', times: 1 }
+    mock.faults['/api/v1/performance/summary'] = fault
+    mock.faults['/api/v1/performance/associates'] = { ...fault, times: 2 }
+    const opened = await open('/performance', { language })
+    const { page } = opened
+    await page.getByRole('alert').getByText(help).first().waitFor()
+    await expectSound(opened)
+    await page
+      .getByRole('button', { name: language === 'zh' ? '重试' : 'Try again' })
+      .first()
+      .click()
+    await page.locator('.trend canvas').first().waitFor()
+  },
+)
+
 test('what failed says why with its code, and is asked for again', async () => {
   mock.faults['/api/v1/performance/summary'] = { status: 503, code: 'demo.away' }
   const opened = await open('/performance')
