@@ -95,8 +95,6 @@ async function firstLoad(browser: Browser, mock: MockServer, webRoot: string) {
 
 async function slowPane(browser: Browser, mock: MockServer) {
   const { page, context } = await openSidebar(browser, mock, { path: '/none' })
-  // As a sign-in leaves it: cards are kept for a session that can be told from others.
-  await context.addCookies([{ name: 'daogou_mark', value: 'bench', url: mock.url }])
   // Told by the console: whatever is asked of the page from outside is read there as a script, and takes its time.
   await page.addInitScript(
     ({ card, told }) => {

@@ -21,6 +21,7 @@ const STATUS_BY_CODE = {
   store_role: 422,
   unknown_associate: 422,
   rate_limited: 429,
+  'figures.too_much': 422,
   database_unavailable: 503,
   database_full: 503,
   'session.missing': 401,

@@ -6,6 +6,7 @@ import { tendTasks } from '../server/features/task-rules/service.ts'
 import { readSettings, type Settings } from '../server/settings.ts'
 import { startWorkers } from '../server/workers/all.ts'
 import { drawMaterial, makeMaterials, makePosts } from './brand/content.ts'
+import { makeDraft, makeRefusedOrders } from './brand/drafts.ts'
 import type { Brand } from './brand/generate.ts'
 import { renderPicture } from './brand/pictures.ts'
 import { questionnaire } from './brand/questionnaire.ts'
@@ -109,7 +110,7 @@ export async function setStage(options: {
   await loadBrand(brand, { url, onProgress: options.onProgress ?? (() => {}) })
   say('计算提成 Booking what follows')
   await settled(url)
-  await loadSettings(url)
+  await loadSettings(brand, url)
   // What was loaded in one go is looked at before the planner has heard of it.
   for (let tables = 0; tables < 50 && (await refreshStatistics(data.pool)) !== null; tables++);
   await tendTasks(data.pool, { clock: Date.now, isStopped: () => false })
@@ -151,7 +152,7 @@ async function loadBrand(
 }
 
 /** What headquarters set up, where nothing is yet. */
-async function loadSettings(url: string): Promise<void> {
+async function loadSettings(brand: Brand, url: string): Promise<void> {
   const ask = async (method: string, path: string, body?: object) => {
     const type = Buffer.isBuffer(body) ? 'image/png' : 'application/json'
     const answer = await fetch(`${url}/api/v1/${path}`, {
@@ -174,6 +175,15 @@ async function loadSettings(url: string): Promise<void> {
     await ask('POST', 'materials', { ...body, pictures: [picture.url] })
   }
   for (const post of makePosts(Date.now())) await ask('POST', 'posts', post)
+  // What a till and a mall get wrong now and then waits under what was refused.
+  await ask('POST', 'orders', makeRefusedOrders(Date.now()))
+  const { plan, span } = makeDraft(brand.plans.at(-1)!, Date.now())
+  await ask('PUT', `plans/drafts/${encodeURIComponent('明年方案（演示）')}`, {
+    revision: 0,
+    content: plan,
+    basedOn: { code: plan.code, version: plan.version - 1 },
+  })
+  await ask('POST', 'plans/backtest', { plan, ...span })
 }
 
 /** The brand without items. */

@@ -10,6 +10,12 @@ export interface TablePage {
   nextCursor: string | null
 }
 
+/**
+ * The database gives a statement up after a minute, and the service then says to ask for less: whoever waits for figures
+ * of a long span waits until then, and is not told before that the service is slow.
+ */
+export const FIGURES_TIMEOUT_MS = 75_000
+
 /** How a figure's name ends says what it is. */
 export function formatFigure(name: string, value: number | null): string {
   if (value === null) return '–'

@@ -2,6 +2,7 @@ import { shallowRef } from 'vue'
 import type { QueryValue } from '../../sidebar/lib/api.ts'
 import { toDiagnosis, type Diagnosis } from '../../sidebar/lib/diagnosis.ts'
 import { api } from '../../sidebar/lib/session.ts'
+import { FIGURES_TIMEOUT_MS } from './figures.ts'
 
 const accepts = {
   csv: 'text/csv',
@@ -25,6 +26,7 @@ export function useExport() {
     try {
       const response = await api.take(path, query, {
         accept: accepts[kind],
+        timeoutMs: FIGURES_TIMEOUT_MS,
         read: (answer, comesOn) =>
           readParts(answer, bytes => {
             comesOn()
@@ -48,11 +50,16 @@ export function useExport() {
     try {
       let cursor: string | undefined
       do {
-        const page: { items: unknown[]; nextCursor: string | null } = await api.get(path, {
-          ...query,
-          limit: 500,
-          cursor,
-        })
+        const page: { items: unknown[]; nextCursor: string | null } = await api.get(
+          path,
+          {
+            ...query,
+            limit: 500,
+            cursor,
+          },
+          undefined,
+          FIGURES_TIMEOUT_MS,
+        )
         for (const item of page.items) parts.push(JSON.stringify(item))
         bytes = parts.reduce((sum, part) => sum + part.length, 0)
         state.value = { status: 'running', bytes }

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { isDatabaseAway } from '../database.ts'
 import { AppError, type Fault } from '../errors.ts'
 import { withoutPhones } from '../lib/phones.ts'
+import { FIGURES_TAG } from './openapi.ts'
 
 /** How long a caller should wait before it comes again while the database is away. */
 const RETRY_AFTER_SECONDS = 2
@@ -34,7 +35,7 @@ const TITLES: Record<number, string> = {
 /** Every error as RFC 9457 problem details with a stable code; nothing of the inside is told. */
 export function problemDetails(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const problem = problemOf(error)
+    const problem = problemOf(isTooMuch(error, request) ? tooMuch() : error)
     if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
     return sendProblem(request, reply, problem)
   })
@@ -43,7 +44,18 @@ export function problemDetails(app: FastifyInstance): void {
   )
 }
 
-function problemOf(error: FastifyError): Problem {
+/** Whoever sent it again would have the database work as long once more: what has to change is the question. */
+const tooMuch = () =>
+  new AppError(
+    'figures.too_much',
+    'Reading this took too long and was given up. Ask for less: fewer days, one region or one store.',
+  )
+
+/** PostgreSQL gave up (query_canceled) what a view of headquarters or its file asks, which can be asked of less. */
+const isTooMuch = (error: FastifyError, { routeOptions: { schema } }: FastifyRequest): boolean =>
+  error.code === '57014' && (schema?.tags?.includes(FIGURES_TAG) ?? false)
+
+function problemOf(error: FastifyError | AppError): Problem {
   if (error instanceof AppError) {
     return {
       status: error.status,

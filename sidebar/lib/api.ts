@@ -19,7 +19,8 @@ export interface ApiOptions {
 export type QueryValue = string | number | undefined
 
 export interface Api {
-  get<T>(path: string, query?: Record<string, QueryValue>, signal?: AbortSignal): Promise<T>
+  /** @param timeoutMs where another is right than for all */
+  get<T>(path: string, query?: Record<string, QueryValue>, signal?: AbortSignal, timeoutMs?: number): Promise<T>
   /** The session itself: what is asked before anybody is signed in, so its 401 is the caller's to act on. */
   getQuietly<T>(path: string): Promise<T>
   post<T>(path: string, body: object): Promise<T>
@@ -37,6 +38,8 @@ export interface Taking {
   accept: string
   /** Reads the answer, and says with each part of it that more may come: the time-out begins anew. */
   read: (response: Response, comesOn: () => void) => Promise<Response>
+  /** Until the answer begins, and between its parts; where another is right than for all. */
+  timeoutMs?: number
 }
 
 interface Send {
@@ -46,6 +49,7 @@ interface Send {
   file?: Blob
   signal?: AbortSignal | undefined
   taking?: Taking
+  timeoutMs?: number | undefined
 }
 
 /**
@@ -59,7 +63,15 @@ export function createApi(options: ApiOptions): Api {
   const doFetch = options.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init))
   let refreshing: Promise<boolean> | null = null
 
-  async function transmit({ method, url, body, file, signal, taking }: Send): Promise<Response> {
+  async function transmit({
+    method,
+    url,
+    body,
+    file,
+    signal,
+    taking,
+    timeoutMs = options.timeoutMs,
+  }: Send): Promise<Response> {
     const controller = new AbortController()
     const giveUp = () => controller.abort()
     let isTimedOut = false
@@ -67,7 +79,7 @@ export function createApi(options: ApiOptions): Api {
       setTimeout(() => {
         isTimedOut = true
         giveUp()
-      }, options.timeoutMs)
+      }, timeoutMs)
     let timer = wait()
     signal?.addEventListener('abort', giveUp)
     const headers: Record<string, string> = {
@@ -147,14 +159,21 @@ export function createApi(options: ApiOptions): Api {
   }
 
   return {
-    get: (path, query, signal) => request({ method: 'GET', url: options.baseUrl + path + toQuery(query), signal }),
+    get: (path, query, signal, timeoutMs) =>
+      request({ method: 'GET', url: options.baseUrl + path + toQuery(query), signal, timeoutMs }),
     getQuietly: path => request({ method: 'GET', url: options.baseUrl + path }, true),
     post: (path, body) => request({ method: 'POST', url: options.baseUrl + path, body }),
     put: (path, body) => request({ method: 'PUT', url: options.baseUrl + path, body }),
     patch: (path, body) => request({ method: 'PATCH', url: options.baseUrl + path, body }),
     upload: (path, file) => request({ method: 'POST', url: options.baseUrl + path, file }),
     delete: path => request({ method: 'DELETE', url: options.baseUrl + path }),
-    take: (path, query, taking) => fetchAnswer({ method: 'GET', url: options.baseUrl + path + toQuery(query), taking }),
+    take: (path, query, taking) =>
+      fetchAnswer({
+        method: 'GET',
+        url: options.baseUrl + path + toQuery(query),
+        taking,
+        timeoutMs: taking.timeoutMs,
+      }),
   }
 }
 
@@ -213,5 +232,6 @@ function kindOf(status: number, code: string) {
   if (status === 403) return code === 'session.refused' ? 'associate_inactive' : 'forbidden'
   if (status === 404) return 'not_found'
   if (status === 429) return 'too_many_requests'
+  if (code === 'figures.too_much') return 'too_much'
   return status >= 500 ? 'service_down' : 'refused'
 }

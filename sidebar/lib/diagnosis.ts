@@ -22,6 +22,7 @@ export type DiagnosisKind =
   | 'service_timeout'
   | 'service_down'
   | 'too_many_requests'
+  | 'too_much'
   | 'forbidden'
   | 'not_found'
   | 'refused'

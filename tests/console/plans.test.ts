@@ -212,6 +212,10 @@ test('an order is tried, one that there is and one made up; a span is tested; it
   await page.getByRole('button', { name: '开始回测' }).click()
   await page.getByText('+¥11.98').first().waitFor()
   await page.getByRole('heading', { name: '多拿的导购' }).waitFor()
+  await page
+    .locator('td.named', { hasText: /^导购 a\d · a\d$/ })
+    .first()
+    .waitFor()
   await expectSound(opened)
   await photograph(page, 'plans-tested-1280-zh')
   const [download] = await Promise.all([

@@ -62,7 +62,7 @@ const owed = async (orderNo: string) => {
 test('a habit at the till is seen at a glance, held, and reversed', async () => {
   const opened = await stage.open('boss', '/risks')
   const { page } = opened
-  await seen(opened, /导购甲 在 S1 有 3 笔订单/)
+  await seen(opened, /导购甲 在 示例一店 有 3 笔订单/)
   await seen(opened, /一小时内被点开 240 次/)
   await seen(opened, /和 导购乙 本人用同一个手机号/)
   await expectSound(opened)
@@ -80,7 +80,7 @@ test('a habit at the till is seen at a glance, held, and reversed', async () => 
   await seen(opened, 'boss 暂缓了订单')
   expect(await owed('R-0')).toEqual(['sharer A1 2000 held'])
   await page.getByRole('button', { name: '收回提成' }).click()
-  await seen(opened, '取消A1 的分享导购')
+  await seen(opened, '取消导购甲 的分享导购')
   await settle(page)
   await expectSound(opened)
   await photograph(page, 'risk-reverse-1280-zh')

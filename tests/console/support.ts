@@ -1,7 +1,6 @@
 /// <reference lib="dom" />
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { gzipSync } from 'node:zlib'
 import axe from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { expect } from 'vitest'
@@ -34,8 +33,8 @@ export interface OpenOptions {
 export interface Opened {
   page: Page
   complaints: string[]
-  /** Address of each file of the build that was asked for, with its size packed. */
-  assets: Map<string, Promise<number>>
+  /** Address of each file of the build that was asked for. */
+  assets: Set<string>
 }
 
 /** A window as somebody has it; its pages share what it has fetched and who is signed in. */
@@ -52,7 +51,7 @@ export const openWindow = (browser: Browser, { width = 1280, language = 'zh', is
 export async function openPage(context: BrowserContext, { url, hash }: { url: string; hash: string }): Promise<Opened> {
   const page = await context.newPage()
   const complaints: string[] = []
-  const assets = new Map<string, Promise<number>>()
+  const assets = new Set<string>()
   page.on('pageerror', error => complaints.push(String(error)))
   page.on('console', message => {
     if (message.type() === 'error' && !message.text().includes('Failed to load resource'))
@@ -61,12 +60,7 @@ export async function openPage(context: BrowserContext, { url, hash }: { url: st
   page.on('request', request => {
     const { origin, pathname } = new URL(request.url())
     if (origin !== url && request.url().startsWith('http')) complaints.push(`foreign ${request.url()}`)
-    if (pathname.startsWith('/assets/')) {
-      assets.set(
-        pathname,
-        readFile(`${webRoot}${pathname}`).then(body => gzipSync(body).length),
-      )
-    }
+    if (pathname.startsWith('/assets/')) assets.add(pathname)
   })
   await page.goto(`${url}/console/#${hash}`)
   await settle(page)

@@ -141,6 +141,7 @@ describe('codes scanned minutes before the till', () => {
       status: 'open',
       associateId: 'a1',
       associateName: '导购 a1',
+      storeName: expect.any(String) as string,
       storeCode: 'S1',
       source: null,
       orderCount: 3,

@@ -127,6 +127,13 @@ describe('one silent refresh', () => {
 })
 
 describe('failures', () => {
+  test('what may take longer is given up later', async () => {
+    const { api } = start({ '/api/v1/a': ['hang'] })
+    const at = performance.now()
+    expect(await diagnosisOf(api.get('/a', {}, undefined, 300))).toMatchObject({ kind: 'service_timeout' })
+    expect(performance.now() - at).toBeGreaterThan(290)
+  })
+
   test.each<[Answer, string, string]>([
     ['cut', 'network_down', 'NETWORK'],
     ['hang', 'service_timeout', 'TIMEOUT /api/v1/a'],
@@ -135,6 +142,7 @@ describe('failures', () => {
     [{ status: 403, body: { code: 'session.refused' } }, 'associate_inactive', 'session.refused'],
     [{ status: 409, body: { code: 'share.id_taken' } }, 'refused', 'share.id_taken'],
     [{ status: 429 }, 'too_many_requests', 'HTTP 429'],
+    [{ status: 422, body: { code: 'figures.too_much' } }, 'too_much', 'figures.too_much'],
     [{ status: 502, body: '<html>' }, 'service_down', 'HTTP 502'],
     [{ status: 200, body: '<html>' }, 'service_down', 'NOT_JSON'],
   ])('%j is %s with code %s', async (answer, kind, code) => {

@@ -35,6 +35,8 @@ export async function startTestService(
     worker?: boolean
     now?: () => number
     webRoot?: string
+    /** After how long PostgreSQL gives a statement up; a minute unless told. */
+    statementTimeoutMs?: number
     /** A migrated database of the caller's, who takes it away. */
     databaseUrl?: string
   } = {},
@@ -53,7 +55,8 @@ export async function startTestService(
     ...options.env,
   })
   const now = options.now ?? Date.now
-  const pool = openPool(database.url, { max: 6 })
+  const { statementTimeoutMs } = options
+  const pool = openPool(database.url, { max: 6, ...(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }) })
   await ensureDefaultBrand(pool, { name: 'Test', zone: settings.brandTimezone, now: now() })
   const app = await buildApp({
     settings,

@@ -1,5 +1,6 @@
 import type { BehindPage, BehindQuery } from '../../../server/features/drill-down/schema.ts'
 import { api } from '../../../sidebar/lib/session.ts'
+import { FIGURES_TIMEOUT_MS } from '../../lib/figures.ts'
 import type { Order, OrderPage, OrderQuery } from './orders.ts'
 
 type BehindWhere = { [K in keyof BehindQuery]: BehindQuery[K] | undefined }
@@ -10,7 +11,7 @@ export const calls = {
   readOrders: (where: OrderQuery, signal?: AbortSignal) => api.get<OrderPage>('/orders', { ...where }, signal),
   /** The orders behind a figure, and what they add up to. */
   readBehind: (where: BehindWhere, signal?: AbortSignal) =>
-    api.get<BehindPage>('/performance/orders', { ...where }, signal),
+    api.get<BehindPage>('/performance/orders', { ...where }, signal, FIGURES_TIMEOUT_MS),
   explainOrder: (source: string, orderNo: string, signal?: AbortSignal) =>
     api.get<Order>(`/orders/${part(source)}/${part(orderNo)}/commission`, {}, signal),
 }

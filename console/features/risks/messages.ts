@@ -169,7 +169,7 @@ export function sentenceOf(finding: RiskFinding): string {
   const orders = formatCount(orderCount)
   switch (kind) {
     case 'counter_scan':
-      return words.scanned(who, finding.storeCode ?? '–', orders)
+      return words.scanned(who, finding.storeName ?? finding.storeCode ?? '–', orders)
     case 'shared_phone': {
       if (facts['phoneOf'] !== 'associate') return words.onePhone(who, orders)
       const member = facts['memberNo']

@@ -9,7 +9,9 @@ import { selectAssociatesOfMonth } from './bonuses/queries.ts'
 import { decideMonths } from './bonuses/service.ts'
 import { exactNumber } from '../../lib/money.ts'
 import { plansOf } from './service.ts'
+import { namedResult } from './backtests/reads.ts'
 import { selectJob } from './jobs.ts'
+import type { BacktestResult } from './schema.ts'
 import {
   getZone,
   selectNamedThings,
@@ -56,10 +58,13 @@ export async function getJob(db: Db, brandId: number, jobId: string) {
     done: job.done,
     total: job.total,
     createdAt: formatInstant(job.createdAt),
-    ...(job.result === null ? {} : { result: job.result }),
+    ...(job.result === null ? {} : { result: await shownResult(db, brandId, job) }),
     ...(job.error === null ? {} : { error: job.error }),
   }
 }
+
+const shownResult = (db: Db, brandId: number, { kind, result }: { kind: string; result: unknown }) =>
+  kind === 'backtest' ? namedResult(db, brandId, result as BacktestResult) : result
 
 export const OrderQuery = Type.Object(
   {

@@ -170,6 +170,8 @@ export const BacktestPage = Type.Object({
 
 const sums = { nowFen: Type.Integer(), thenFen: Type.Integer() }
 /** What a back-test answers; as `result` of its job. */
+const name = Type.Optional(Type.String({ description: 'Where it is known.' }))
+
 export const BacktestResult = Type.Object({
   orders: Type.Integer(),
   lines: Type.Integer(),
@@ -178,10 +180,16 @@ export const BacktestResult = Type.Object({
   bonusMonths: Type.Array(Type.String()),
   perRole: Type.Array(Type.Object({ role: Type.String(), ...sums })),
   storeCount: Type.Integer(),
-  perStore: Type.Array(Type.Object({ storeCode: Type.Union([Type.String(), Type.Null()]), ...sums })),
+  perStore: Type.Array(Type.Object({ storeCode: Type.Union([Type.String(), Type.Null()]), name, ...sums })),
   associateCount: Type.Integer(),
   perAssociate: Type.Array(
-    Type.Object({ associateId: Type.String(), ...sums, bonusNowFen: Type.Integer(), bonusThenFen: Type.Integer() }),
+    Type.Object({
+      associateId: Type.String(),
+      name,
+      ...sums,
+      bonusNowFen: Type.Integer(),
+      bonusThenFen: Type.Integer(),
+    }),
   ),
   mostDifferent: Type.Array(
     Type.Object({ source: Type.String(), orderNo: Type.String(), paidAt: Type.String(), ...sums }),

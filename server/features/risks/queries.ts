@@ -270,6 +270,9 @@ export interface FindingRow {
   status: FindingStatus
 }
 
+/** With what those are called whom it is about. */
+export type NamedFindingRow = FindingRow & { associateName: string | null; storeName: string | null }
+
 const COLUMNS = `f.finding_id AS "findingId", f.kind, f.key, f.source, f.order_no AS "orderNo",
   f.associate_id AS "associateId", f.store_code AS "storeCode", f.details, f.found_at AS "foundAt", f.status`
 
@@ -306,9 +309,10 @@ export async function selectFindings(
   },
 ) {
   const { brandId, status, kind, after, limit } = options
-  return await db<(FindingRow & { associateName: string | null })[]>`
-    SELECT ${db.unsafe(COLUMNS)}, a.name AS "associateName" FROM risk_findings AS f
+  return await db<NamedFindingRow[]>`
+    SELECT ${db.unsafe(COLUMNS)}, a.name AS "associateName", s.name AS "storeName" FROM risk_findings AS f
     LEFT JOIN associates AS a ON a.brand_id = ${brandId} AND a.associate_id = f.associate_id
+    LEFT JOIN stores AS s ON s.brand_id = ${brandId} AND s.store_code = f.store_code
     WHERE f.brand_id = ${brandId} AND ${status === null ? db`f.status <> 'watched'` : db`f.status = ${status}`}
       ${kind === null ? db`` : db`AND f.kind = ${kind}`}
       ${after ? db`AND (f.found_at, f.finding_id) < (${after.foundAt}::text::timestamptz, ${after.findingId})` : db``}
@@ -316,9 +320,10 @@ export async function selectFindings(
 }
 
 export async function selectFinding(db: Db, { brandId, findingId }: Options & { findingId: string }) {
-  const [row] = await db<(FindingRow & { associateName: string | null })[]>`
-    SELECT ${db.unsafe(COLUMNS)}, a.name AS "associateName" FROM risk_findings AS f
+  const [row] = await db<NamedFindingRow[]>`
+    SELECT ${db.unsafe(COLUMNS)}, a.name AS "associateName", s.name AS "storeName" FROM risk_findings AS f
     LEFT JOIN associates AS a ON a.brand_id = ${brandId} AND a.associate_id = f.associate_id
+    LEFT JOIN stores AS s ON s.brand_id = ${brandId} AND s.store_code = f.store_code
     WHERE f.brand_id = ${brandId} AND f.finding_id = ${findingId} AND f.status <> 'watched'`
   return row ?? null
 }

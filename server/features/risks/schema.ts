@@ -46,6 +46,7 @@ const findingProperties = {
   associateId: Nullable(text()),
   associateName: Nullable(text()),
   storeCode: Nullable(text()),
+  storeName: Nullable(text()),
   source: Nullable(Type.String({ description: 'The order, where it is about one alone.' })),
   orderNo: Nullable(text()),
   foundAt: text(),

@@ -25,6 +25,7 @@ import {
   selectRiskDecisions,
   updateFindingStatus,
   type FindingRow,
+  type NamedFindingRow,
 } from './queries.ts'
 import { scanSpan } from './scan.ts'
 import type { RiskDetail, RiskFinding, RiskQuery, ScanBody } from './schema.ts'
@@ -32,8 +33,6 @@ import type { RiskDetail, RiskFinding, RiskQuery, ScanBody } from './schema.ts'
 export { buildRiskScanner } from './scan.ts'
 
 // ------------------------------------------------------------------------------------------------ reading
-
-type NamedFinding = FindingRow & { associateName: string | null }
 
 /** What looks wrong, newest first. @throws AppError malformed_cursor */
 export async function listFindings(db: Db, brandId: number, query: RiskQuery) {
@@ -50,8 +49,8 @@ export async function listFindings(db: Db, brandId: number, query: RiskQuery) {
   return pageOf(rows, limit, row => [formatInstant(row.foundAt), row.findingId], shownFinding)
 }
 
-function shownFinding(row: NamedFinding): RiskFinding {
-  const { findingId, kind, status, associateId, associateName, storeCode, source, orderNo, foundAt } = row
+function shownFinding(row: NamedFindingRow): RiskFinding {
+  const { findingId, kind, status, associateId, associateName, storeCode, storeName, source, orderNo, foundAt } = row
   const { orders, ...facts } = row.details
   return {
     findingId,
@@ -60,6 +59,7 @@ function shownFinding(row: NamedFinding): RiskFinding {
     associateId,
     associateName,
     storeCode,
+    storeName,
     source,
     orderNo,
     foundAt: formatInstant(foundAt),
@@ -69,7 +69,7 @@ function shownFinding(row: NamedFinding): RiskFinding {
 }
 
 /** @throws AppError not_found */
-async function getFinding(db: Db, brandId: number, findingId: string): Promise<NamedFinding> {
+async function getFinding(db: Db, brandId: number, findingId: string): Promise<NamedFindingRow> {
   const row = await selectFinding(db, { brandId, findingId })
   if (!row) throw new AppError('not_found', 'There is no such finding.')
   return row

@@ -153,3 +153,16 @@ export async function selectBacktestResult(
     WHERE brand_id = ${brandId} AND job_id = ${jobId} AND kind = 'backtest' AND status = 'done'`
   return row ?? null
 }
+
+/** What associates and stores are called. */
+export async function selectNames(
+  db: Db,
+  { brandId, associates, stores }: { brandId: number; associates: readonly string[]; stores: readonly string[] },
+) {
+  return await db<{ kind: 'associate' | 'store'; key: string; name: string }[]>`
+    SELECT 'associate' AS kind, associate_id AS key, name FROM associates
+    WHERE brand_id = ${brandId} AND associate_id = ANY (${[...associates]}::text[])
+    UNION ALL
+    SELECT 'store', store_code, name FROM stores
+    WHERE brand_id = ${brandId} AND store_code = ANY (${[...stores]}::text[])`
+}

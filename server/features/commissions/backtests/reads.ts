@@ -5,7 +5,7 @@ import type { Table } from '../../../lib/sheets.ts'
 import { formatInstant, type Instant } from '../../../lib/time.ts'
 import { insertActivity } from '../../activity/service.ts'
 import type { BacktestQuery, BacktestResult, BacktestSummary, BacktestTable } from '../schema.ts'
-import { selectBacktestResult, selectBacktests } from './queries.ts'
+import { selectBacktestResult, selectBacktests, selectNames } from './queries.ts'
 
 /** The back-tests of a brand, newest first. @throws AppError malformed_cursor */
 export async function listBacktests(db: Db, brandId: number, query: BacktestQuery) {
@@ -27,6 +27,24 @@ export async function listBacktests(db: Db, brandId: number, query: BacktestQuer
   )
 }
 
+/** A result with the names that its associates and stores have now. */
+export async function namedResult(db: Db, brandId: number, result: BacktestResult): Promise<BacktestResult> {
+  const names = await selectNames(db, {
+    brandId,
+    associates: result.perAssociate.map(row => row.associateId),
+    stores: result.perStore.flatMap(row => row.storeCode ?? []),
+  })
+  const named = <T extends object>(kind: 'associate' | 'store', key: string | null, row: T) => {
+    const found = names.find(one => one.kind === kind && one.key === key)
+    return found ? { ...row, name: found.name } : row
+  }
+  return {
+    ...result,
+    perAssociate: result.perAssociate.map(row => named('associate', row.associateId, row)),
+    perStore: result.perStore.map(row => named('store', row.storeCode, row)),
+  }
+}
+
 type Row = Record<string, string | number | null>
 type Columns = Table<Row>['columns']
 
@@ -42,13 +60,17 @@ const TABLES: Record<BacktestTable, { columns: Columns; rowsOf: (result: Backtes
   associates: {
     columns: [
       text('导购', 'associateId'),
+      text('姓名', 'name'),
       ...change,
       fen('现方案阶梯奖（元）', 'bonusNowFen'),
       fen('试算方案阶梯奖（元）', 'bonusThenFen'),
     ],
     rowsOf: result => result.perAssociate,
   },
-  stores: { columns: [text('门店', 'storeCode'), ...change], rowsOf: result => result.perStore },
+  stores: {
+    columns: [text('门店', 'storeCode'), text('门店名称', 'name'), ...change],
+    rowsOf: result => result.perStore,
+  },
   orders: {
     columns: [text('来源', 'source'), text('订单号', 'orderNo'), text('付款时间', 'paidAt'), ...change],
     rowsOf: result => result.mostDifferent,
@@ -70,7 +92,7 @@ export async function exportBacktest(
   const details = { from: found.from, to: found.to }
   await insertActivity(pool, { brandId, now, actor, action: 'plan.backtest_export', subject: `jobs/${jobId}`, details })
   const { columns, rowsOf } = TABLES[table]
-  const rows = rowsOf(found.result as BacktestResult)
+  const rows = rowsOf(await namedResult(pool, brandId, found.result as BacktestResult))
   async function* withDifference() {
     for (const row of rows) {
       yield await Promise.resolve({ ...row, differenceFen: (row['thenFen'] as number) - (row['nowFen'] as number) })
