@@ -348,16 +348,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
             AND (job."activeTo" IS NULL OR job."activeTo" > ${instant(db, span.from)}))`)
   }
   const { joins: people, person } = personsOf(db, brandId)
-  return db`
-    store_region AS MATERIALIZED (
-      SELECT store_code, region FROM unnest(${list(
-        db,
-        asked.regions.map(one => one.storeCode),
-      )}, ${list(
-        db,
-        asked.regions.map(one => one.region),
-      )}) AS at_end (store_code, region)
-    ), o AS MATERIALIZED (
+  const evidence = db`, o AS MATERIALIZED (
       SELECT o.source, o.order_no, o.revision, o.channel, o.paid_at, o.selling_store, o.buyer, o.net_fen, o.net_quantity,
         o.relation, o.is_unattributed, o.roles, NOT o.cancelled AND o.net_fen > 0 AS is_counted, ${commission} AS commission
         ${
@@ -420,7 +411,17 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
       FROM click AS t LEFT JOIN group_opengids AS g ON g.brand_id = ${brandId} AND g.opengid = t.opengid ${people}
     ), opened AS MATERIALIZED (
       SELECT DISTINCT t.link_code, ${person} AS person FROM later_click AS t ${people}
-    ), extra AS MATERIALIZED (
+    )`
+  return db`
+    store_region AS MATERIALIZED (
+      SELECT store_code, region FROM unnest(${list(
+        db,
+        asked.regions.map(one => one.storeCode),
+      )}, ${list(
+        db,
+        asked.regions.map(one => one.region),
+      )}) AS at_end (store_code, region)
+    )${isSummed ? db`` : evidence}, extra AS MATERIALIZED (
       SELECT b.amount_fen, 'associate' AS payee_kind, b.associate_id AS payee, ended.at
       FROM unnest(${list(
         db,

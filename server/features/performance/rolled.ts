@@ -133,12 +133,20 @@ function keyedPeopleParts(db: Db, dimension: Dimension, asked: Asked, keys: read
     const count = db`SELECT key, ${name}::text, count(*) FROM ${own} GROUP BY key`
     if (kind !== 'buyer') return [count]
     // Who bought in the span, and within the year before it: where one was there first, it says when he was last before.
-    const repeating = db`(SELECT p.person FROM ${storesOf(db, asked)} CROSS JOIN LATERAL (
+    const repeating = db`SELECT p.person FROM ${storesOf(db, asked)} CROSS JOIN LATERAL (
         SELECT p.person, p.before FROM rollup_people AS p
         WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND p.store_code = s.store_code
           AND p.day >= ${since} AND p.day < ${days!.to}::text::date OFFSET 0) AS p
-      GROUP BY p.person HAVING min(p.before) < ${since} AND min(p.before) >= ${since} - 365) AS repeating`
-    return [count, db`SELECT own.key, 'repeatBuyers', count(*) FROM ${own} JOIN ${repeating} USING (person) GROUP BY 1`]
+      GROUP BY p.person HAVING min(p.before) < ${since} AND min(p.before) >= ${since} - 365`
+    // Not joined: the planner cannot know how many they are, and would hold each against all.
+    return [
+      count,
+      db`SELECT key, 'repeatBuyers', count(*) FROM (
+          SELECT unnest(array_agg(key) FILTER (WHERE is_own)) AS key FROM (
+            SELECT key, person, true AS is_own FROM ${own} UNION ALL SELECT NULL, person, false FROM (${repeating}) AS known
+          ) AS seen GROUP BY person HAVING NOT bool_and(is_own)
+        ) AS once GROUP BY key`,
+    ]
   })
 }
 
