@@ -267,7 +267,7 @@ function viewsOf({ until }: { until: number }, storeCode: string): ViewToAsk[] {
     month: [month, next],
     'last month': [monthBack(1), month],
     quarter: [monthBack(2), next],
-    '13 months': [monthBack(12), next],
+    year: [monthBack(11), next],
   }
   const inSpan = Object.entries(spans).flatMap(([span, [from, to]]) => {
     const view = (what: string, path: string, isSummed: boolean, more = '') => ({
