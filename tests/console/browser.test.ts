@@ -124,6 +124,25 @@ describe('what is chosen from a long list, whose code comes when somebody turns 
     await page.waitForURL(/store=/)
   })
 
+  for (const late of ['ConsolePickSelect-*.js', 'performance/stores?*'])
+    test(`what was typed and entered before ${late} came is chosen then`, async () => {
+      const { page } = await open('/performance')
+      let come = () => {}
+      const gate = new Promise<void>(resolve => (come = resolve))
+      await page.route(`**/${late}`, async route => {
+        await gate
+        await route.continue()
+      })
+      await page.getByRole('combobox', { name: '门店' }).click()
+      if (!late.endsWith('.js')) await page.locator('.el-select-dropdown__empty').filter({ visible: true }).waitFor()
+      await page.keyboard.type('S-SZ')
+      await page.keyboard.press('Enter')
+      come()
+      await page.waitForURL(/store=S-SZ/)
+      await page.locator('.el-select').getByText('苏州示例加盟店').waitFor()
+      await page.locator('input[aria-label=门店][aria-expanded=false]').waitFor()
+    })
+
   test('a click opens it', async () => {
     const { page } = await open('/performance')
     const face = (await page.getByRole('combobox', { name: '大区' }).boundingBox())!
