@@ -169,9 +169,9 @@ export const BacktestPage = Type.Object({
 })
 
 const sums = { nowFen: Type.Integer(), thenFen: Type.Integer() }
-/** What a back-test answers; as `result` of its job. */
 const name = Type.Optional(Type.String({ description: 'Where it is known.' }))
 
+/** What a back-test answers; as `result` of its job. */
 export const BacktestResult = Type.Object({
   orders: Type.Integer(),
   lines: Type.Integer(),

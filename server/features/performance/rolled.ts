@@ -130,22 +130,22 @@ function keyedPeopleParts(db: Db, dimension: Dimension, asked: Asked, keys: read
         : db`(SELECT * FROM rollup_keys AS r WHERE ${ofDays} AND r.key = ANY (${list(db, keys)}) OFFSET 0) AS r`
     const own = db`(SELECT DISTINCT NULLIF(r.key, '') AS key, who COLLATE "C" AS person
       FROM ${from} CROSS JOIN LATERAL unnest(r.${people}) AS who WHERE r.part = ${part}) AS own`
-    const count = db`SELECT key, ${name}::text, count(*) FROM ${own} GROUP BY key`
-    if (kind !== 'buyer') return [count]
+    if (kind !== 'buyer') return [db`SELECT key, ${name}::text, count(*) FROM ${own} GROUP BY key`]
     // Who bought in the span, and within the year before it: where one was there first, it says when he was last before.
-    const repeating = db`SELECT p.person FROM ${storesOf(db, asked)} CROSS JOIN LATERAL (
+    const known = db`(SELECT p.person FROM ${storesOf(db, asked)} CROSS JOIN LATERAL (
         SELECT p.person, p.before FROM rollup_people AS p
         WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND p.store_code = s.store_code
           AND p.day >= ${since} AND p.day < ${days!.to}::text::date OFFSET 0) AS p
-      GROUP BY p.person HAVING min(p.before) < ${since} AND min(p.before) >= ${since} - 365`
+      GROUP BY p.person HAVING min(p.before) < ${since} AND min(p.before) >= ${since} - 365) AS known`
     // Not joined: the planner cannot know how many they are, and would hold each against all.
     return [
-      count,
-      db`SELECT key, 'repeatBuyers', count(*) FROM (
-          SELECT unnest(array_agg(key) FILTER (WHERE is_own)) AS key FROM (
-            SELECT key, person, true AS is_own FROM ${own} UNION ALL SELECT NULL, person, false FROM (${repeating}) AS known
-          ) AS seen GROUP BY person HAVING NOT bool_and(is_own)
-        ) AS once GROUP BY key`,
+      db`SELECT key, figure.name, figure.value FROM (
+          SELECT key, count(*) AS buyers, count(*) FILTER (WHERE is_known) AS again FROM (
+            SELECT unnest(array_agg(key) FILTER (WHERE is_own)) AS key, NOT bool_and(is_own) AS is_known FROM (
+              SELECT key, person, true AS is_own FROM ${own} UNION ALL SELECT NULL, person, false FROM ${known}
+            ) AS seen GROUP BY person
+          ) AS once GROUP BY key
+        ) AS counted CROSS JOIN LATERAL (VALUES (${name}::text, buyers), ('repeatBuyers', again)) AS figure (name, value)`,
     ]
   })
 }

@@ -34,9 +34,10 @@ export async function namedResult(db: Db, brandId: number, result: BacktestResul
     associates: result.perAssociate.map(row => row.associateId),
     stores: result.perStore.flatMap(row => row.storeCode ?? []),
   })
+  const byKey = new Map(names.map(({ kind, key, name }) => [`${kind} ${key}`, name]))
   const named = <T extends object>(kind: 'associate' | 'store', key: string | null, row: T) => {
-    const found = names.find(one => one.kind === kind && one.key === key)
-    return found ? { ...row, name: found.name } : row
+    const name = key === null ? undefined : byKey.get(`${kind} ${key}`)
+    return name === undefined ? row : { ...row, name }
   }
   return {
     ...result,
