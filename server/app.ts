@@ -93,6 +93,8 @@ declare module 'fastify' {
 export interface AppDependencies {
   settings: Settings
   pool: Pool
+  /** Where figures are read that may take a minute; where nobody else would wait for them it is the same. */
+  figures?: Pool
   vault: Vault
   now: () => Instant
   logger?: FastifyServerOptions['logger']
@@ -104,6 +106,7 @@ export interface AppDependencies {
 export async function buildApp({
   settings,
   pool,
+  figures = pool,
   vault,
   now,
   logger,
@@ -183,10 +186,11 @@ export async function buildApp({
 
   const reader =
     settings.databaseReplicaUrl === null
-      ? readFromPrimary(pool)
+      ? readFromPrimary(figures)
       : followReplica({
           url: settings.databaseReplicaUrl,
           primary: pool,
+          figures,
           registry,
           onError: error => app.log.warn({ err: error }, 'the replica cannot be read; figures come from the primary'),
         })

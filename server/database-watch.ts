@@ -14,7 +14,7 @@ export interface DatabaseWatch {
  * connections are given up, so that whoever waits hears of it and new ones are made: a server that is frozen, or that a
  * network no longer leads to, would else keep everybody waiting for as long as the system repeats its packets.
  */
-export function watchDatabase(options: { pool: Pool; url: string; onSilent: () => void }): DatabaseWatch {
+export function watchDatabase(options: { pools: readonly Pool[]; url: string; onSilent: () => void }): DatabaseWatch {
   const asking = openPool(options.url, { max: 1 })
   const over = new AbortController()
   const watch = async () => {
@@ -26,7 +26,7 @@ export function watchDatabase(options: { pool: Pool; url: string; onSilent: () =
       if (!(await Promise.race([isThere, silence()])) && !over.signal.aborted) {
         options.onSilent()
         destroyConnections(asking)
-        destroyConnections(options.pool)
+        options.pools.forEach(destroyConnections)
       }
       await sleep(ASK_MS, undefined, { ref: false, signal: over.signal }).catch(() => {})
     }

@@ -28,6 +28,8 @@ export interface PoolOptions {
   statementTimeoutMs?: number
   /** Work as the owner of the tables, not as the service's role. */
   asOwner?: boolean
+  /** What nobody waits for leaves processors to what somebody does: one for each statement. */
+  isInBackground?: boolean
 }
 
 /**
@@ -50,6 +52,7 @@ export function openPool(url: string, options: PoolOptions = {}): Pool {
       TimeZone: 'UTC',
       statement_timeout: options.statementTimeoutMs ?? 60_000,
       ...(options.asOwner ? {} : { role: SERVICE_ROLE }),
+      ...(options.isInBackground ? { max_parallel_workers_per_gather: '0' } : {}),
     },
     types: {
       instant: { to: 1184, from: [1184], serialize: formatInstant, parse: parseTimestamp },

@@ -28,6 +28,7 @@ async function main(): Promise<void> {
   const app = await buildApp({
     settings,
     pool: data.pool,
+    figures: data.figures,
     vault: data.vault,
     now: Date.now,
     logger: {
@@ -36,7 +37,7 @@ async function main(): Promise<void> {
     },
   })
   const workers = startWorkers({
-    data,
+    data: { pool: data.background, vault: data.vault },
     settings,
     brands: app.brands,
     miniProgramOf: app.miniProgramOf,

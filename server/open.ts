@@ -6,9 +6,36 @@ import { openVault } from './features/data-keys/service.ts'
 import type { Vault } from './lib/vault.ts'
 import type { Settings } from './settings.ts'
 
-/** What everything that works on the data needs; the service and the command line tools alike. */
-export interface Opened {
+/**
+ * The service's connections, by how long one may be taken: a statement that finds none free is sent behind another, and
+ * would be answered after it. A tool has one pool, whatever it does.
+ */
+interface Pools {
+  /** Of what is answered at once: cards, clicks, orders. */
   pool: Pool
+  /** Of headquarters' figures, of which some take a minute. */
+  figures: Pool
+  /** Of what is done beside answering. */
+  background: Pool
+}
+
+/** So many connections each. */
+const POOL_SIZES = { pool: 12, figures: 4, background: 8 }
+
+function openPools(databaseUrl: string, toolSize: number | undefined): Pools {
+  if (toolSize !== undefined) {
+    const pool = openPool(databaseUrl, { max: toolSize })
+    return { pool, figures: pool, background: pool }
+  }
+  return {
+    pool: openPool(databaseUrl, { max: POOL_SIZES.pool }),
+    figures: openPool(databaseUrl, { max: POOL_SIZES.figures }),
+    background: openPool(databaseUrl, { max: POOL_SIZES.background, isInBackground: true }),
+  }
+}
+
+/** What everything that works on the data needs; the service and the command line tools alike. */
+export interface Opened extends Pools {
   vault: Vault
   databaseUrl: string
   close(): Promise<void>
@@ -25,6 +52,7 @@ export async function openData(
   options: {
     log: (message: string) => void
     shareEmbedded?: boolean
+    /** A tool’s connections, for all that it does. */
     poolSize?: number
     serverSettings?: Record<string, string>
   },
@@ -33,7 +61,11 @@ export async function openData(
   const databaseUrl = server?.url ?? settings.databaseUrl
   try {
     if (settings.migrate) await migrateDatabase(settings.migrationDatabaseUrl ?? databaseUrl, options.log)
-    const pool = openPool(databaseUrl, { max: options.poolSize ?? 16 })
+    const pools = openPools(databaseUrl, options.poolSize)
+    const { pool } = pools
+    const end = async () => {
+      await Promise.all([...new Set(Object.values(pools))].map(one => one.end({ timeout: 2 })))
+    }
     // A tool may run without the service's settings: it must not rename the brand, nor move its months.
     await ensureDefaultBrand(pool, {
       name: settings.brandName,
@@ -42,21 +74,21 @@ export async function openData(
       now: Date.now(),
     })
     const vault = await openVault(pool, settings).catch(async (error: unknown) => {
-      await pool.end({ timeout: 2 })
+      await end()
       throw error
     })
     const watch = watchDatabase({
-      pool,
+      pools: Object.values(pools),
       url: databaseUrl,
       onSilent: () => options.log('the database is silent: its connections are given up'),
     })
     return {
-      pool,
+      ...pools,
       vault,
       databaseUrl,
       async close() {
         await watch.stop()
-        await pool.end({ timeout: 2 })
+        await end()
         await server?.stop()
       },
     }

@@ -21,8 +21,8 @@ export interface Reader {
   close(): Promise<void>
 }
 
-export function readFromPrimary(primary: Pool): Reader {
-  return { read: work => work(primary), choose: () => primary, staleMs: () => null, close: async () => {} }
+export function readFromPrimary(figures: Pool): Reader {
+  return { read: work => work(figures), choose: () => figures, staleMs: () => null, close: async () => {} }
 }
 
 /**
@@ -33,10 +33,12 @@ export function readFromPrimary(primary: Pool): Reader {
 export function followReplica(options: {
   url: string
   primary: Pool
+  /** The primary’s connections for what is not read on the replica. */
+  figures: Pool
   registry: Registry
   onError: (error: unknown) => void
 }): Reader {
-  const { primary, registry, onError } = options
+  const { primary, figures, registry, onError } = options
   const replica = openPool(options.url, { max: 8 })
   const stopped = new AbortController()
   /** What the primary had written by when; what the replica has passed is forgotten, but for the last. */
@@ -110,12 +112,12 @@ export function followReplica(options: {
         }
       }
       reads.inc({ from: 'primary' })
-      return await work(primary)
+      return await work(figures)
     },
     choose() {
       const isReplica = isFresh()
       reads.inc({ from: isReplica ? 'replica' : 'primary' })
-      return isReplica ? replica : primary
+      return isReplica ? replica : figures
     },
     staleMs,
     async close() {

@@ -85,6 +85,7 @@ export async function setStage(options: {
   const app = await buildApp({
     settings,
     pool: data.pool,
+    figures: data.figures,
     vault: data.vault,
     now: Date.now,
     logger: { level: settings.logLevel },
@@ -98,7 +99,7 @@ export async function setStage(options: {
     renderPicture,
   })
   const workers = startWorkers({
-    data,
+    data: { pool: data.background, vault: data.vault },
     settings,
     brands: app.brands,
     miniProgramOf: app.miniProgramOf,
