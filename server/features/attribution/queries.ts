@@ -2,6 +2,7 @@ import type { DatedEntry } from '../../../drizzle/schema/stores.ts'
 import type { StoredRefundLine } from '../../../drizzle/schema/orders.ts'
 import type { Db } from '../../database.ts'
 import { arrayText } from '../../lib/array-text.ts'
+import { oneOf } from '../../lib/one-of.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { OrderKey, ToldOrder } from '../evidence/service.ts'
 import type { BindingEventKind, IdentityKind, ShareLink } from './domain.ts'
@@ -148,7 +149,7 @@ export async function selectIdentities(
   if (ids.length === 0) return []
   return await db<IdentityRow[]>`
     SELECT i.kind, i.value, i.member_no AS "memberNo", i.at
-    FROM unnest(${ids.map(id => id.kind)}::text[], ${ids.map(id => id.value)}::text[]) AS key (kind, value)
+    FROM unnest((SELECT ${ids.map(id => id.kind)}::text[]), (SELECT ${ids.map(id => id.value)}::text[])) AS key (kind, value)
     CROSS JOIN LATERAL (
       SELECT * FROM identities AS i WHERE i.brand_id = ${brandId} AND i.kind = key.kind AND i.value = key.value OFFSET 0
     ) AS i`
@@ -159,7 +160,7 @@ export async function selectIdsOfMembers(db: Db, { brandId, memberNos }: Options
   if (memberNos.length === 0) return []
   return await db<{ kind: string; value: string; memberNo: string }[]>`
     SELECT kind, value, member_no AS "memberNo" FROM identities
-    WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos as string[]}::text[])`
+    WHERE brand_id = ${brandId} AND member_no = ${oneOf(db, memberNos)}`
 }
 
 /** Under which last number these numbers go. Only numbers that were merged. */
@@ -167,7 +168,7 @@ export async function selectMergedNumbers(db: Db, { brandId, memberNos }: Option
   if (memberNos.length === 0) return []
   return await db<{ memberNo: string; lastMemberNo: string }[]>`
     SELECT member_no AS "memberNo", last_member_no AS "lastMemberNo" FROM members
-    WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos as string[]}::text[]) AND last_member_no <> member_no`
+    WHERE brand_id = ${brandId} AND member_no = ${oneOf(db, memberNos)} AND last_member_no <> member_no`
 }
 
 export async function selectPhoneOwners(
@@ -177,7 +178,7 @@ export async function selectPhoneOwners(
   if (phoneHashes.length === 0) return []
   return await db<{ phoneHash: string; memberNo: string; lastMemberNo: string }[]>`
     SELECT phone_hash AS "phoneHash", member_no AS "memberNo", last_member_no AS "lastMemberNo" FROM members
-    WHERE brand_id = ${brandId} AND phone_hash = ANY (${phoneHashes as string[]}::text[])`
+    WHERE brand_id = ${brandId} AND phone_hash = ${oneOf(db, phoneHashes)}`
 }
 
 export interface MemberOfPerson {
@@ -197,7 +198,7 @@ export async function selectPersons(
   return await db<MemberOfPerson[]>`
     SELECT member_no AS "memberNo", last_member_no AS "lastMemberNo", opening_store AS "openingStore",
       opening_associate AS "openingAssociate", levels
-    FROM members WHERE brand_id = ${brandId} AND last_member_no = ANY (${lastMemberNos as string[]}::text[])`
+    FROM members WHERE brand_id = ${brandId} AND last_member_no = ${oneOf(db, lastMemberNos)}`
 }
 
 /** What was told of these numbers, and what the binding policy made of their events. */
@@ -218,10 +219,10 @@ export async function selectAssignments(db: Db, { brandId, memberNos }: Options 
     SELECT member_no AS "memberNo", from_at AS "fromAt", attributed_told AS "attributedTold",
       attributed_associate AS "attributedAssociate", home_store_told AS "homeStoreTold", home_store AS "homeStore", reason,
       NULL AS event
-    FROM member_assignments WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos as string[]}::text[])
+    FROM member_assignments WHERE brand_id = ${brandId} AND member_no = ${oneOf(db, memberNos)}
     UNION ALL
     SELECT member_no, from_at, true, associate_id, false, NULL, event_kind, event_kind
-    FROM derived_assignments WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos as string[]}::text[])`
+    FROM derived_assignments WHERE brand_id = ${brandId} AND member_no = ${oneOf(db, memberNos)}`
 }
 
 export interface TouchRow {
@@ -272,7 +273,7 @@ export async function selectShareLinks(
   return await db<ShareLink[]>`
     SELECT link_code AS "linkCode", associate_id AS "associateId", store_code AS "storeCode", created_at AS "createdAt",
       revoked_at AS "revokedAt"
-    FROM share_links WHERE brand_id = ${brandId} AND link_code = ANY (${linkCodes as string[]}::text[])`
+    FROM share_links WHERE brand_id = ${brandId} AND link_code = ${oneOf(db, linkCodes)}`
 }
 
 export interface AssociateRow {
@@ -292,7 +293,7 @@ export async function selectAssociates(
   return await db<AssociateRow[]>`
     SELECT associate_id AS "associateId", store_code AS "storeCode", member_no AS "memberNo", invited_by AS "invitedBy",
       kinds, employments
-    FROM associates WHERE brand_id = ${brandId} AND associate_id = ANY (${associateIds as string[]}::text[])`
+    FROM associates WHERE brand_id = ${brandId} AND associate_id = ${oneOf(db, associateIds)}`
 }
 
 /** Not one of these; `o` is the order. */
@@ -330,7 +331,7 @@ export async function selectOrdersHeldFirst(
   return await db<(OrderKey & { buyer: string; paidAt: Instant })[]>`
     SELECT o.source, o.order_no AS "orderNo", o.buyer, o.paid_at AS "paidAt"
     FROM orders AS o
-    WHERE o.brand_id = ${brandId} AND o.buyer = ANY (${buyers as string[]}::text[]) AND o.is_first_order
+    WHERE o.brand_id = ${brandId} AND o.buyer = ${oneOf(db, buyers)} AND o.is_first_order
       ${outside(db, orders)}`
 }
 

@@ -1,5 +1,6 @@
 import type { Db } from '../../database.ts'
 import type { Span } from '../../lib/calendar.ts'
+import { oneOf } from '../../lib/one-of.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
 import { isCounted, isPaidWithin, visibleOrders } from '../orders/sql.ts'
@@ -26,46 +27,50 @@ export interface RecentOrder {
   closer: string | null
 }
 
-/** A person's latest orders, cancelled ones too. */
-export async function selectRecentOrders(db: Db, { brandId, memberNos, limit }: Options & { limit: number }) {
-  return await db<RecentOrder[]>`
-    WITH latest AS MATERIALIZED (
-      SELECT source, order_no, revision, paid_at, channel, selling_store, net_fen, cancelled, roles FROM orders
-      WHERE brand_id = ${brandId} AND buyer = ANY (${memberNos as string[]}::text[]) AND revision IS NOT NULL
-      ORDER BY paid_at DESC, source DESC, order_no DESC LIMIT ${limit}
-    )
-    SELECT o.source, o.order_no AS "orderNo", o.paid_at AS "paidAt", o.channel, o.selling_store AS "sellingStore",
-      COALESCE(r.lines -> 0 ->> 'name', r.lines -> 0 ->> 'sku') AS title,
-      (SELECT sum((line ->> 'quantity')::bigint)::bigint FROM jsonb_array_elements(r.lines) AS line) AS "itemCount",
-      (SELECT sum((line ->> 'paidFen')::bigint)::bigint FROM jsonb_array_elements(r.lines) AS line) AS "paidFen",
-      o.net_fen AS "netFen", o.cancelled, o.roles ->> 'sharer' AS sharer, o.roles -> 'closer' ->> 0 AS closer
-    FROM latest AS o
-    JOIN order_revisions AS r
-      ON r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision
-    ORDER BY o.paid_at DESC, o.source DESC, o.order_no DESC`
-}
-
 export interface Spend {
   ordersTotal: number
-  netFen: number
+  spentFen: number
   orderCount: number
   lastPaidAt: Instant | null
 }
 
-/** Uncancelled orders with net above 0: in the 12 months of the brand's calendar before `now`, and the last of any time. */
-export async function selectSpend(db: Db, { brandId, memberNos, now, zone }: Options & { now: Instant; zone: string }) {
-  const [row] = await db<Spend[]>`
-    SELECT count(*) AS "ordersTotal",
-      COALESCE(sum(net_fen) FILTER (WHERE counts AND is_lately), 0)::bigint AS "netFen",
-      count(*) FILTER (WHERE counts AND is_lately) AS "orderCount",
-      max(paid_at) FILTER (WHERE counts) AS "lastPaidAt"
-    FROM (
-      SELECT net_fen, paid_at, NOT cancelled AND net_fen > 0 AS counts,
+/**
+ * A person's latest orders, cancelled ones too, and what he spent: uncancelled orders with net above 0 in the 12 months of
+ * the brand's calendar before `now`, and the last of any time.
+ *
+ * @param limit stands in the statement: the planner takes one plan for all then
+ */
+export async function selectPurchases(
+  db: Db,
+  { brandId, memberNos, now, zone, limit }: Options & { now: Instant; zone: string; limit: number },
+): Promise<{ orders: RecentOrder[]; spend: Spend }> {
+  const rows = await db<(Spend & (RecentOrder | { orderNo: null }))[]>`
+    WITH own AS MATERIALIZED (
+      SELECT source, order_no, revision, paid_at, channel, selling_store, net_fen, cancelled, roles,
+        NOT cancelled AND net_fen > 0 AS counts,
         paid_at >= ${yearBefore(db, now, zone)} AND paid_at < ${now} AS is_lately
-      FROM orders
-      WHERE brand_id = ${brandId} AND buyer = ANY (${memberNos as string[]}::text[]) AND revision IS NOT NULL
-    ) AS own`
-  return row!
+      FROM orders WHERE brand_id = ${brandId} AND buyer = ${oneOf(db, memberNos)} AND revision IS NOT NULL
+    ), spend AS (
+      SELECT count(*) AS "ordersTotal",
+        COALESCE(sum(net_fen) FILTER (WHERE counts AND is_lately), 0)::bigint AS "spentFen",
+        count(*) FILTER (WHERE counts AND is_lately) AS "orderCount",
+        max(paid_at) FILTER (WHERE counts) AS "lastPaidAt"
+      FROM own
+    ), latest AS (
+      SELECT * FROM own ORDER BY paid_at DESC, source DESC, order_no DESC LIMIT ${db.unsafe(String(limit))}
+    )
+    SELECT spend."ordersTotal", spend."spentFen", spend."orderCount", spend."lastPaidAt",
+      o.source, o.order_no AS "orderNo", o.paid_at AS "paidAt", o.channel, o.selling_store AS "sellingStore",
+      COALESCE(r.lines -> 0 ->> 'name', r.lines -> 0 ->> 'sku') AS title,
+      (SELECT sum((line ->> 'quantity')::bigint)::bigint FROM jsonb_array_elements(r.lines) AS line) AS "itemCount",
+      (SELECT sum((line ->> 'paidFen')::bigint)::bigint FROM jsonb_array_elements(r.lines) AS line) AS "paidFen",
+      o.net_fen AS "netFen", o.cancelled, o.roles ->> 'sharer' AS sharer, o.roles -> 'closer' ->> 0 AS closer
+    FROM spend LEFT JOIN (
+      latest AS o JOIN order_revisions AS r
+        ON r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision
+    ) ON true
+    ORDER BY o.paid_at DESC, o.source DESC, o.order_no DESC`
+  return { orders: rows.filter(row => row.orderNo !== null), spend: rows[0]! }
 }
 
 /** Categories of what was bought in the same 12 months, by net of their lines. */
@@ -76,7 +81,7 @@ export async function selectCategories(
   const rows = await db<{ category: string }[]>`
     WITH own AS MATERIALIZED (
       SELECT source, order_no, revision FROM orders
-      WHERE brand_id = ${brandId} AND buyer = ANY (${memberNos as string[]}::text[]) AND NOT cancelled AND net_fen > 0
+      WHERE brand_id = ${brandId} AND buyer = ${oneOf(db, memberNos)} AND NOT cancelled AND net_fen > 0
         AND paid_at >= ${yearBefore(db, now, zone)} AND paid_at < ${now}
     ), line AS (
       SELECT own.source, own.order_no, line."lineNo", line.category, line."paidFen"

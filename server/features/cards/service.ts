@@ -13,7 +13,7 @@ import { readHistory, selectAssociates, selectStores, type AssociateRow, type St
 import { maySeePhones } from '../visibility/domain.ts'
 import { readVisibility } from '../visibility/service.ts'
 import { averageFen, maskedPhone, reasonOf, rolePay, thingsSeen } from './domain.ts'
-import { selectCategories, selectGroup, selectRecentOrders, selectSalesTo, selectSpend } from './queries.ts'
+import { selectCategories, selectGroup, selectPurchases, selectSalesTo } from './queries.ts'
 import type {
   CardChannel,
   CardMember,
@@ -133,9 +133,8 @@ export async function customerCard(
   if (customer.sight === 'reduced') return shared
 
   const { memberNos } = customer.person
-  const [orders, spend, favouriteCategories, views, coupons] = await Promise.all([
-    selectRecentOrders(db, { brandId, memberNos, limit: ORDERS_SHOWN }),
-    selectSpend(db, { brandId, memberNos, now, zone: caller.zone }),
+  const [{ orders, spend }, favouriteCategories, views, coupons] = await Promise.all([
+    selectPurchases(db, { brandId, memberNos, now, zone: caller.zone, limit: ORDERS_SHOWN }),
     selectCategories(db, { brandId, memberNos, now, zone: caller.zone, limit: CATEGORIES_SHOWN }),
     viewsOf(db, { brandId, customer, from: now - TRAIL_DAYS * DAY_MS }),
     couponsInHand(db, { brandId, memberNos, now }),
@@ -151,13 +150,14 @@ export async function customerCard(
       ...coupons.map(coupon => coupon.sharer),
     ],
     storeCodes: orders.map(order => order.sellingStore),
+    known: customer,
   })
   return {
     ...shared,
     spend: {
-      netFen: spend.netFen,
+      netFen: spend.spentFen,
       orderCount: spend.orderCount,
-      averageTicketFen: averageFen(spend.netFen, spend.orderCount),
+      averageTicketFen: averageFen(spend.spentFen, spend.orderCount),
       lastPaidAt: spend.lastPaidAt === null ? null : formatInstant(spend.lastPaidAt),
       favouriteCategories,
     },
@@ -243,7 +243,7 @@ function cardMember(
   }
 }
 
-/** Everybody and every store of these, and the stores that these people work in. */
+/** Everybody and every store of these, and the stores that these people work in; who is known is not asked for again. */
 async function namesOf(
   db: Db,
   options: {
@@ -252,20 +252,26 @@ async function namesOf(
     meId: string
     associateIds: readonly (string | null)[]
     storeCodes: readonly (string | null)[]
+    known?: Pick<Names, 'associates' | 'stores'>
   },
 ): Promise<Names> {
-  const { brandId, now, meId } = options
-  const given = (keys: readonly (string | null)[]) => [...new Set(keys.filter(key => key !== null))]
-  const associates = await selectAssociates(db, { brandId, associateIds: given(options.associateIds) })
+  const { brandId, now, meId, known } = options
+  const missing = (keys: readonly (string | null)[], of: ReadonlyMap<string, unknown> | undefined) => [
+    ...new Set(keys.filter(key => key !== null && of?.has(key) !== true) as string[]),
+  ]
+  const associates = await selectAssociates(db, {
+    brandId,
+    associateIds: missing(options.associateIds, known?.associates),
+  })
   const stores = await selectStores(db, {
     brandId,
-    storeCodes: given([...options.storeCodes, ...associates.map(associate => associate.storeCode)]),
+    storeCodes: missing([...options.storeCodes, ...associates.map(associate => associate.storeCode)], known?.stores),
   })
   return {
     meId,
     now,
-    associates: byKey(associates, row => row.associateId),
-    stores: byKey(stores, row => row.storeCode),
+    associates: new Map([...(known?.associates ?? []), ...byKey(associates, row => row.associateId)]),
+    stores: new Map([...(known?.stores ?? []), ...byKey(stores, row => row.storeCode)]),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Db } from '../../database.ts'
+import { oneOf } from '../../lib/one-of.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { CouponState, CouponTally } from './domain.ts'
 
@@ -33,7 +34,7 @@ export async function selectTallies(db: Db, { brandId, memberNos }: Options & { 
         (array_agg(link_code ORDER BY at DESC, event_id DESC)
           FILTER (WHERE kind IN ('issued', 'claimed') AND link_code IS NOT NULL))[1] AS link_code
       FROM coupon_events
-      WHERE brand_id = ${brandId} AND member_no = ANY (${memberNos as string[]}::text[])
+      WHERE brand_id = ${brandId} AND member_no = ${oneOf(db, memberNos)}
       GROUP BY coupon_code
     )
     SELECT t.coupon_code AS "couponCode", ${db.unsafe(COUPON_COLUMNS)}, t.issued, t.claimed, t.redeemed, t.expired,

@@ -1,5 +1,6 @@
 import type { DatedEntry } from '../../../drizzle/schema/stores.ts'
 import type { Db } from '../../database.ts'
+import { oneOf } from '../../lib/one-of.ts'
 import type { Instant } from '../../lib/time.ts'
 
 interface Options {
@@ -32,16 +33,26 @@ export async function selectCustomerRecord(db: Db, { brandId, memberNo }: Option
   return row ?? null
 }
 
-/** Whether an associate has sent anything to a customer: by the touches of his links, whoever told of them. */
+/**
+ * Whether a customer is an associate's friend, or was sent anything by him: by the touches of his links, whoever told of
+ * them.
+ *
+ * @param externalUserids all that the customer is in chats
+ */
 export async function selectIsContact(
   db: Db,
-  { brandId, associateId, externalUserid }: Options & { associateId: string; externalUserid: string },
+  { brandId, associateId, externalUserids }: Options & { associateId: string; externalUserids: readonly string[] },
 ): Promise<boolean> {
+  if (externalUserids.length === 0) return false
   const [row] = await db<{ exists: boolean }[]>`
     SELECT EXISTS (
+      SELECT FROM wecom_friends AS f
+      WHERE f.brand_id = ${brandId} AND f.userid = ${associateId} AND f.external_userid = ${oneOf(db, externalUserids)}
+        AND f.ended_at IS NULL
+    ) OR EXISTS (
       SELECT FROM touches AS t
       JOIN share_links AS l ON l.brand_id = ${brandId} AND l.link_code = t.link_code
-      WHERE t.brand_id = ${brandId} AND t.external_userid = ${externalUserid} AND t.kind = 'sent'
+      WHERE t.brand_id = ${brandId} AND t.external_userid = ${oneOf(db, externalUserids)} AND t.kind = 'sent'
         AND l.associate_id = ${associateId}
     ) AS exists`
   return row!.exists

@@ -4,7 +4,7 @@ import { parseInstant, type Instant } from '../../lib/time.ts'
 import type { Caller, Person } from '../auth/domain.ts'
 import { assignmentInForce, type StoreType, type VisitorIds } from '../attribution/domain.ts'
 import { keepThoseOf, recognise, type KnownPerson } from '../attribution/service.ts'
-import { contactOwnNumber, isFriend } from '../mirror/service.ts'
+import { contactOwnNumber } from '../mirror/service.ts'
 import { readHistory, selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
 import { sightOf, type HouseStore, type Sight, type View } from './domain.ts'
 import { selectCustomerRecord, selectIsContact, selectViews, type CustomerRecord } from './queries.ts'
@@ -57,14 +57,13 @@ export async function findCustomer(
   const { brandId } = caller
   const { externalUserid, now } = options
   const asker = personOf(caller)
-  const [found, isContact, isOwnFriend] = await Promise.all([
+  const [found, isContact] = await Promise.all([
     recognise(db, { brandId, visitorIds: { external_userid: externalUserid } }),
-    selectIsContact(db, { brandId, associateId: asker.associateId, externalUserid }),
-    isFriend(db, { brandId, userid: asker.associateId, externalUserid }),
+    selectIsContact(db, { brandId, associateId: asker.associateId, externalUserids: [externalUserid] }),
   ])
   // A contact that was taken from whom it had been linked to stands for nobody.
   const person = found?.memberNo === contactOwnNumber(externalUserid) ? null : found
-  return person && (await seenBy(db, caller, { person, isContact: isContact || isOwnFriend, now }))
+  return person && (await seenBy(db, caller, { person, isContact, now }))
 }
 
 /**
@@ -82,17 +81,8 @@ export async function findMember(
   const person = await recognise(db, { brandId, memberNo, visitorIds: {} })
   if (!person) return null
   const associateId = caller.person?.associateId
-  const contacts = person.ids.filter(id => id.kind === 'external_userid').map(id => id.value)
-  const isContact =
-    associateId !== undefined &&
-    (
-      await Promise.all(
-        contacts.flatMap(externalUserid => [
-          selectIsContact(db, { brandId, associateId, externalUserid }),
-          isFriend(db, { brandId, userid: associateId, externalUserid }),
-        ]),
-      )
-    ).includes(true)
+  const externalUserids = person.ids.filter(id => id.kind === 'external_userid').map(id => id.value)
+  const isContact = associateId !== undefined && (await selectIsContact(db, { brandId, associateId, externalUserids }))
   return await seenBy(db, caller, { person, isContact, now })
 }
 

@@ -28,7 +28,6 @@ import {
   selectGroup,
   selectGroupBuyers,
   selectGroupCounts,
-  selectIsFriend,
   selectMemberships,
   selectPresent,
   selectRenamed,
@@ -447,10 +446,6 @@ export async function contactOf(
   const view = await selectContactView(db, options)
   return view && (view.since !== null || view.sharesGroup) ? view : null
 }
-
-/** Whether somebody is a customer's friend now. */
-export const isFriend = (db: Db, options: { brandId: number; userid: string; externalUserid: string }) =>
-  selectIsFriend(db, options)
 
 const LATELY_DAYS = 7
 

@@ -1,5 +1,6 @@
 import type { DatedEntry } from '../../../drizzle/schema/stores.ts'
 import type { Db } from '../../database.ts'
+import { oneOf } from '../../lib/one-of.ts'
 import type { Instant } from '../../lib/time.ts'
 
 export interface StoreRow {
@@ -15,7 +16,7 @@ export async function selectStores(db: Db, options: { brandId: number; storeCode
   if (options.storeCodes.length === 0) return []
   return await db<StoreRow[]>`
     SELECT store_code AS "storeCode", name, types, regions, franchisees, wecom_department_id AS "wecomDepartmentId"
-    FROM stores WHERE brand_id = ${options.brandId} AND store_code = ANY (${options.storeCodes as string[]}::text[])`
+    FROM stores WHERE brand_id = ${options.brandId} AND store_code = ${oneOf(db, options.storeCodes)}`
 }
 
 /** Those of these that there are. */
@@ -23,7 +24,7 @@ export async function selectStoreCodes(db: Db, options: { brandId: number; store
   if (options.storeCodes.length === 0) return []
   const rows = await db<{ storeCode: string }[]>`
     SELECT store_code AS "storeCode" FROM stores
-    WHERE brand_id = ${options.brandId} AND store_code = ANY (${options.storeCodes as string[]}::text[])`
+    WHERE brand_id = ${options.brandId} AND store_code = ${oneOf(db, options.storeCodes)}`
   return rows.map(row => row.storeCode)
 }
 
@@ -59,7 +60,7 @@ export async function selectAssociates(db: Db, options: { brandId: number; assoc
   if (options.associateIds.length === 0) return []
   return await db<AssociateRow[]>`
     SELECT ${db.unsafe(ASSOCIATE_COLUMNS)} FROM associates
-    WHERE brand_id = ${options.brandId} AND associate_id = ANY (${options.associateIds as string[]}::text[])`
+    WHERE brand_id = ${options.brandId} AND associate_id = ${oneOf(db, options.associateIds)}`
 }
 
 /** Those of these that there are. */
@@ -67,7 +68,7 @@ export async function selectAssociateIds(db: Db, options: { brandId: number; ass
   if (options.associateIds.length === 0) return []
   const rows = await db<{ associateId: string }[]>`
     SELECT associate_id AS "associateId" FROM associates
-    WHERE brand_id = ${options.brandId} AND associate_id = ANY (${options.associateIds as string[]}::text[])`
+    WHERE brand_id = ${options.brandId} AND associate_id = ${oneOf(db, options.associateIds)}`
   return rows.map(row => row.associateId)
 }
 
