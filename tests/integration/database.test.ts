@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { isDatabaseAway, openPool, type Pool } from '../../server/database.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 
@@ -101,4 +101,25 @@ test('one that ends before anything was asked on it fails who asks, and not the 
     process.removeListener('unhandledRejection', note)
     for (const listener of others) process.on('unhandledRejection', listener)
   }
+})
+
+test('a pool that is never idle keeps nothing of what went through it', async () => {
+  const busy = openPool(database.url, { max: 2 })
+  let longest = 0
+  const indexOf = vi.spyOn(Array.prototype, 'indexOf').mockImplementation(function (this: unknown[], wanted: unknown) {
+    longest = Math.max(longest, this.length)
+    for (let i = 0; i < this.length; i++) if (this[i] === wanted) return i
+    return -1
+  })
+  try {
+    const keepAsking = async () => {
+      for (let asked = 0; asked < 500; asked++) await busy`SELECT 1`
+    }
+    await Promise.all(Array.from({ length: 8 }, keepAsking))
+  } finally {
+    indexOf.mockRestore()
+    await busy.end({ timeout: 1 })
+  }
+  expect(longest).toBeGreaterThan(0)
+  expect(longest).toBeLessThan(200)
 })
