@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPool } from '../../server/database.ts'
-import { recognise } from '../../server/features/attribution/service.ts'
+import { readPerson, recognise } from '../../server/features/attribution/service.ts'
 import { startReconcileWorker } from '../../server/workers/reconcile.ts'
 import {
   assignmentItem,
@@ -586,8 +586,9 @@ describe('what is kept', () => {
     await brand.tell('friend-events', [friend(5, 'A1')])
     await bound(brand)
     const { brandId } = brand
-    const person = await recognise(service.pool, { brandId, visitorIds: { external_userid: 'wm1' } })
-    expect(person?.assignments).toEqual([
+    const memberNo = await recognise(service.pool, { brandId, visitorIds: { external_userid: 'wm1' } })
+    const person = await readPerson(service.pool, { brandId, memberNo: memberNo! })
+    expect(person.assignments).toEqual([
       {
         memberNo: 'M1',
         from: Date.parse(march(5)),

@@ -155,12 +155,24 @@ export async function selectIdentities(
     ) AS i`
 }
 
+/** Numbers, or all those of people by their last. */
+type Numbers = { memberNos: readonly string[] } | { lastMemberNos: readonly string[] }
+
+const isOfNobody = (numbers: Numbers) =>
+  ('memberNos' in numbers ? numbers.memberNos : numbers.lastMemberNos).length === 0
+
+const anyNumberOf = (db: Db, brandId: number, numbers: Numbers) =>
+  'memberNos' in numbers
+    ? oneOf(db, numbers.memberNos)
+    : db`ANY (ARRAY(SELECT member_no FROM members
+        WHERE brand_id = ${brandId} AND last_member_no = ${oneOf(db, numbers.lastMemberNos)}))`
+
 /** Every id ever linked to one of these numbers; one that was linked several times comes as often. */
-export async function selectIdsOfMembers(db: Db, { brandId, memberNos }: Options & { memberNos: readonly string[] }) {
-  if (memberNos.length === 0) return []
+export async function selectIdsOfMembers(db: Db, { brandId, ...numbers }: Options & Numbers) {
+  if (isOfNobody(numbers)) return []
   return await db<{ kind: string; value: string; memberNo: string }[]>`
     SELECT kind, value, member_no AS "memberNo" FROM identities
-    WHERE brand_id = ${brandId} AND member_no = ${oneOf(db, memberNos)}`
+    WHERE brand_id = ${brandId} AND member_no = ${anyNumberOf(db, brandId, numbers)}`
 }
 
 /** Under which last number these numbers go. Only numbers that were merged. */
@@ -202,8 +214,8 @@ export async function selectPersons(
 }
 
 /** What was told of these numbers, and what the binding policy made of their events. */
-export async function selectAssignments(db: Db, { brandId, memberNos }: Options & { memberNos: readonly string[] }) {
-  if (memberNos.length === 0) return []
+export async function selectAssignments(db: Db, { brandId, ...numbers }: Options & Numbers) {
+  if (isOfNobody(numbers)) return []
   return await db<
     {
       memberNo: string
@@ -219,10 +231,10 @@ export async function selectAssignments(db: Db, { brandId, memberNos }: Options 
     SELECT member_no AS "memberNo", from_at AS "fromAt", attributed_told AS "attributedTold",
       attributed_associate AS "attributedAssociate", home_store_told AS "homeStoreTold", home_store AS "homeStore", reason,
       NULL AS event
-    FROM member_assignments WHERE brand_id = ${brandId} AND member_no = ${oneOf(db, memberNos)}
+    FROM member_assignments WHERE brand_id = ${brandId} AND member_no = ${anyNumberOf(db, brandId, numbers)}
     UNION ALL
     SELECT member_no, from_at, true, associate_id, false, NULL, event_kind, event_kind
-    FROM derived_assignments WHERE brand_id = ${brandId} AND member_no = ${oneOf(db, memberNos)}`
+    FROM derived_assignments WHERE brand_id = ${brandId} AND member_no = ${anyNumberOf(db, brandId, numbers)}`
 }
 
 export interface TouchRow {

@@ -214,25 +214,30 @@ export interface KnownPerson {
   assignments: readonly (MemberAssignment & { reason: string | null })[]
 }
 
-/** The member behind the number or ids that somebody was seen under, by the rules that find an order's buyer. */
+/** The last number of whoever was seen under a number or ids, by the rules that find an order's buyer. */
 export async function recognise(
   db: Db,
   options: { brandId: number; memberNo?: string; visitorIds: VisitorIds },
-): Promise<KnownPerson | null> {
+): Promise<string | null> {
   const { brandId, ...seen } = options
   const people = new PeopleBook()
   await people.learn(db, brandId, [seen])
-  const person = findPerson(seen, people)
-  if (!person) return null
-  const numbers = await selectPersons(db, { brandId, lastMemberNos: [person.memberNo] })
-  const memberNos = numbers.map(row => row.memberNo)
-  const [ids, assignments] = await Promise.all([
-    selectIdsOfMembers(db, { brandId, memberNos }),
-    selectAssignments(db, { brandId, memberNos }),
+  return findPerson(seen, people)?.memberNo ?? null
+}
+
+/** What is known of somebody by his last number. */
+export async function readPerson(
+  db: Db,
+  { brandId, memberNo }: { brandId: number; memberNo: string },
+): Promise<KnownPerson> {
+  const [numbers, ids, assignments] = await Promise.all([
+    selectPersons(db, { brandId, lastMemberNos: [memberNo] }),
+    selectIdsOfMembers(db, { brandId, lastMemberNos: [memberNo] }),
+    selectAssignments(db, { brandId, lastMemberNos: [memberNo] }),
   ])
   return {
-    memberNo: person.memberNo,
-    memberNos,
+    memberNo,
+    memberNos: numbers.map(row => row.memberNo),
     ids: [
       ...new Map(
         ids.map(id => [JSON.stringify([id.kind, id.value]), id as { kind: IdentityKind; value: string }]),
@@ -248,8 +253,10 @@ export async function standingsOf(
   options: { brandId: number; memberNos: readonly string[]; now: Instant },
 ): Promise<Map<string, { level: string | null; attributedAssociate: string | null }>> {
   const { brandId, memberNos, now } = options
-  const numbers = await selectPersons(db, { brandId, lastMemberNos: memberNos })
-  const assignments = await selectAssignments(db, { brandId, memberNos: numbers.map(row => row.memberNo) })
+  const [numbers, assignments] = await Promise.all([
+    selectPersons(db, { brandId, lastMemberNos: memberNos }),
+    selectAssignments(db, { brandId, lastMemberNos: memberNos }),
+  ])
   return new Map(
     memberNos.flatMap(memberNo => {
       const own = new Set(numbers.filter(row => row.lastMemberNo === memberNo).map(row => row.memberNo))

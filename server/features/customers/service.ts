@@ -3,7 +3,7 @@ import { valueInForce } from '../../lib/dated.ts'
 import { parseInstant, type Instant } from '../../lib/time.ts'
 import type { Caller, Person } from '../auth/domain.ts'
 import { assignmentInForce, type StoreType, type VisitorIds } from '../attribution/domain.ts'
-import { keepThoseOf, recognise, type KnownPerson } from '../attribution/service.ts'
+import { keepThoseOf, readPerson, recognise, type KnownPerson } from '../attribution/service.ts'
 import { contactOwnNumber } from '../mirror/service.ts'
 import { readHistory, selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
 import { sightOf, type HouseStore, type Sight, type View } from './domain.ts'
@@ -56,14 +56,10 @@ export async function findCustomer(
 ): Promise<Customer | null> {
   const { brandId } = caller
   const { externalUserid, now } = options
-  const asker = personOf(caller)
-  const [found, isContact] = await Promise.all([
-    recognise(db, { brandId, visitorIds: { external_userid: externalUserid } }),
-    selectIsContact(db, { brandId, associateId: asker.associateId, externalUserids: [externalUserid] }),
-  ])
+  const memberNo = await recognise(db, { brandId, visitorIds: { external_userid: externalUserid } })
   // A contact that was taken from whom it had been linked to stands for nobody.
-  const person = found?.memberNo === contactOwnNumber(externalUserid) ? null : found
-  return person && (await seenBy(db, caller, { person, isContact, now }))
+  if (memberNo === null || memberNo === contactOwnNumber(externalUserid)) return null
+  return await readMember(db, caller, { memberNo, contactsOf: () => [externalUserid], now })
 }
 
 /**
@@ -77,22 +73,32 @@ export async function findMember(
   options: { memberNo: string; now: Instant },
 ): Promise<Customer | null> {
   const { brandId } = caller
-  const { memberNo, now } = options
-  const person = await recognise(db, { brandId, memberNo, visitorIds: {} })
-  if (!person) return null
-  const associateId = caller.person?.associateId
-  const externalUserids = person.ids.filter(id => id.kind === 'external_userid').map(id => id.value)
-  const isContact = associateId !== undefined && (await selectIsContact(db, { brandId, associateId, externalUserids }))
-  return await seenBy(db, caller, { person, isContact, now })
+  const { now } = options
+  const memberNo = await recognise(db, { brandId, memberNo: options.memberNo, visitorIds: {} })
+  if (memberNo === null) return null
+  const contactsOf = (person: KnownPerson) => person.ids.filter(id => id.kind === 'external_userid').map(id => id.value)
+  return await readMember(db, caller, { memberNo, contactsOf, now })
 }
 
-/** Somebody known, as the asker may see him; null where he may not, or where no record of him is kept. */
-async function seenBy(
+/** The member of a last number, as the asker may see him; null where he may not, or where no record of him is kept. */
+async function readMember(
   db: Db,
   { brandId, scope, person: asker }: Caller,
-  { person, isContact, now }: { person: KnownPerson; isContact: boolean; now: Instant },
+  {
+    memberNo,
+    contactsOf,
+    now,
+  }: {
+    memberNo: string
+    /** What he is in chats, where the asker may have written to him. */
+    contactsOf: (person: KnownPerson) => readonly string[]
+    now: Instant
+  },
 ): Promise<Customer | null> {
-  const record = await selectCustomerRecord(db, { brandId, memberNo: person.memberNo })
+  const [person, record] = await Promise.all([
+    readPerson(db, { brandId, memberNo }),
+    selectCustomerRecord(db, { brandId, memberNo }),
+  ])
   if (!record) return null
 
   const assigned = assignmentInForce(person.assignments, 'attributedAssociate', now)
@@ -127,23 +133,30 @@ async function seenBy(
     return store ? { storeCode: store.storeCode, ...standingOf(store, now) } : null
   }
   const attributedRow = assigned?.value == null ? undefined : associates.get(assigned.value)
-  const sight = sightOf(
-    {
-      scope,
-      associateId: asker?.associateId ?? '',
-      stores: [asker?.storeCode, ...(scope.reach === 'stores' ? scope.storeCodes : [])]
-        .map(houseStore)
-        .filter(store => store !== null),
-    },
-    {
-      attributedAssociate: assigned?.value ?? null,
-      openingAssociate: record.openingAssociate,
-      isContactOfAsker: isContact,
-      attributedStore: houseStore(attributedRow?.storeCode),
-      homeStore: houseStore(homeStore),
-      openingStore: houseStore(record.openingStore),
-    },
-  )
+  const sightWhere = (isContactOfAsker: boolean) =>
+    sightOf(
+      {
+        scope,
+        associateId: asker?.associateId ?? '',
+        stores: [asker?.storeCode, ...(scope.reach === 'stores' ? scope.storeCodes : [])]
+          .map(houseStore)
+          .filter(store => store !== null),
+      },
+      {
+        attributedAssociate: assigned?.value ?? null,
+        openingAssociate: record.openingAssociate,
+        isContactOfAsker,
+        attributedStore: houseStore(attributedRow?.storeCode),
+        homeStore: houseStore(homeStore),
+        openingStore: houseStore(record.openingStore),
+      },
+    )
+  let sight = sightWhere(false)
+  // Looked up through all months of touches, and only where it makes a difference.
+  if (sight !== 'full' && asker) {
+    const contact = { brandId, associateId: asker.associateId, externalUserids: contactsOf(person) }
+    sight = sightWhere(await selectIsContact(db, contact))
+  }
   if (sight === 'hidden') return null
   return {
     person,

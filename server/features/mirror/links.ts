@@ -136,8 +136,8 @@ async function findMember(pool: Pool, { brandId, vault }: Taking, request: LinkR
 
 /** Whom a contact is taken for; null where that is nobody, or a bare member that stands for him alone. */
 async function memberOf(db: Db, brandId: number, externalUserid: string): Promise<string | null> {
-  const person = await recognise(db, { brandId, visitorIds: { external_userid: externalUserid } })
-  return person && person.memberNo !== contactOwnNumber(externalUserid) ? person.memberNo : null
+  const memberNo = await recognise(db, { brandId, visitorIds: { external_userid: externalUserid } })
+  return memberNo === contactOwnNumber(externalUserid) ? null : memberNo
 }
 
 async function tell(
