@@ -510,6 +510,18 @@ describe('tables', () => {
     }
   })
 
+  test('with the figures that are asked for and no others', async () => {
+    type Rows = { items: Record<string, unknown>[] }
+    const whole = await service.get<Rows>(`/performance/stores?${span}`)
+    const some = await service.get<Rows>(`/performance/stores?${span}&figures=orders,repeatBps`)
+    expect(some.items.length).toBeGreaterThan(0)
+    expect(some.items).toEqual(
+      whole.items.map(({ storeCode, name, type, region, orders, repeatBps }) => ({
+        ...{ storeCode, name, type, region, orders, repeatBps },
+      })),
+    )
+  })
+
   test('as a file: the whole, in yuan', async () => {
     const { app } = service
     const answer = await app.inject({
@@ -574,5 +586,6 @@ describe('who sees what', () => {
     expect(await status('summary?from=0001-01-05&to=0001-01-06&before=year')).toBe('400 invalid_query')
     expect(await status('stores?sort=beauty')).toMatch(/^400/)
     expect(await status('stores?cursor=nonsense')).toBe('400 malformed_cursor')
+    expect(await status('stores?figures=orders,beauty')).toBe('400 invalid_query')
   })
 })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Caller } from '../../server/features/auth/domain.ts'
+import { SORTS } from '../../server/features/performance/domain.ts'
 import { listTable, readSummary, readTrend } from '../../server/features/performance/service.ts'
 import { markOrders, rebuildSums, refreshStatistics, sumAll, sumStep } from '../../server/features/rollups/service.ts'
 import { resolveOpengids } from '../../server/features/touches/service.ts'
@@ -198,6 +199,13 @@ async function expectSame() {
       const query = { ...asking.query, sort, order: pick(['asc', 'desc'] as const), limit: pick([2, 100]) }
       const rows = await listTable(service.pool, { ...asking, query, table }, 'evidence')
       expect(await listTable(service.pool, { ...asking, query, table }), `${told} ${table} ${sort}`).toEqual(rows)
+      const figures = SORTS.filter(() => some(0.2)).concat(pick(SORTS))
+      const others = SORTS.filter(name => !figures.includes(name))
+      const fewer = { ...asking, query: { ...query, figures: figures.join(',') }, table }
+      expect(await listTable(service.pool, fewer), `${told} ${table} ${sort} ${fewer.query.figures}`).toEqual({
+        ...rows,
+        items: rows.items.map(row => Object.fromEntries(Object.entries(row).filter(([name]) => !others.includes(name as never)))), // prettier-ignore
+      })
     }
   }
 }

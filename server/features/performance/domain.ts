@@ -72,6 +72,18 @@ export function figuresOf(counted: Counted): Figures {
   return { ...counted, ...(ratios as unknown as Ratios) }
 }
 
+/** What figures are counted from. */
+export function countedFor(figures: readonly (keyof Figures)[]): Set<keyof Counted> {
+  return new Set(
+    figures.flatMap(name => {
+      const ratio = RATIOS[name as keyof Ratios]
+      if (!ratio) return [name as keyof Counted]
+      const [part, whole] = ratio
+      return part === 'privateDomainFen' ? (['directFen', 'indirectFen', whole] as const) : [part, whole]
+    }),
+  )
+}
+
 export const SORTS = [...COUNTED, ...Object.keys(RATIOS)] as (keyof Figures)[]
 
 export const NOTHING: Counted = Object.fromEntries(COUNTED.map(name => [name, 0])) as Counted

@@ -4,7 +4,7 @@ import { formatInstant, type Instant } from '../../lib/time.ts'
 import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
 import { creditsOf, linesOf, owedOf, personsOf } from '../rollups/sql.ts'
-import { COUNTED, RATIOS, type Counted, type Figures } from './domain.ts'
+import { COUNTED, countedFor, RATIOS, type Counted, type Figures } from './domain.ts'
 import { isGrain, isKeyed, OF_PEOPLE, peopleParts, summedParts, type Wanted } from './rolled.ts'
 
 /** What a table is by; `total` is one row, the grains are days of the calendar by which time goes on. */
@@ -196,7 +196,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
   const isSummed = asked.days !== null
   if (isSummed) {
     parts.push(...summedParts(db, dimension, asked, isOwnPay(db, 'r', asked), wanted))
-    if (wanted.withPeople) parts.push(...peopleParts(db, dimension, asked, wanted.keys))
+    if (wanted.withPeople) parts.push(...peopleParts(db, dimension, asked, wanted))
   }
   if (keys.order && !isSummed) {
     const keyed = db`FROM (SELECT ${keys.order} AS key, o.* FROM o) AS o`
@@ -470,6 +470,8 @@ export interface Sorting {
   isDescending: boolean
   after: { value: string | null; key: string | null } | null
   limit: number
+  /** What rows are wanted with, where that is not all: the rest may be 0. */
+  figures: ReadonlySet<keyof Counted> | null
 }
 
 /** Rows of a table in order of a figure, then of the key; ratios over 0 and rows of nobody come last. */
@@ -477,7 +479,7 @@ export async function selectTable(
   db: Db,
   dimension: Dimension,
   asked: Asked,
-  { sort, isDescending, after, limit }: Sorting,
+  { sort, isDescending, after, limit, figures }: Sorting,
 ) {
   const ratio = RATIOS[sort as keyof typeof RATIOS] as readonly [string, string, number] | undefined
   const part = (name: string) => (name === 'privateDomainFen' ? db`("directFen" + "indirectFen")` : db`${db(name)}`)
@@ -491,19 +493,21 @@ export async function selectTable(
         : db`(sorted ${beyond} ${after.value}::text::numeric OR sorted IS NULL
             OR (sorted = ${after.value}::text::numeric AND (key IS NULL, COALESCE(key, '')) > (${after.key === null}, ${after.key ?? ''})))`
   const page = db`WHERE ${isAfter} ORDER BY sorted ${order} NULLS LAST, key IS NULL, key LIMIT ${limit}`
-  const pivoted = (wanted?: Parameters<typeof factsOf>[3]) => db`
+  const pivoted = (wanted: typeof ALL) => db`
     WITH ${factsOf(db, dimension, asked, wanted)}, pivoted AS (SELECT key, ${pivot(db)} FROM facts GROUP BY key)`
   const ranked = db`SELECT *, ${value} AS sorted FROM pivoted`
-  if (!isRankedFirst(dimension, asked, sort)) {
-    return await db<TableRow[]>`${pivoted()} SELECT * FROM (${ranked}) AS ranked ${page}`
+  const ofSort = countedFor([sort])
+  if (!isRankedFirst(dimension, asked, ofSort)) {
+    const wanted = figures && wantedOf(null, new Set([...figures, ...ofSort]))
+    return await db<TableRow[]>`${pivoted(wanted ?? ALL)} SELECT * FROM (${ranked}) AS ranked ${page}`
   }
   // Of ten thousand associates, a hundred thousand links only what they are sorted by is summed, and all of the page's.
   const places = await db<Pick<TableRow, 'key' | 'sorted'>[]>`
-    ${pivoted({ keys: null, figures: figuresOfSort(sort), withPeople: false })}
+    ${pivoted(wantedOf(null, ofSort))}
     SELECT key, sorted FROM (${ranked}) AS ranked ${page}`
   const keys = places.map(row => row.key ?? '')
   const found = await db<TableRow[]>`
-    ${pivoted({ keys, figures: null, withPeople: true })}
+    ${pivoted(wantedOf(keys, figures))}
     SELECT * FROM pivoted WHERE COALESCE(key, '') = ANY (${list(db, keys)})`
   const byKey = new Map(found.map(row => [row.key, row]))
   return places.map(place => ({ ...byKey.get(place.key)!, ...place }))
@@ -511,19 +515,17 @@ export async function selectTable(
 
 type TableRow = Counted & { key: string | null; sorted: string | null }
 
-/** What a figure follows from. */
-function figuresOfSort(sort: keyof Figures): ReadonlySet<string> {
-  const ratio = RATIOS[sort as keyof typeof RATIOS]
-  if (!ratio) return new Set([sort])
-  const [part, whole] = ratio
-  return new Set(part === 'privateDomainFen' ? ['directFen', 'indirectFen', whole] : [part, whole])
-}
+const hasPeople = (figures: ReadonlySet<string>) => [...figures].some(name => OF_PEOPLE.has(name))
+
+const wantedOf = (keys: readonly string[] | null, figures: ReadonlySet<string> | null) => ({
+  keys,
+  figures,
+  withPeople: figures === null || hasPeople(figures),
+})
 
 /** Of tables with many rows those of a page are found first, unless they are sorted by distinct people: of all that is much. */
-const isRankedFirst = (dimension: Dimension, { days }: Asked, sort: keyof Figures) =>
-  days !== null &&
-  (dimension === 'store' || dimension === 'associate' || isKeyed(dimension)) &&
-  ![...figuresOfSort(sort)].some(name => OF_PEOPLE.has(name))
+const isRankedFirst = (dimension: Dimension, { days }: Asked, ofSort: ReadonlySet<string>) =>
+  days !== null && (dimension === 'store' || dimension === 'associate' || isKeyed(dimension)) && !hasPeople(ofSort)
 
 // ------------------------------------------------------------------------------------------------- names
 

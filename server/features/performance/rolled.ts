@@ -45,6 +45,12 @@ const PEOPLE: readonly (readonly [string, keyof Counted, string])[] = [
 ]
 export const OF_PEOPLE: ReadonlySet<string> = new Set([...PEOPLE.map(([, name]) => name), 'repeatBuyers'])
 
+/** Those of people that figures are counted from. */
+const peopleFor = (figures: ReadonlySet<string> | null) =>
+  PEOPLE.filter(
+    ([, name]) => figures === null || figures.has(name) || (name === 'buyers' && figures.has('repeatBuyers')),
+  )
+
 const KEYED: ReadonlySet<Dimension> = new Set(['channel', 'link', 'group', 'product'])
 
 /** By what sums are kept beside stores and associates. */
@@ -117,11 +123,11 @@ function keyTotalsOf(db: Db, dimension: Dimension, asked: Asked, keys: readonly 
 }
 
 /** Distinct people of channels, links, groups or products: of all of them, or of some. */
-function keyedPeopleParts(db: Db, dimension: Dimension, asked: Asked, keys: readonly string[] | null): Sql[] {
+function keyedPeopleParts(db: Db, dimension: Dimension, asked: Asked, { keys, figures }: Wanted): Sql[] {
   const { brandId, days } = asked
   const since = db`${days!.from}::text::date`
   const ofDays = db`r.brand_id = ${brandId} AND r.dimension = ${dimension} AND ${isWithin(db, asked)}`
-  return PEOPLE.flatMap(([kind, name, part]) => {
+  return peopleFor(figures).flatMap(([kind, name, part]) => {
     const people = db(kind === 'winner' ? 'winners' : 'people')
     const from =
       keys === null
@@ -226,11 +232,11 @@ function associatesParts(db: Db, asked: Asked, isOwnPay: Sql, wanted: Wanted): S
 }
 
 /** Distinct people of associates: of all who are asked for, or of some. */
-function associatesPeopleParts(db: Db, asked: Asked, associates: readonly string[] | null): Sql[] {
+function associatesPeopleParts(db: Db, asked: Asked, { keys: associates, figures }: Wanted): Sql[] {
   const { brandId, days, storeCodes } = asked
   const since = db`${days!.from}::text::date`
   const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
-  return PEOPLE.flatMap(([kind, name, part]) => {
+  return peopleFor(figures).flatMap(([kind, name, part]) => {
     const found = (from: Sql, isOf: Sql) => db`(
       SELECT DISTINCT p.associate_id AS key, p.person FROM ${from} CROSS JOIN LATERAL (
         SELECT p.associate_id, p.person FROM rollup_associate_people AS p
@@ -264,11 +270,12 @@ function associatesPeopleParts(db: Db, asked: Asked, associates: readonly string
  * Distinct people, as rows of (key, name, value). Where it is the brand's they are the sum of those who were there last
  * before the span; of stores they are counted.
  *
- * @param keys only of these rows of the table, of those that are asked for; empty: of nobody’s
+ * @param wanted only of these rows of the table, of those that are asked for
  */
-export function peopleParts(db: Db, dimension: Dimension, asked: Asked, keys: readonly string[] | null = null): Sql[] {
-  if (dimension === 'associate') return associatesPeopleParts(db, asked, keys)
-  if (isKeyed(dimension)) return keyedPeopleParts(db, dimension, asked, keys)
+export function peopleParts(db: Db, dimension: Dimension, asked: Asked, wanted: Wanted): Sql[] {
+  if (dimension === 'associate') return associatesPeopleParts(db, asked, wanted)
+  if (isKeyed(dimension)) return keyedPeopleParts(db, dimension, asked, wanted)
+  const { keys, figures } = wanted
   const { brandId, days, storeCodes } = asked
   const stores = keys ?? storeCodes
   const first = db`${days!.from}::text::date`
@@ -278,7 +285,7 @@ export function peopleParts(db: Db, dimension: Dimension, asked: Asked, keys: re
   const isNew = db`before < since`
   const isRepeat = db`before < since AND before >= since - 365`
   if (stores === null && !hasStores(dimension)) {
-    return PEOPLE.flatMap(([kind, name]) => {
+    return peopleFor(figures).flatMap(([kind, name]) => {
       const own = db`(SELECT ${keyOf(db, dimension)} AS key, ${since} AS since, r.before, r.people FROM rollup_gaps AS r
         WHERE r.brand_id = ${brandId} AND r.kind = ${kind} AND ${isWithin(db, asked)}) AS own`
       const sum = (as: string, condition: Sql) =>
@@ -287,7 +294,7 @@ export function peopleParts(db: Db, dimension: Dimension, asked: Asked, keys: re
     })
   }
   const isOwn = stores === null ? db`true` : db`r.store_code = ANY (${list(db, stores)})`
-  return PEOPLE.flatMap(([kind, name]) => {
+  return peopleFor(figures).flatMap(([kind, name]) => {
     const own = db`(SELECT key, since, person, min(before) AS before FROM (
         SELECT ${keyOf(db, dimension)} AS key, ${since} AS since, r.person, r.before
         FROM rollup_people AS r ${withRegion(db, dimension)}

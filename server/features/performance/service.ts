@@ -11,7 +11,7 @@ import { areVisible } from '../commissions/service.ts'
 import { monthsEnded } from '../earnings/domain.ts'
 import { isSummed } from '../rollups/service.ts'
 import { readHistory } from '../stores/service.ts'
-import { COUNTED, figuresOf, NOTHING, type Counted, type Figures } from './domain.ts'
+import { COUNTED, countedFor, figuresOf, NOTHING, SORTS, type Counted, type Figures } from './domain.ts'
 import { isKeyed, isRolledUp } from './rolled.ts'
 import {
   selectAllStores,
@@ -76,7 +76,15 @@ export async function listTable(
 ): Promise<Page<Record<string, unknown>>> {
   const prepared = await prepareTable(db, { caller, now, query, table }, from)
   const limit = query.limit ?? PAGE_DEFAULT
-  const rows = await rowsOf(db, { caller, prepared, query, table, after: positionOf(query.cursor), limit: limit + 1 })
+  const rows = await rowsOf(db, {
+    caller,
+    prepared,
+    query,
+    table,
+    after: positionOf(query.cursor),
+    limit: limit + 1,
+    figures: figuresIn(query),
+  })
   return pageOf(
     rows,
     limit,
@@ -111,7 +119,15 @@ export async function exportTable(
   })
   async function* rows() {
     for (let after: Position | null = null; ;) {
-      const found: Row[] = await rowsOf(db, { caller, prepared, query, table, after, limit: EXPORT_ROWS })
+      const found: Row[] = await rowsOf(db, {
+        caller,
+        prepared,
+        query,
+        table,
+        after,
+        limit: EXPORT_ROWS,
+        figures: null,
+      })
       for (const row of found) yield row.item
       if (found.length < EXPORT_ROWS) return
       after = { value: found.at(-1)!.sorted, key: found.at(-1)!.key }
@@ -273,9 +289,11 @@ async function rowsOf(
     table: TableName
     after: Position | null
     limit: number
+    /** null: all. */
+    figures: readonly (keyof Figures)[] | null
   },
 ): Promise<Row[]> {
-  const { caller, prepared, query, table, after, limit } = options
+  const { caller, prepared, query, table, after, limit, figures } = options
   // Stores and regions are no associate's pages.
   if (caller.scope.reach === 'self' && (table === 'stores' || table === 'regions')) throw hidden()
   const rows = await selectTable(db, DIMENSIONS[table], prepared.asked, {
@@ -283,6 +301,7 @@ async function rowsOf(
     isDescending: query.order !== 'asc',
     after,
     limit,
+    figures: figures && countedFor(figures),
   })
   const names = await namesOf(
     db,
@@ -294,9 +313,22 @@ async function rowsOf(
     key: row.key,
     value: row.sorted,
     sorted: row.sorted,
-    item: { ...names(row.key), ...shown(row) },
+    item: { ...names(row.key), ...(figures ? only(shown(row), figures) : shown(row)) },
   }))
 }
+
+/** The figures that rows are asked for with; null: all. */
+function figuresIn({ figures }: TableQuery): (keyof Figures)[] | null {
+  if (figures === undefined) return null
+  const names = figures.split(',')
+  const unknown = names.filter(name => !(SORTS as readonly string[]).includes(name))
+  if (unknown.length === 0) return names as (keyof Figures)[]
+  const message = `There is no figure ${unknown.map(name => `"${name}"`).join(', ')}; there are ${SORTS.join(', ')}.`
+  throw new AppError('invalid_query', `figures: ${message}`, [{ path: 'figures', code: 'invalid_value', message }])
+}
+
+const only = (row: Figures, figures: readonly (keyof Figures)[]): Partial<Figures> =>
+  Object.fromEntries(figures.map(name => [name, row[name]]))
 
 /** What a table's rows are called. */
 async function namesOf(
