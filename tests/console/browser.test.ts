@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
-import type { Browser, BrowserContext } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { MockServer } from '../sidebar/mock-server.ts'
 import { launchChromium } from '../support/chromium.ts'
@@ -276,6 +276,67 @@ test.each([
     await page.locator('.trend canvas').first().waitFor()
   },
 )
+
+describe('distinct people, who take longer to count than sums,', () => {
+  const isOfPeople = (url: URL) => url.searchParams.get('figures')?.includes('buyers') === true
+  const table = (page: Page) => page.getByRole('region', { name: '门店', exact: true })
+  const first = (page: Page) => table(page).locator('tbody tr').first().locator('td.figure').allTextContents()
+
+  test('come into the table afterwards', async () => {
+    const { page } = await open('/performance?table=stores')
+    await settle(page)
+    const whole = await first(page)
+    let come = () => {}
+    const gate = new Promise<void>(resolve => (come = resolve))
+    await page.route(isOfPeople, async route => {
+      await gate
+      await route.continue()
+    })
+    await page.reload()
+    await table(page).locator('.bone').first().waitFor()
+    const sums = await first(page)
+    expect(sums.filter(text => text.trim() !== '').length).toBe(whole.length - 2)
+    expect(await table(page).getAttribute('aria-busy')).toBe('true')
+    const before = await table(page).boundingBox()
+    await photograph(page, 'performance-counting-1280-zh')
+    come()
+    await table(page).locator('.bone').first().waitFor({ state: 'detached' })
+    expect(await first(page)).toEqual(whole)
+    expect(await table(page).boundingBox()).toEqual(before)
+    expect(await table(page).getAttribute('aria-busy')).toBe('false')
+  })
+
+  test('leave the sums where they fail, and are counted again', async () => {
+    const opened = await open('/performance?table=stores')
+    const { page } = opened
+    await settle(page)
+    const whole = await first(page)
+    let isAway = true
+    await page.route(isOfPeople, async route => {
+      if (!isAway) return await route.continue()
+      await route.fulfill({ status: 422, json: { code: 'figures.too_much', title: 'Too much' } })
+    })
+    await page.reload()
+    await page.getByRole('alert').getByText('请把时间选短一些').waitFor()
+    expect((await first(page)).filter(text => text === '–')).toHaveLength(2)
+    await expectSound(opened)
+    isAway = false
+    await page.getByRole('button', { name: '重试' }).click()
+    await page.getByRole('alert').waitFor({ state: 'detached' })
+    await settle(page)
+    expect(await first(page)).toEqual(whole)
+  })
+
+  test('are not asked for where none is shown', async () => {
+    const { page } = await open('/performance?table=products')
+    await settle(page)
+    expect(mock.calls.filter(call => call.includes('/performance/products'))).toHaveLength(1)
+    await page.getByText('选择列').click()
+    await page.getByRole('checkbox', { name: '成交会员' }).check()
+    await settle(page)
+    expect(mock.calls.filter(call => call.includes('/performance/products'))).toHaveLength(2)
+  })
+})
 
 test('what failed says why with its code, and is asked for again', async () => {
   mock.faults['/api/v1/performance/summary'] = { status: 503, code: 'demo.away' }

@@ -94,7 +94,11 @@ const stores = [
 /** The second page is there once, so that "more" has something to add. */
 export function table(name: string, url: URL) {
   const isSecond = url.searchParams.get('cursor') === 'second'
-  const row = (i: number, named: object) => ({ ...named, ...figuresOf((isSecond ? 0.02 : 0.2) / (i + 1)) })
+  const asked = url.searchParams.get('figures')?.split(',')
+  const row = (i: number, named: object) => {
+    const figures = Object.entries(figuresOf((isSecond ? 0.02 : 0.2) / (i + 1)))
+    return { ...named, ...Object.fromEntries(figures.filter(([figure]) => asked?.includes(figure) ?? true)) }
+  }
   const storeRows = stores.map(([storeCode, title, region], i) =>
     row(i, { storeCode, name: title, type: 'direct', region }),
   )
