@@ -95,16 +95,19 @@ export class PeopleBook implements People {
       selectPhoneOwners(db, { brandId, phoneHashes: [...new Set(seen.flatMap(one => one.phoneHash ?? []))] }),
     ])
     for (const key of ids.keys()) this.identities.set(key, [])
-    for (const link of links) {
-      this.identities.get(identityKey(link.kind as IdentityKind, link.value))!.push(link as Identity)
+    for (const { kind, value, memberNo, at, lastMemberNo } of links) {
+      this.identities
+        .get(identityKey(kind as IdentityKind, value))!
+        .push({ kind: kind as IdentityKind, value, memberNo, at })
+      this.addNumber(memberNo, lastMemberNo)
+      this.#asked.add(memberNo)
     }
     for (const owner of owners) {
       this.addNumber(owner.memberNo, owner.lastMemberNo)
       const others = this.phones.get(owner.phoneHash) ?? []
       if (!others.includes(owner.memberNo)) this.phones.set(owner.phoneHash, [...others, owner.memberNo])
     }
-    const memberNos = [...seen.flatMap(one => one.memberNo ?? []), ...links.map(link => link.memberNo)]
-    await this.learnNumbers(db, brandId, [...new Set(memberNos)])
+    await this.learnNumbers(db, brandId, [...new Set(seen.flatMap(one => one.memberNo ?? []))])
   }
 
   /** Everything recorded about people by their last numbers. @returns those who were not known before */

@@ -138,6 +138,8 @@ export interface IdentityRow {
   kind: string
   value: string
   memberNo: string
+  /** What the number became; null where no record of it is kept. */
+  lastMemberNo: string | null
   at: Instant
 }
 
@@ -148,7 +150,9 @@ export async function selectIdentities(
 ) {
   if (ids.length === 0) return []
   return await db<IdentityRow[]>`
-    SELECT i.kind, i.value, i.member_no AS "memberNo", i.at
+    SELECT i.kind, i.value, i.member_no AS "memberNo", i.at, (
+        SELECT m.last_member_no FROM members AS m WHERE m.brand_id = ${brandId} AND m.member_no = i.member_no
+      ) AS "lastMemberNo"
     FROM unnest((SELECT ${ids.map(id => id.kind)}::text[]), (SELECT ${ids.map(id => id.value)}::text[])) AS key (kind, value)
     CROSS JOIN LATERAL (
       SELECT * FROM identities AS i WHERE i.brand_id = ${brandId} AND i.kind = key.kind AND i.value = key.value OFFSET 0

@@ -7,9 +7,17 @@ import { standingsOf } from '../attribution/service.ts'
 import { planInForce } from '../commissions/domain.ts'
 import { plansOf } from '../commissions/service.ts'
 import { couponsInHand } from '../coupons/service.ts'
-import { byKey, findCustomer, personOf, standingOf, viewsOf, type Customer } from '../customers/service.ts'
+import {
+  findCustomer,
+  personOf,
+  readStaff,
+  standingOf,
+  viewsOf,
+  type Customer,
+  type Staff,
+} from '../customers/service.ts'
 import { contactOf, groupOf } from '../mirror/service.ts'
-import { readHistory, selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
+import { readHistory, selectAssociates } from '../stores/service.ts'
 import { maySeePhones } from '../visibility/domain.ts'
 import { readVisibility } from '../visibility/service.ts'
 import { averageFen, maskedPhone, reasonOf, rolePay, thingsSeen } from './domain.ts'
@@ -37,11 +45,9 @@ const SALES_DAYS = 30
 type MirroredGroup = NonNullable<Awaited<ReturnType<typeof groupOf>>>
 
 /** Names of people and stores, as the asker reads them. */
-interface Names {
+interface Names extends Staff {
   meId: string
   now: Instant
-  associates: ReadonlyMap<string, AssociateRow>
-  stores: ReadonlyMap<string, StoreRow>
 }
 
 function cardPerson(associateId: string | null, { meId, associates, stores }: Names): CardPerson | null {
@@ -140,10 +146,8 @@ export async function customerCard(
     couponsInHand(db, { brandId, memberNos, now }),
   ])
   const things = thingsSeen(views ?? []).slice(0, VIEWS_SHOWN)
-  const names = await namesOf(db, {
+  const staff = await readStaff(db, {
     brandId,
-    now,
-    meId,
     associateIds: [
       ...orders.flatMap(order => [order.sharer, order.closer]),
       ...things.map(thing => thing.associateId),
@@ -152,6 +156,7 @@ export async function customerCard(
     storeCodes: orders.map(order => order.sellingStore),
     known: customer,
   })
+  const names: Names = { meId, now, ...staff }
   return {
     ...shared,
     spend: {
@@ -243,38 +248,6 @@ function cardMember(
   }
 }
 
-/** Everybody and every store of these, and the stores that these people work in; who is known is not asked for again. */
-async function namesOf(
-  db: Db,
-  options: {
-    brandId: number
-    now: Instant
-    meId: string
-    associateIds: readonly (string | null)[]
-    storeCodes: readonly (string | null)[]
-    known?: Pick<Names, 'associates' | 'stores'>
-  },
-): Promise<Names> {
-  const { brandId, now, meId, known } = options
-  const missing = (keys: readonly (string | null)[], of: ReadonlyMap<string, unknown> | undefined) => [
-    ...new Set(keys.filter(key => key !== null && of?.has(key) !== true) as string[]),
-  ]
-  const associates = await selectAssociates(db, {
-    brandId,
-    associateIds: missing(options.associateIds, known?.associates),
-  })
-  const stores = await selectStores(db, {
-    brandId,
-    storeCodes: missing([...options.storeCodes, ...associates.map(associate => associate.storeCode)], known?.stores),
-  })
-  return {
-    meId,
-    now,
-    associates: new Map([...(known?.associates ?? []), ...byKey(associates, row => row.associateId)]),
-    stores: new Map([...(known?.stores ?? []), ...byKey(stores, row => row.storeCode)]),
-  }
-}
-
 /**
  * The card of a customer group. Its owner, the people of its store and whoever sees that store see it; to anybody else
  * it looks like a group that nobody told of. Who is in it comes from WeCom's mirror; a group told of by API has nobody.
@@ -313,13 +286,11 @@ export async function groupCard(db: Db, caller: Caller, options: { chatId: strin
       (storeCode === me.storeCode || (scope.reach === 'stores' && scope.storeCodes.includes(storeCode)))) ||
     mirrored?.members.some(member => member.isStaff && member.memberId === me.associateId) === true
   if (!mayBeSeen) return unknown
-  const names = await namesOf(db, {
-    brandId,
-    now,
+  const names: Names = {
     meId: me.associateId,
-    associateIds: [owner],
-    storeCodes: [storeCode],
-  })
+    now,
+    ...(await readStaff(db, { brandId, associateIds: [owner], storeCodes: [storeCode] })),
+  }
   return {
     ...unknown,
     isKnown: true,

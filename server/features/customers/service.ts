@@ -20,8 +20,8 @@ export interface AttributedTo {
   reason: string | null
 }
 
-/** The member behind a contact, and what somebody who asks may know of him. */
-export interface Customer {
+/** The member behind a contact, and what somebody who asks may know of him; with everybody and every store that it names. */
+export interface Customer extends Staff {
   person: KnownPerson
   record: CustomerRecord
   sight: Exclude<Sight, 'hidden'>
@@ -32,9 +32,6 @@ export interface Customer {
   isHomeStoreOpening: boolean
   /** From when he was assigned to it; null where he was not. */
   homeStoreSince: Instant | null
-  /** Everybody and every store named above, by key. */
-  associates: ReadonlyMap<string, AssociateRow>
-  stores: ReadonlyMap<string, StoreRow>
 }
 
 /** Whoever asks in person; routes for keys have no business here. */
@@ -104,30 +101,16 @@ async function readMember(
   const assigned = assignmentInForce(person.assignments, 'attributedAssociate', now)
   const assignedHome = assignmentInForce(person.assignments, 'homeStore', now)
   const homeStore = assignedHome?.value ?? record.openingStore
-  const associates = byKey(
-    await selectAssociates(db, {
-      brandId,
-      associateIds: [asker?.associateId, assigned?.value, record.openingAssociate].filter(id => id != null),
-    }),
-    row => row.associateId,
-  )
-  const stores = byKey(
-    await selectStores(db, {
-      brandId,
-      storeCodes: [
-        ...new Set(
-          [
-            homeStore,
-            record.openingStore,
-            asker?.storeCode,
-            ...(scope.reach === 'stores' ? scope.storeCodes : []),
-            ...[...associates.values()].map(associate => associate.storeCode),
-          ].filter(code => code != null),
-        ),
-      ],
-    }),
-    row => row.storeCode,
-  )
+  const { associates, stores } = await readStaff(db, {
+    brandId,
+    associateIds: [asker?.associateId, assigned?.value, record.openingAssociate],
+    storeCodes: [
+      homeStore,
+      record.openingStore,
+      asker?.storeCode,
+      ...(scope.reach === 'stores' ? scope.storeCodes : []),
+    ],
+  })
   const houseStore = (storeCode: string | null | undefined): HouseStore | null => {
     const store = storeCode == null ? undefined : stores.get(storeCode)
     return store ? { storeCode: store.storeCode, ...standingOf(store, now) } : null
@@ -171,6 +154,41 @@ async function readMember(
     homeStoreSince: assignedHome?.value == null ? null : assignedHome.from,
     associates,
     stores,
+  }
+}
+
+/** People and stores by key. */
+export interface Staff {
+  associates: ReadonlyMap<string, AssociateRow>
+  stores: ReadonlyMap<string, StoreRow>
+}
+
+/** These people and stores, and the stores that these people work in; who is known is not asked for again. */
+export async function readStaff(
+  db: Db,
+  options: {
+    brandId: number
+    associateIds: readonly (string | null | undefined)[]
+    storeCodes: readonly (string | null | undefined)[]
+    known?: Staff
+  },
+): Promise<Staff> {
+  const { brandId, known } = options
+  const missing = (keys: readonly (string | null | undefined)[], of: ReadonlyMap<string, unknown> | undefined) => [
+    ...new Set(keys.filter(key => key != null && of?.has(key) !== true) as string[]),
+  ]
+  const associateIds = missing(options.associateIds, known?.associates)
+  const [associates, stores] = await Promise.all([
+    selectAssociates(db, { brandId, associateIds }),
+    selectStores(db, {
+      brandId,
+      storeCodes: missing(options.storeCodes, known?.stores),
+      ofAssociates: associateIds,
+    }),
+  ])
+  return {
+    associates: new Map([...(known?.associates ?? []), ...byKey(associates, row => row.associateId)]),
+    stores: new Map([...(known?.stores ?? []), ...byKey(stores, row => row.storeCode)]),
   }
 }
 

@@ -12,11 +12,22 @@ export interface StoreRow {
   wecomDepartmentId: number | null
 }
 
-export async function selectStores(db: Db, options: { brandId: number; storeCodes: readonly string[] }) {
-  if (options.storeCodes.length === 0) return []
+/** @param options.ofAssociates those that these work in, too */
+export async function selectStores(
+  db: Db,
+  options: { brandId: number; storeCodes: readonly string[]; ofAssociates?: readonly string[] },
+) {
+  const { brandId, storeCodes, ofAssociates = [] } = options
+  if (storeCodes.length + ofAssociates.length === 0) return []
+  const isAsked =
+    ofAssociates.length === 0
+      ? oneOf(db, storeCodes)
+      : db`ANY (ARRAY(
+          SELECT store_code FROM associates WHERE brand_id = ${brandId} AND associate_id = ${oneOf(db, ofAssociates)}
+          UNION ALL SELECT unnest(${storeCodes as string[]}::text[])))`
   return await db<StoreRow[]>`
     SELECT store_code AS "storeCode", name, types, regions, franchisees, wecom_department_id AS "wecomDepartmentId"
-    FROM stores WHERE brand_id = ${options.brandId} AND store_code = ${oneOf(db, options.storeCodes)}`
+    FROM stores WHERE brand_id = ${brandId} AND store_code = ${isAsked}`
 }
 
 /** Those of these that there are. */
