@@ -17,6 +17,9 @@ import type { Person } from './person.ts'
 import type { Random } from './random.ts'
 import { ByteBuffer, type RowBuffer } from './row-buffer.ts'
 
+/** By his number: one of five agreed to have nothing followed that he looks at. */
+const AGREED_TO_NOTHING = /[05]$/
+
 /** When and why something is booked. */
 export interface Booking {
   at: Instant
@@ -88,13 +91,13 @@ export class Rows {
       .text(`会员${memberNo.slice(-6)}`)
     to.bytea(phone === null ? null : this.#vault.encrypt(phone)).text(person.phoneHash)
     to.jsonb(dated(person.levels)).instant(joinedAt).text(person.openingStore).text(person.openingAssociate)
-    to.texts([]).text(memberNo).instant(joinedAt).instant(joinedAt)
+    to.texts([]).boolean(!AGREED_TO_NOTHING.test(memberNo)).text(memberNo).instant(joinedAt).instant(joinedAt)
   }
 
   /** A number that somebody had before. */
   oldNumber(to: RowBuffer, memberNo: string, person: Person): void {
     to.row().int4(this.#brandId).text(memberNo).null().null().null().jsonb([]).null().null().null()
-    to.texts([]).text(person.memberNo).instant(person.joinedAt).instant(person.joinedAt)
+    to.texts([]).null().text(person.memberNo).instant(person.joinedAt).instant(person.joinedAt)
   }
 
   merge(to: RowBuffer, memberNo: string, into: string, at: Instant): void {

@@ -40,6 +40,7 @@ export const TABLES = {
     'opening_store',
     'opening_associate',
     'tags',
+    'consent_tracking',
     'last_member_no',
     'created_at',
     'updated_at',

@@ -1,6 +1,5 @@
-import type { Db } from '../../database.ts'
+import { oneOf, type Db } from '../../database.ts'
 import type { Span } from '../../lib/calendar.ts'
-import { oneOf } from '../../lib/one-of.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
 import { isCounted, isPaidWithin, visibleOrders } from '../orders/sql.ts'

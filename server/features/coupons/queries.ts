@@ -1,5 +1,4 @@
-import type { Db } from '../../database.ts'
-import { oneOf } from '../../lib/one-of.ts'
+import { oneOf, type Db } from '../../database.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { CouponState, CouponTally } from './domain.ts'
 

@@ -1,6 +1,5 @@
 import type { DatedEntry } from '../../../drizzle/schema/stores.ts'
-import type { Db } from '../../database.ts'
-import { oneOf } from '../../lib/one-of.ts'
+import { oneOf, type Db } from '../../database.ts'
 import type { Instant } from '../../lib/time.ts'
 
 export interface StoreRow {
