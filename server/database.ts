@@ -71,6 +71,23 @@ export function openPool(url: string, options: PoolOptions = {}): Pool {
  */
 export const oneOf = (db: Db, values: readonly string[]) => db`ANY ((SELECT ${values as string[]}::text[])::text[])`
 
+/**
+ * From now on in this transaction each statement is planned once for each connection: where everything is looked up by key,
+ * planning anew takes longer than the looking up, most of all over the months of touches.
+ */
+export async function keepPlans(tx: Db): Promise<void> {
+  await tx`SET LOCAL plan_cache_mode = force_generic_plan`
+}
+
+/** Asks so, outside of a transaction. */
+export async function askByKeptPlan<T>(db: Db, ask: (db: Db) => Promise<T>): Promise<T> {
+  if (!isPool(db)) return await ask(db)
+  const [, answer] = (await db.begin(tx => Promise.all([keepPlans(tx), ask(tx)]))) as [void, T]
+  return answer
+}
+
+const isPool = (db: Db): db is Pool => 'begin' in db
+
 /** The sockets of each pool, those of its LISTEN among them. */
 const socketsOf = new WeakMap<Pool, Set<Socket>>()
 

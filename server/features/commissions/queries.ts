@@ -322,11 +322,6 @@ export async function haveEnded(db: Db, underWay: string): Promise<boolean> {
   return row!.ended
 }
 
-/** From now on in this transaction statements are planned once for each connection: finding orders takes far less than that. */
-export async function keepPlans(db: Db): Promise<void> {
-  await db`SET LOCAL plan_cache_mode = force_generic_plan`
-}
-
 /** Takes marks to work on; those that another process works on are left to it. */
 export async function takeMarks(db: Db, { brandId, markIds }: Options & { markIds: readonly string[] }) {
   return await db<{ markId: string; kind: string; key: string; paidFrom: Instant | null; reason: string }[]>`

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Db, Pool, Tx } from '../../database.ts'
-import { transact } from '../../database.ts'
+import { keepPlans, transact } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { contentHash, withoutNulls } from '../../lib/items.ts'
 import { DAY_MS, formatInstant, monthOf, monthReader, parseInstant, type Instant } from '../../lib/time.ts'
@@ -40,7 +40,6 @@ import {
   insertBookings,
   insertDecided,
   insertOrderMarksOf,
-  keepPlans,
   insertPlan,
   insertWithdrawal,
   lockOrdersForBooking,

@@ -1,4 +1,4 @@
-import type { Db } from '../../database.ts'
+import { askByKeptPlan, type Db } from '../../database.ts'
 import { valueInForce } from '../../lib/dated.ts'
 import { parseInstant, type Instant } from '../../lib/time.ts'
 import type { Caller, Person } from '../auth/domain.ts'
@@ -230,13 +230,8 @@ export async function viewsOf(
   const { brandId, from } = options
   const { person, record, sight } = options.customer
   if (sight !== 'full' || record.consentTracking !== true) return null
-  const rows = await selectViews(db, {
-    brandId,
-    memberNos: person.memberNos,
-    ids: person.ids,
-    from,
-    limit: TOUCHES_MAX,
-  })
+  const asked = { brandId, memberNos: person.memberNos, ids: person.ids, from, limit: TOUCHES_MAX }
+  const rows = await askByKeptPlan(db, tx => selectViews(tx, asked))
   const seen = rows.map(row => ({
     row,
     ...(row.memberNo === null ? {} : { memberNo: row.memberNo }),

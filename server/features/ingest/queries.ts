@@ -1,4 +1,4 @@
-import type { Db, Tx } from '../../database.ts'
+import type { Db } from '../../database.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 
 export interface RejectRow {
@@ -12,14 +12,6 @@ export interface RejectRow {
   field: string | null
   position: number
   maskedFields: string[] | null
-}
-
-/**
- * From now on in this transaction each statement is planned once for each connection. Their parameters are lists of keys,
- * and every plan goes by index: planning anew takes longer than most of them.
- */
-export async function keepPlans(tx: Tx) {
-  await tx`SET LOCAL plan_cache_mode = force_generic_plan`
 }
 
 export async function insertRejects(

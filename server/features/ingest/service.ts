@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import { transact, type Db, type Pool, type Tx } from '../../database.ts'
+import { keepPlans, transact, type Db, type Pool, type Tx } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { rejected, withoutNulls, type ItemError, type ItemResult } from '../../lib/items.ts'
@@ -61,7 +61,6 @@ import {
   deleteOldIntake,
   deleteOldRejects,
   insertRejects,
-  keepPlans,
   selectBrandIds,
   selectIntake,
   selectRejects,
