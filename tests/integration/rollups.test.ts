@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { selectCreditedSales, selectStoreSales } from '../../server/features/attainment/queries.ts'
 import type { Caller } from '../../server/features/auth/domain.ts'
 import { SORTS } from '../../server/features/performance/domain.ts'
 import { listTable, readSummary, readTrend } from '../../server/features/performance/service.ts'
-import { markOrders, rebuildSums, refreshStatistics, sumAll, sumStep } from '../../server/features/rollups/service.ts'
+import {
+  markOrders,
+  netSalesSummed,
+  rebuildSums,
+  refreshStatistics,
+  sumAll,
+  sumStep,
+} from '../../server/features/rollups/service.ts'
 import { resolveOpengids } from '../../server/features/touches/service.ts'
 import type { Wecom } from '../../server/features/wecom/service.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -210,16 +218,39 @@ async function expectSame() {
   }
 }
 
+/** What targets are held against. */
+async function expectSameSales() {
+  const from = FROM + (below(16) - 3) * DAY_MS
+  const days = { from: day(from), to: day(from + (1 + below(20)) * DAY_MS) }
+  const at = (text: string) => Date.parse(`${text}T00:00:00+08:00`)
+  const span = { from: at(days.from), to: at(days.to) }
+  const associates = await service.pool<{ id: string }[]>`SELECT associate_id AS id FROM associates WHERE brand_id = 1`
+  const associateIds = associates.map(({ id }) => id)
+  const without = (sales: ReadonlyMap<string, number>) => Object.fromEntries([...sales].filter(([, fen]) => fen !== 0))
+  const told = JSON.stringify({ seed: SEED, ...days })
+  const ofStores = await selectStoreSales(service.pool, { brandId: 1, storeCodes: STORES, ...span })
+  const ofStoresSummed = await netSalesSummed(service.pool, { brandId: 1, days, kind: 'store', subjects: STORES })
+  expect(without(ofStoresSummed), told).toEqual(without(ofStores))
+  const scope = { brandId: 1, reach: 'brand' } as const
+  const credited = await selectCreditedSales(service.pool, { scope, associateIds, ...span })
+  const summed = await netSalesSummed(service.pool, { brandId: 1, days, kind: 'associate', subjects: associateIds })
+  expect(without(summed), told).toEqual(without(credited))
+  return credited.size > 0 && ofStores.size > 0
+}
+
 describe('sums', () => {
   test('are what evidence gives, for whatever comes in whatever sequence, and what is made anew', async () => {
+    let hasSales = false
     for (let step = 0; step < STEPS; step++) {
       await tellSomething()
       await sumAll(service.pool, brand)
       await expectSame()
+      hasSales = (await expectSameSales()) || hasSales
       const { days, differing } = await rebuildSums(service.pool, brand)
       expect({ step, differing }).toEqual({ step, differing: 0 })
       expect(days).toBeGreaterThan(0)
     }
+    expect(hasSales).toBe(true)
     const [row] = await service.pool<
       {
         all: number

@@ -8,6 +8,7 @@ import { formatInstant, monthOf, monthStart, nextMonth, type Instant } from '../
 import { insertActivity } from '../activity/service.ts'
 import type { Caller, Scope } from '../auth/domain.ts'
 import { areVisible } from '../commissions/service.ts'
+import { isSummed, netSalesSummed } from '../rollups/service.ts'
 import { attainmentOf, type Attainment } from './domain.ts'
 import {
   selectCreditedSales,
@@ -169,14 +170,47 @@ async function reachedOf(
   const span = spanOf(month, zone)
   const rows = await selectSubjects(db, { ...wanted, after, limit })
   const subjectsOf = (kind: SubjectRow['kind']) => rows.filter(row => row.kind === kind).map(row => row.subject)
-  const [stores, associates] = await Promise.all([
-    selectStoreSales(db, { brandId: scope.brandId, storeCodes: subjectsOf('store'), ...span }),
-    selectCreditedSales(db, { scope, associateIds: subjectsOf('associate'), ...span }),
-  ])
+  const [stores, associates] = await netSalesOf(db, {
+    scope,
+    month,
+    zone,
+    storeCodes: subjectsOf('store'),
+    associateIds: subjectsOf('associate'),
+  })
   return rows.map(row => {
     const netSalesFen = (row.kind === 'store' ? stores : associates).get(row.subject) ?? 0
     return { ...row, netSalesFen, ...attainmentOf({ ...row, netSalesFen }, { ...span, now }) }
   })
+}
+
+/**
+ * What stores sold in a month, and what associates are credited with. Who sees the whole brand has them from sums, where
+ * there are any; of some stores' orders, or one's own, they are read from evidence.
+ */
+async function netSalesOf(
+  db: Db,
+  options: {
+    scope: Scope
+    month: string
+    zone: string
+    storeCodes: readonly string[]
+    associateIds: readonly string[]
+  },
+): Promise<[stores: Map<string, number>, associates: Map<string, number>]> {
+  const { scope, month, zone, storeCodes, associateIds } = options
+  const { brandId } = scope
+  const days = { from: `${month}-01`, to: `${nextMonth(month)}-01` }
+  if (scope.reach === 'brand' && (await isSummed(db, { brandId, zone, days, isKeyed: false }))) {
+    return await Promise.all([
+      netSalesSummed(db, { brandId, days, kind: 'store', subjects: storeCodes }),
+      netSalesSummed(db, { brandId, days, kind: 'associate', subjects: associateIds }),
+    ])
+  }
+  const span = spanOf(month, zone)
+  return await Promise.all([
+    selectStoreSales(db, { brandId, storeCodes, ...span }),
+    selectCreditedSales(db, { scope, associateIds, ...span }),
+  ])
 }
 
 const subjectOf = ({ kind, subject }: SubjectRow) =>

@@ -1,4 +1,4 @@
-import type { Db } from '../../database.ts'
+import { oneOf, type Db } from '../../database.ts'
 import { arrayText } from '../../lib/array-text.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
@@ -227,6 +227,27 @@ export async function selectIsFresh(
             AND day < ${days.to}::text::date) > ${fewOrders}::int
       )) AS "isFresh"`
   return row!.isFresh
+}
+
+/** Net sales of stores, or what associates are credited with, in summed days; who sold nothing is left out. */
+export async function selectNetSales(
+  db: Db,
+  options: {
+    brandId: number
+    days: { from: string; to: string }
+    kind: 'store' | 'associate'
+    subjects: readonly string[]
+  },
+): Promise<Map<string, number>> {
+  const { brandId, days, kind, subjects } = options
+  if (subjects.length === 0) return new Map()
+  const [table, subject] = kind === 'store' ? ['rollup_days', 'store_code'] : ['rollup_associates', 'associate_id']
+  const rows = await db<{ subject: string; netSalesFen: number }[]>`
+    SELECT ${db(subject)} AS subject, sum(net_sales_fen)::bigint AS "netSalesFen" FROM ${db(table)}
+    WHERE brand_id = ${brandId} AND ${db(subject)} = ${oneOf(db, subjects)} AND part = 'sales'
+      AND day >= ${days.from}::text::date AND day < ${days.to}::text::date
+    GROUP BY 1`
+  return new Map(rows.map(row => [row.subject, row.netSalesFen]))
 }
 
 /** A store's part of a day; a null store: every store's. */

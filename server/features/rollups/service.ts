@@ -43,6 +43,7 @@ export {
   refreshStatistics,
   selectBrands,
   selectIsBeginning as areSumsBeginning,
+  selectNetSales as netSalesSummed,
 } from './queries.ts'
 
 /** About how many orders, clicks or people are spoken of by what is summed in one transaction: others wait for none long. */
