@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openPool, type Pool } from '../server/database.ts'
+import { countedFor, SORTS, type Figures } from '../server/features/performance/domain.ts'
+import { OF_PEOPLE } from '../server/features/performance/rolled.ts'
 import { addDays } from '../server/lib/calendar.ts'
 import { dayOf } from '../server/lib/time.ts'
 import type { Answered, Asked, AskOptions } from './lib/ask-process.ts'
@@ -250,6 +252,10 @@ interface ViewToAsk {
   isSummed: boolean
 }
 
+const isOfPeople = (name: keyof Figures) => [...countedFor([name])].some(part => OF_PEOPLE.has(part))
+/** Tables are shown with what is a sum, and distinct people come into them. */
+const SUMS = SORTS.filter(name => !isOfPeople(name)).join(',')
+const PEOPLE = SORTS.filter(isOfPeople).join(',')
 const TABLES = ['stores', 'regions', 'associates', 'channels', 'links', 'products', 'groups']
 
 /** What the console's pages ask for, for each span that can be chosen. */
@@ -278,7 +284,8 @@ function viewsOf({ until }: { until: number }, storeCode: string): ViewToAsk[] {
     return [
       view('headline', '/performance/summary', true, '&before=year'),
       view('trend', '/performance/trend', true),
-      ...TABLES.map(table => view(table, `/performance/${table}`, true, '&limit=20')),
+      ...TABLES.map(table => view(table, `/performance/${table}`, true, `&limit=20&figures=${SUMS}`)),
+      ...TABLES.map(table => view(`people of ${table}`, `/performance/${table}`, false, `&limit=20&figures=${PEOPLE}`)),
       view('headline of a store', '/performance/summary', true, `&storeCode=${storeCode}`),
       view('community', '/community/stores', true, '&limit=20'),
       view('community of a store', `/community/stores/${storeCode}`, true),
