@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     },
   })
   const workers = startWorkers({
-    data: { pool: data.background, vault: data.vault },
+    data,
     settings,
     brands: app.brands,
     miniProgramOf: app.miniProgramOf,

@@ -20,7 +20,7 @@ interface Pools {
 }
 
 /** So many connections each. */
-const POOL_SIZES = { pool: 12, figures: 4, background: 8 }
+const POOL_SIZES = { pool: 12, figures: 4, background: 6 }
 
 function openPools(databaseUrl: string, toolSize: number | undefined): Pools {
   if (toolSize !== undefined) {

@@ -99,7 +99,7 @@ export async function setStage(options: {
     renderPicture,
   })
   const workers = startWorkers({
-    data: { pool: data.background, vault: data.vault },
+    data,
     settings,
     brands: app.brands,
     miniProgramOf: app.miniProgramOf,

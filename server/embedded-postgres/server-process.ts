@@ -41,7 +41,7 @@ export interface RunningServer {
 export const smallMachineSettings: Record<string, string> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  max_connections: '100',
+  max_connections: '150',
   shared_buffers: '128MB',
   max_wal_size: '2GB',
   wal_compression: 'on',

@@ -27,7 +27,8 @@ import { startWecomWorkers } from './wecom.ts'
 
 /** Everything that a process does beside answering. */
 export function startWorkers(options: {
-  data: { pool: Pool; vault: Vault }
+  /** `background`: where statements may take long; booking is done in `pool`, and waits for none of them. */
+  data: { pool: Pool; background?: Pool; vault: Vault }
   settings: Settings
   brands: Brands
   miniProgramOf: MiniProgramOf
@@ -36,7 +37,7 @@ export function startWorkers(options: {
   warn: (error: unknown, text: string) => void
 }): Worker {
   const { data, settings, brands, miniProgramOf, threads, warn } = options
-  const { pool, vault } = data
+  const { background: pool = data.pool, vault } = data
   const { publicUrl } = settings
   const objects = settings.objectStore && createObjectStore(settings.objectStore)
   const common = (text: string) => ({ pool, now: Date.now, onError: (error: unknown) => warn(error, text) })
@@ -71,7 +72,7 @@ export function startWorkers(options: {
       }),
     ])
   return together([
-    startReconcileWorker(common('reconcile worker failed, will try again')),
+    startReconcileWorker({ ...common('reconcile worker failed, will try again'), pool: data.pool }),
     startBacktestWorker({ ...common('a back-test failed'), threads }),
     startHousekeeping(common('housekeeping failed, will try again in an hour')),
     startPrivacyWorker({ ...common('personal data was not erased or forgotten, will try again in a minute'), vault }),
