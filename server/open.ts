@@ -11,7 +11,7 @@ import type { Settings } from './settings.ts'
  * would be answered after it. A tool has one pool, whatever it does.
  */
 interface Pools {
-  /** Of what is answered at once: cards, clicks, orders. */
+  /** Of what is answered at once, cards, clicks, orders, and of booking. */
   pool: Pool
   /** Of headquarters' figures, of which some take a minute. */
   figures: Pool
