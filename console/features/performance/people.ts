@@ -37,6 +37,8 @@ export function usePeople(options: {
     const mine = (current = new AbortController())
     failure.value = null
     const shown = isWanted.value && pages.value.status === 'ready' ? pages.value.data : []
+    const rows = new Set(shown.flatMap(({ items }) => items))
+    counted.value = new Map([...counted.value].filter(([row]) => rows.has(row)))
     try {
       for (const [i, { items }] of shown.entries()) {
         if (items.every(row => counted.value.has(row))) continue
