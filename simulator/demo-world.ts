@@ -17,6 +17,8 @@ export interface DemoCast {
   colleaguesCustomer: CastMember
   /** More of the associate's customers, for the group. */
   others: CastMember[]
+  /** Who left, whose customers wait in WeCom for a colleague of the same store. null: nobody left any. */
+  leaver: { associateId: string; heir: string; customers: CastMember[] } | null
 }
 
 interface CastMember {
@@ -78,12 +80,23 @@ export function castOf(brand: Brand): DemoCast {
   const goldMember = own.find(member => member.level === '金卡') ?? own[0]
   const colleaguesCustomer = candidates.find(member => colleagues.has(member.attributedAssociate))
   if (!goldMember || !colleaguesCustomer) throw new Error('the demo brand has nobody to chat with')
+  const { leaver } = brand.people
+  const left = candidates.filter(member => member.attributedAssociate === leaver).slice(0, 5)
+  const heir = brand.associates.find(
+    ({ associateId, storeCode, kind, role, activeTo }) =>
+      storeCode === storeOf.get(leaver) &&
+      associateId !== leaver &&
+      kind === 'store' &&
+      role === 'associate' &&
+      !activeTo,
+  )
   return {
     associate,
     colleague: colleaguesCustomer.attributedAssociate,
     goldMember,
     colleaguesCustomer,
     others: own.filter(member => member !== goldMember).slice(0, 6),
+    leaver: heir && left.length > 0 ? { associateId: leaver, heir: heir.associateId, customers: left } : null,
   }
 }
 
@@ -152,6 +165,7 @@ export function describeWorld(
       { name: stranger, hint: '还不是会员', follows: [{ userid: cast.associate, createdAt: minutes(60 * 26) }] },
       customer(cast.colleaguesCustomer, '同事的客户', [cast.associate, cast.colleague]),
       ...cast.others.map(member => customer(member, '你的客户', [cast.associate])),
+      ...(cast.leaver?.customers ?? []).map(member => customer(member, '离职导购的客户', [cast.leaver!.associateId])),
     ],
     groupChats: [
       {

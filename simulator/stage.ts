@@ -12,6 +12,7 @@ import { renderPicture } from './brand/pictures.ts'
 import { questionnaire } from './brand/questionnaire.ts'
 import { sendBrand, type SendProgress } from './brand/send.ts'
 import { makeTaskRules } from './brand/task-rules.ts'
+import { makeTransfer } from './brand/transfers.ts'
 import { shellDir } from './build.ts'
 import { startCallbacks } from './callbacks.ts'
 import {
@@ -111,7 +112,7 @@ export async function setStage(options: {
   await loadBrand(brand, { url, onProgress: options.onProgress ?? (() => {}) })
   say('计算提成 Booking what follows')
   await settled(url)
-  await loadSettings(brand, url)
+  await loadSettings(brand, { cast, world, url })
   // What was loaded in one go is looked at before the planner has heard of it.
   for (let tables = 0; tables < 50 && (await refreshStatistics(data.pool)) !== null; tables++);
   await tendTasks(data.pool, { clock: Date.now, isStopped: () => false })
@@ -153,17 +154,11 @@ async function loadBrand(
 }
 
 /** What headquarters set up, where nothing is yet. */
-async function loadSettings(brand: Brand, url: string): Promise<void> {
-  const ask = async (method: string, path: string, body?: object) => {
-    const type = Buffer.isBuffer(body) ? 'image/png' : 'application/json'
-    const answer = await fetch(`${url}/api/v1/${path}`, {
-      method,
-      headers: { ...headers, ...(body ? { 'content-type': type } : {}) },
-      ...(body ? { body: Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body) } : {}),
-    })
-    if (!answer.ok) throw new Error(`${method} /${path} answered ${answer.status}: ${await answer.text()}`)
-    return (await answer.json()) as { items: unknown[] }
-  }
+async function loadSettings(
+  brand: Brand,
+  { cast, world, url }: { cast: DemoCast; world: World; url: string },
+): Promise<void> {
+  const ask = askerOf(url)
   if ((await ask('GET', 'task-rules?limit=1')).items.length > 0) return
   await ask('PUT', 'settings/questionnaire', questionnaire)
   // Whoever looks at the demo may do so at any hour.
@@ -185,6 +180,40 @@ async function loadSettings(brand: Brand, url: string): Promise<void> {
     basedOn: { code: plan.code, version: plan.version - 1 },
   })
   await ask('POST', 'plans/backtest', { plan, ...span })
+  if (cast.leaver) await loadTransfer(cast.leaver, world, url)
+}
+
+/**
+ * Whose associate left is given to a colleague in WeCom. One of them refuses; the others may do so for a day.
+ */
+async function loadTransfer(leaver: NonNullable<DemoCast['leaver']>, world: World, url: string): Promise<void> {
+  const ask = askerOf(url)
+  const until = async (isSo: () => Promise<boolean>) => {
+    while (!(await isSo())) await new Promise(resolve => setTimeout(resolve, 100))
+  }
+  // Whose customers they are, the service knows of WeCom.
+  await until(async () => {
+    const { lastDone } = (await ask('GET', 'wecom/health')) as unknown as { lastDone: object | null }
+    return lastDone !== null
+  })
+  await ask('POST', 'transfers', makeTransfer(leaver))
+  await until(async () => {
+    const [transfer] = (await ask('GET', 'transfers?limit=1')).items as { customers: { waiting: number } }[]
+    return transfer?.customers.waiting === 0
+  })
+  world.transfers.refuse(leaver.customers[0]!.externalUserid)
+}
+
+/** Asks the service, with the demo's key. */
+const askerOf = (url: string) => async (method: string, path: string, body?: object) => {
+  const type = Buffer.isBuffer(body) ? 'image/png' : 'application/json'
+  const answer = await fetch(`${url}/api/v1/${path}`, {
+    method,
+    headers: { ...headers, ...(body ? { 'content-type': type } : {}) },
+    ...(body ? { body: Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body) } : {}),
+  })
+  if (!answer.ok) throw new Error(`${method} /${path} answered ${answer.status}: ${await answer.text()}`)
+  return (await answer.json()) as { items: unknown[] }
 }
 
 /** The brand without items. */

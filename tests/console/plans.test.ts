@@ -218,6 +218,16 @@ test('an order is tried, one that there is and one made up; a span is tested; it
     .waitFor()
   await expectSound(opened)
   await photograph(page, 'plans-tested-1280-zh')
+  // On a phone no table is moved sideways: each difference stands under what was paid and would be.
+  await page.setViewportSize({ width: 360, height: 760 })
+  const tables = page.locator('main .sheet-box')
+  expect(await tables.evaluateAll(all => all.map(one => one.scrollWidth - one.clientWidth))).toEqual(
+    Array.from({ length: await tables.count() }, () => 0),
+  )
+  const difference = page.locator('td[data-name="差额"]').first()
+  expect((await difference.boundingBox())!.x).toBeLessThan(360)
+  await expectSound(opened)
+  await page.setViewportSize({ width: 1280, height: 860 })
   const [download] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('button', { name: '导出 CSV' }).last().click(),
