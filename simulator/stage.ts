@@ -183,13 +183,19 @@ async function loadSettings(
   if (cast.leaver) await loadTransfer(cast.leaver, world, url)
 }
 
+/** How long it may take until the service knows WeCom's customers and has begun to hand them over. */
+const TRANSFER_MS = 120_000
+
 /**
  * Whose associate left is given to a colleague in WeCom. One of them refuses; the others may do so for a day.
  */
 async function loadTransfer(leaver: NonNullable<DemoCast['leaver']>, world: World, url: string): Promise<void> {
   const ask = askerOf(url)
   const until = async (isSo: () => Promise<boolean>) => {
-    while (!(await isSo())) await new Promise(resolve => setTimeout(resolve, 100))
+    for (const end = Date.now() + TRANSFER_MS; !(await isSo());) {
+      if (Date.now() > end) throw new Error('the demo’s customers were not handed over in time')
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
   }
   // Whose customers they are, the service knows of WeCom.
   await until(async () => {
