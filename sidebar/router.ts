@@ -9,7 +9,8 @@ export type Place =
   /** A customer beside whom no chat is open. */
   | { name: 'customer'; externalUserid: string }
 
-const readPath = () => location.hash.slice(1).split('?')[0] || '/'
+/** WeCom's sign-in leaves a hash of its own behind, `#wechat_redirect`: that is where one begins. */
+const readPath = () => (location.hash.startsWith('#/') ? location.hash.slice(1).split('?')[0]! : '/')
 
 /** Where we are: `/`, `/share`, … */
 export const path = ref(readPath())

@@ -171,15 +171,15 @@ function renderPage(title: string, content: string): string {
   return `<!doctype html>
 <html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>${escape(title)} · 模拟器</title><link rel="icon" href="data:,"><style>
-:root{--ink:#1c2127;--ink-2:#5b6470;--ink-3:#8a929d;--line:#e8eaed;--ground:#f4f5f7;--paper:#fff;--accent:#1769e0;--accent-soft:#e8f0fd;--bad:#c0322b;--bad-soft:#fdecea}
+:root{--ink:#1c2127;--ink-2:#5b6470;--ink-3:#8a929d;--line:#e8eaed;--ground:#f4f5f7;--paper:#fff;--accent:#1461d1;--accent-soft:#e8f0fd;--bad:#c0322b;--bad-soft:#fdecea}
 @media(prefers-color-scheme:dark){:root{--ink:#e9ecef;--ink-2:#a7afb9;--ink-3:#7c858f;--line:#2b3036;--ground:#14171a;--paper:#1c2024;--accent:#5b9bff;--accent-soft:#1b2b44;--bad:#ff7b72;--bad-soft:#3b1a18}}
 *{box-sizing:border-box;margin:0}body{font:14px/1.5 -apple-system,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif;color:var(--ink);background:var(--ground);padding:24px 16px}
 main{max-width:420px;margin:0 auto;background:var(--paper);border-radius:10px;padding:24px}
-h1{font-size:20px;font-weight:600}h2{font-size:13px;font-weight:600;margin:20px 0 4px}h2 small,.quiet{color:var(--ink-3);font-size:12px;font-weight:400}
+h1{font-size:20px;font-weight:600}h2{font-size:13px;font-weight:600;margin:20px 0 4px}h2 small,.quiet{color:var(--ink-2);font-size:12px;font-weight:400}
 .label{display:inline-block;background:var(--accent-soft);color:var(--accent);border-radius:4px;padding:1px 8px;font-size:12px;margin-bottom:12px}
 ul{list-style:none;padding:0}li a{display:flex;gap:10px;align-items:center;padding:8px;margin:0 -8px;border-radius:8px;color:inherit;text-decoration:none}li a:hover,li a:focus-visible{background:var(--ground)}
 i{width:36px;height:36px;border-radius:8px;background:var(--accent-soft);color:var(--accent);font-style:normal;display:grid;place-items:center;flex:none}
-b{display:block;font-weight:500}li small{color:var(--ink-3);font-size:12px}summary{color:var(--accent);padding:6px 0;cursor:pointer}
-.cancel{display:block;text-align:center;margin-top:20px;color:var(--ink-2)}.mark{width:44px;height:44px;border-radius:50%;display:grid;place-items:center;font-size:24px;background:var(--bad-soft);color:var(--bad);margin-bottom:12px}
+b{display:block;font-weight:500}li small{color:var(--ink-2);font-size:12px}summary{color:var(--accent);padding:12px 0;cursor:pointer}
+.cancel{display:block;text-align:center;margin-top:8px;padding:12px 0;color:var(--ink-2)}.mark{width:44px;height:44px;border-radius:50%;display:grid;place-items:center;font-size:24px;background:var(--bad-soft);color:var(--bad);margin-bottom:12px}
 </style></head><body><main><span class="label">模拟器 Simulator</span>${content}</main></body></html>`
 }

@@ -8,7 +8,7 @@ export function makeTransfer(leaver: {
     fromAssociate: leaver.associateId,
     toAssociate: leaver.heir,
     customers: leaver.customers.map(customer => customer.externalUserid),
-    reason: '导购离职，客户交给同店同事（演示）',
+    reason: '导购离职，账号停用前把客户交给同店同事（演示）',
     message: '您好，之前服务您的导购已离职，以后由我为您服务。',
   }
 }

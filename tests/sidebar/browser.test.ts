@@ -392,6 +392,29 @@ describe('another chat, or no network', () => {
     expect(mock.calls.filter(call => call.startsWith('POST') && !call.includes('signature'))).toEqual([])
   })
 
+  test('a view that does not come without a network says so in its place, and comes with the network', async () => {
+    const { page, context } = await open()
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    await page.waitForTimeout(5500) // the words of failures are fetched ahead
+    await context.setOffline(true)
+    await page.getByRole('link', { name: '分享' }).click()
+    await page.getByText('网络连不上').waitFor()
+    // Nothing is lost by it: the tabs are there, and the card as it was.
+    await page.getByRole('link', { name: '客户' }).click()
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    await page.getByRole('link', { name: '分享' }).click()
+    await page.getByRole('button', { name: '重试' }).click()
+    await page.getByText('网络连不上').waitFor()
+    await context.setOffline(false)
+    await page.getByRole('button', { name: '发给顾客' }).first().waitFor()
+  })
+
+  test('the hash that WeCom’s sign-in leaves behind is the first place, and its tab says so', async () => {
+    const { page } = await open({ path: '/sidebar/#wechat_redirect' })
+    await page.getByRole('heading', { name: '陈晓' }).waitFor()
+    expect(await page.getByRole('link', { name: '客户' }).getAttribute('aria-current')).toBe('page')
+  })
+
   test('a session that ends is renewed behind what is typed', async () => {
     const { page } = await open({ path: '/sidebar/#/share' })
     await settle(page)

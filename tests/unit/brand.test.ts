@@ -6,6 +6,8 @@ import { catalogue } from '../../simulator/brand/catalogue.ts'
 import { generateBrand, type Brand } from '../../simulator/brand/generate.ts'
 import { picturePath, renderPicture } from '../../simulator/brand/pictures.ts'
 import { sendBrand } from '../../simulator/brand/send.ts'
+import { makeTransfer } from '../../simulator/brand/transfers.ts'
+import { castOf, describeWorld } from '../../simulator/demo-world.ts'
 
 const now = Date.parse('2026-11-22T15:30:00+08:00')
 const brand = generateBrand({ seed: 'demo', now })
@@ -38,6 +40,19 @@ describe('the demo brand', () => {
   })
 
   it('speaks only of what it has', () => expectWhole(brand))
+
+  it('has a leaver whose customers are his in WeCom, and a colleague of his store who gets them', () => {
+    const cast = castOf(brand)
+    const { fromAssociate, toAssociate, customers } = makeTransfer(cast.leaver!)
+    const [leaver, heir] = [fromAssociate, toAssociate].map(id => brand.associates.find(one => one.associateId === id)!)
+    expect(leaver!.activeTo).toBeDefined()
+    expect(heir).toMatchObject({ storeCode: leaver!.storeCode, role: 'associate' })
+    expect(heir!.activeTo).toBeUndefined()
+    const world = describeWorld(brand, cast, { trustedHosts: [], now })
+    const his = world.customers!.filter(({ follows }) => follows.some(({ userid }) => userid === fromAssociate))
+    expect(his.map(customer => customer.externalUserid)).toEqual(customers)
+    expect(customers).toHaveLength(5)
+  })
 
   test.each<[string, readonly string[]]>([
     ['stores', brand.stores.map(store => store.storeCode)],
