@@ -4,9 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildApp } from '../../server/app.ts'
 import { openPool, type Pool } from '../../server/database.ts'
 import { openData, type Opened } from '../../server/open.ts'
-import { readSettings } from '../../server/settings.ts'
 import { createTestDatabase, templateDatabase } from '../support/postgres.ts'
-import { TEST_KEY } from '../support/service.ts'
+import { TEST_KEY, testSettings } from '../support/service.ts'
 
 /** More than all connections together. */
 const MANY = 60
@@ -19,13 +18,7 @@ let owner: Pool
 
 beforeAll(async () => {
   database = await createTestDatabase({ template: templateDatabase })
-  const settings = readSettings({
-    DATABASE_URL: database.url,
-    DATA_KEY: Buffer.alloc(32, 7).toString('base64'),
-    SESSION_SECRET: 'a secret for tests that is long enough',
-    BOOTSTRAP_API_KEY: TEST_KEY,
-    RATE_LIMIT: '0',
-  })
+  const settings = testSettings(database.url)
   data = await openData(settings, { log: () => {} })
   app = await buildApp({ ...data, settings, now: Date.now, logger: { level: 'error' } })
   owner = openPool(database.url, { max: 1, asOwner: true, statementTimeoutMs: 0 })

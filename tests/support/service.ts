@@ -28,6 +28,18 @@ export interface TestService {
   close(): Promise<void>
 }
 
+/** The settings of a service for tests on a database. */
+export const testSettings = (databaseUrl: string, env: Record<string, string> = {}): Settings =>
+  readSettings({
+    DATABASE_URL: databaseUrl,
+    DATA_KEY: Buffer.alloc(32, 7).toString('base64'),
+    SESSION_SECRET: 'a secret for tests that is long enough',
+    BOOTSTRAP_API_KEY: TEST_KEY,
+    RATE_LIMIT: '0',
+    DATA_DIR: join(tmpdir(), new URL(databaseUrl).pathname), // made only where something has to be kept there
+    ...env,
+  })
+
 /** The real app on a fresh database of a real PostgreSQL, with a worker. No port is opened. */
 export async function startTestService(
   options: {
@@ -45,15 +57,7 @@ export async function startTestService(
     options.databaseUrl === undefined
       ? await createTestDatabase({ template: templateDatabase })
       : { url: options.databaseUrl, drop: async () => {} }
-  const settings = readSettings({
-    DATABASE_URL: database.url,
-    DATA_KEY: Buffer.alloc(32, 7).toString('base64'),
-    SESSION_SECRET: 'a secret for tests that is long enough',
-    BOOTSTRAP_API_KEY: TEST_KEY,
-    RATE_LIMIT: '0',
-    DATA_DIR: join(tmpdir(), new URL(database.url).pathname), // made only where something has to be kept there
-    ...options.env,
-  })
+  const settings = testSettings(database.url, options.env)
   const now = options.now ?? Date.now
   const { statementTimeoutMs } = options
   const pool = openPool(database.url, { max: 6, ...(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }) })
