@@ -167,7 +167,7 @@ const OF_ORDERS = [...OF_ALL, 'unattributedFen', 'unattributedOrders', 'commissi
 const OF_CREDITED = [...OF_ALL, 'closerFen'] as const
 
 /** Everything, with distinct people. */
-const ALL: Wanted & { withPeople: boolean } = { keys: null, figures: null, withPeople: true }
+const ALL: Wanted = { keys: null, figures: null }
 
 /** `facts (key, name, value)`: the figures of a table, and the common parts that it is made of. */
 function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
@@ -196,7 +196,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
   const isSummed = asked.days !== null
   if (isSummed) {
     parts.push(...summedParts(db, dimension, asked, isOwnPay(db, 'r', asked), wanted))
-    if (wanted.withPeople) parts.push(...peopleParts(db, dimension, asked, wanted))
+    parts.push(...peopleParts(db, dimension, asked, wanted))
   }
   if (keys.order && !isSummed) {
     const keyed = db`FROM (SELECT ${keys.order} AS key, o.* FROM o) AS o`
@@ -493,21 +493,21 @@ export async function selectTable(
         : db`(sorted ${beyond} ${after.value}::text::numeric OR sorted IS NULL
             OR (sorted = ${after.value}::text::numeric AND (key IS NULL, COALESCE(key, '')) > (${after.key === null}, ${after.key ?? ''})))`
   const page = db`WHERE ${isAfter} ORDER BY sorted ${order} NULLS LAST, key IS NULL, key LIMIT ${limit}`
-  const pivoted = (wanted: typeof ALL) => db`
+  const pivoted = (wanted: Wanted) => db`
     WITH ${factsOf(db, dimension, asked, wanted)}, pivoted AS (SELECT key, ${pivot(db)} FROM facts GROUP BY key)`
   const ranked = db`SELECT *, ${value} AS sorted FROM pivoted`
   const ofSort = countedFor([sort])
   if (!isRankedFirst(dimension, asked, ofSort)) {
-    const wanted = figures && wantedOf(null, new Set([...figures, ...ofSort]))
-    return await db<TableRow[]>`${pivoted(wanted ?? ALL)} SELECT * FROM (${ranked}) AS ranked ${page}`
+    const wanted = figures && new Set([...figures, ...ofSort])
+    return await db<TableRow[]>`${pivoted({ keys: null, figures: wanted })} SELECT * FROM (${ranked}) AS ranked ${page}`
   }
   // Of ten thousand associates, a hundred thousand links only what they are sorted by is summed, and all of the page's.
   const places = await db<Pick<TableRow, 'key' | 'sorted'>[]>`
-    ${pivoted(wantedOf(null, ofSort))}
+    ${pivoted({ keys: null, figures: ofSort })}
     SELECT key, sorted FROM (${ranked}) AS ranked ${page}`
   const keys = places.map(row => row.key ?? '')
   const found = await db<TableRow[]>`
-    ${pivoted(wantedOf(keys, figures))}
+    ${pivoted({ keys, figures })}
     SELECT * FROM pivoted WHERE COALESCE(key, '') = ANY (${list(db, keys)})`
   const byKey = new Map(found.map(row => [row.key, row]))
   return places.map(place => ({ ...byKey.get(place.key)!, ...place }))
@@ -515,17 +515,11 @@ export async function selectTable(
 
 type TableRow = Counted & { key: string | null; sorted: string | null }
 
-const hasPeople = (figures: ReadonlySet<string>) => [...figures].some(name => OF_PEOPLE.has(name))
-
-const wantedOf = (keys: readonly string[] | null, figures: ReadonlySet<string> | null) => ({
-  keys,
-  figures,
-  withPeople: figures === null || hasPeople(figures),
-})
-
 /** Of tables with many rows those of a page are found first, unless they are sorted by distinct people: of all that is much. */
 const isRankedFirst = (dimension: Dimension, { days }: Asked, ofSort: ReadonlySet<string>) =>
-  days !== null && (dimension === 'store' || dimension === 'associate' || isKeyed(dimension)) && !hasPeople(ofSort)
+  days !== null &&
+  (dimension === 'store' || dimension === 'associate' || isKeyed(dimension)) &&
+  ![...ofSort].some(name => OF_PEOPLE.has(name))
 
 // ------------------------------------------------------------------------------------------------- names
 
