@@ -69,7 +69,9 @@ const codes = defineMessages<Record<string, string>>(
   },
 )
 
-/** What else was written down, the reason first. Counts and switches say nothing without their names: left out. */
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** What else was written down, the reason first. Counts, switches and ids say nothing without their names: left out. */
 export function detailText(details: Record<string, unknown>, moment: (instant: string) => string): string {
   const text = (value: unknown, name: string): string => {
     if (typeof value === 'number') return name.endsWith('Fen') ? formatFen(value) : ''
@@ -77,7 +79,7 @@ export function detailText(details: Record<string, unknown>, moment: (instant: s
     if (typeof value === 'object' && value !== null) {
       return Object.entries(value).map(([key, one]) => text(one, key)).filter(one => one !== '').join('/') // prettier-ignore
     }
-    if (typeof value !== 'string') return ''
+    if (typeof value !== 'string' || uuid.test(value)) return ''
     return /^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : (codes.value[value] ?? wordOf(value))
   }
   const { reason, ...rest } = details

@@ -1,4 +1,4 @@
-import { defineMessages } from '../../../sidebar/lib/locale.ts'
+import { defineMessages, locale } from '../../../sidebar/lib/locale.ts'
 
 /** What the first part of a subject's address is called. */
 const rooms = defineMessages<Record<string, string>>(
@@ -64,12 +64,40 @@ const rooms = defineMessages<Record<string, string>>(
   },
 )
 
+/** What the second part of some addresses is called. */
+const corners = defineMessages<Record<string, string>>(
+  {
+    'plans/drafts': '草稿',
+    'settings/binding': '归属规则',
+    'settings/messages': '消息提醒',
+    'settings/questionnaire': '客户问卷',
+    'settings/retention': '保存期',
+    'settings/visibility': '谁能看到什么',
+    'settings/welcome': '欢迎语',
+  },
+  {
+    'plans/drafts': 'draft',
+    'settings/binding': 'attribution rules',
+    'settings/messages': 'messages',
+    'settings/questionnaire': 'questionnaire',
+    'settings/retention': 'retention',
+    'settings/visibility': 'who sees what',
+    'settings/welcome': 'welcome message',
+  },
+)
+const versionText = (version: string) => (locale.value === 'zh' ? `第 ${version} 版` : `version ${version}`)
+
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-([0-9a-f]{12})$/
 
 /** `risks/018f…` as it is read; of an id made by the service its end, which tells them apart. */
 export function subjectText(subject: string): string {
   const [room = '', ...rest] = subject.split('/')
-  const parts = rest.map(part => decodeURIComponent(part).replace(uuid, (_, end: string) => end.slice(-6)))
+  const parts = rest.flatMap((part, i) => {
+    if (part === 'versions' && room === 'plans') return []
+    if (i > 0 && rest[i - 1] === 'versions' && room === 'plans') return [versionText(part)]
+    const corner = i === 0 ? corners.value[`${room}/${part}`] : undefined
+    return [corner ?? decodeURIComponent(part).replace(uuid, (_, end: string) => end.slice(-6))]
+  })
   return [rooms.value[room] ?? room, ...parts].join(' ')
 }
 
