@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { listAttainment, totalAttainment } from '../../server/features/attainment/service.ts'
 import type { Caller } from '../../server/features/auth/domain.ts'
 import { listTable, readSummary, readTrend } from '../../server/features/performance/service.ts'
 import { markOrders, rebuildSums, refreshStatistics, sumAll, sumStep } from '../../server/features/rollups/service.ts'
@@ -199,6 +200,11 @@ async function expectSame() {
       const rows = await listTable(service.pool, { ...asking, query, table }, 'evidence')
       expect(await listTable(service.pool, { ...asking, query, table }), `${told} ${table} ${sort}`).toEqual(rows)
     }
+    const month = { caller, now: NOW, query: { month: span.from.slice(0, 7), everyone: 'true' } } as const
+    const reached = await listAttainment(service.pool, month, 'evidence')
+    expect(await listAttainment(service.pool, month), `${told} attainment`).toEqual(reached)
+    const totals = await totalAttainment(service.pool, month, 'evidence')
+    expect(await totalAttainment(service.pool, month), `${told} totals`).toEqual(totals)
   }
 }
 

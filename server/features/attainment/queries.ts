@@ -47,7 +47,8 @@ export async function selectSubjects(
     everyone?: Span | null
     q?: string | null
     after: SubjectPosition | null
-    limit: number
+    /** null: all of them. */
+    limit: number | null
   },
 ) {
   const { scope, month, storeCode, associate, kind = null, everyone = null, q = null, after, limit } = options
@@ -78,6 +79,59 @@ export async function selectSubjects(
       ${q === null ? db`` : db`AND (strpos(lower(subject), lower(${q})) > 0 OR strpos(lower(name), lower(${q})) > 0)`}
       ${after === null ? db`` : db`AND (kind = 'associate', subject) > (${after.kind === 'associate'}, ${after.subject})`}
     ORDER BY kind = 'associate', subject LIMIT ${limit}`
+}
+
+/** Whole days, from the first until before the last. */
+export interface Days {
+  from: string
+  to: string
+}
+
+const isWithin = (db: Db, { from, to }: Days) => db`r.day >= ${from}::text::date AND r.day < ${to}::text::date`
+
+/** What stores sold, as it is summed of days. */
+export async function selectSummedStoreSales(
+  db: Db,
+  { brandId, storeCodes, days }: { brandId: number; storeCodes: readonly string[]; days: Days },
+) {
+  if (storeCodes.length === 0) return new Map<string, number>()
+  const rows = await db<{ storeCode: string; netSalesFen: number }[]>`
+    SELECT own.store_code AS "storeCode", r.fen AS "netSalesFen"
+    FROM unnest(${storeCodes as string[]}::text[]) AS own (store_code)
+    CROSS JOIN LATERAL (
+      SELECT sum(r.net_sales_fen)::bigint AS fen FROM rollup_days AS r
+      WHERE r.brand_id = ${brandId} AND r.part = 'sales' AND r.store_code = own.store_code AND ${isWithin(db, days)}
+    ) AS r
+    WHERE r.fen IS NOT NULL`
+  return new Map(rows.map(row => [row.storeCode, row.netSalesFen]))
+}
+
+/**
+ * What associates are credited with, as it is summed of days: in whichever store.
+ *
+ * @param options.associateIds null: all who have something, read in one piece
+ */
+export async function selectSummedCredits(
+  db: Db,
+  { brandId, associateIds, days }: { brandId: number; associateIds: readonly string[] | null; days: Days },
+) {
+  if (associateIds?.length === 0) return new Map<string, number>()
+  const [from, isOf] =
+    associateIds === null
+      ? [
+          db`(SELECT store_code FROM stores WHERE brand_id = ${brandId} UNION SELECT '')`,
+          db`r.store_code = own.store_code`,
+        ]
+      : [db`unnest(${associateIds as string[]}::text[])`, db`r.associate_id = own.associate_id`]
+  const rows = await db<{ associateId: string; netSalesFen: number }[]>`
+    SELECT r.associate_id AS "associateId", sum(r.net_sales_fen)::bigint AS "netSalesFen"
+    FROM ${from} AS own (${associateIds === null ? db`store_code` : db`associate_id`})
+    CROSS JOIN LATERAL (
+      SELECT r.associate_id, r.net_sales_fen FROM rollup_associates AS r
+      WHERE r.brand_id = ${brandId} AND r.part = 'sales' AND ${isWithin(db, days)} AND ${isOf} OFFSET 0
+    ) AS r
+    GROUP BY 1`
+  return new Map(rows.map(row => [row.associateId, row.netSalesFen]))
 }
 
 /** Orders that count in a span. */

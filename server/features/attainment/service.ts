@@ -4,15 +4,18 @@ import type { Span } from '../../lib/calendar.ts'
 import { sumFen } from '../../lib/money.ts'
 import { decodeCursor, PAGE_DEFAULT, pageOf } from '../../lib/paging.ts'
 import { inPages, type SheetFormat, type Table } from '../../lib/sheets.ts'
-import { formatInstant, monthOf, monthStart, nextMonth, type Instant } from '../../lib/time.ts'
+import { dayOf, formatInstant, monthOf, monthStart, nextMonth, type Instant } from '../../lib/time.ts'
 import { insertActivity } from '../activity/service.ts'
 import type { Caller, Scope } from '../auth/domain.ts'
 import { areVisible } from '../commissions/service.ts'
+import { isSummed } from '../rollups/service.ts'
 import { attainmentOf, type Attainment } from './domain.ts'
 import {
   selectCreditedSales,
   selectStoreSales,
   selectSubjects,
+  selectSummedCredits,
+  selectSummedStoreSales,
   type SubjectPosition,
   type SubjectRow,
 } from './queries.ts'
@@ -24,6 +27,9 @@ interface Asked {
   caller: Caller
   now: Instant
 }
+
+/** Where sales are read from: sums where there are any that are new enough, or evidence alone, as tests hold them. */
+type Source = 'sums' | 'evidence'
 
 interface Reached extends SubjectRow, Attainment {
   netSalesFen: number
@@ -42,11 +48,15 @@ interface Wanted {
 }
 
 /** How far targets of a month are reached, stores first. @throws AppError not_found, malformed_cursor */
-export async function listAttainment(db: Db, { caller, now, query }: Asked & { query: AttainmentQuery }) {
+export async function listAttainment(
+  db: Db,
+  { caller, now, query }: Asked & { query: AttainmentQuery },
+  source: Source = 'sums',
+) {
   const limit = query.limit ?? PAGE_DEFAULT
   const after = positionOf(query.cursor)
   const wanted = await wantedOf(db, { caller, now, query })
-  const rows = await reachedOf(db, { wanted, zone: caller.zone, now, after, limit: limit + 1 })
+  const rows = await reachedOf(db, { wanted, zone: caller.zone, now, after, limit: limit + 1, source })
   return { month: wanted.month, ...pageOf(rows, limit, row => [row.kind, row.subject], shown) }
 }
 
@@ -79,7 +89,7 @@ export async function exportAttainment(
       { title: '应达成（元）', fen: row => row.expectedFen ?? 0 },
       { title: '进度达成率', text: row => percent(row.attainmentOfMonthGoneBps) },
     ],
-    rows: inPages((after, limit) => reachedOf(pool, { wanted, zone: caller.zone, now, after, limit })),
+    rows: inPages((after, limit) => reachedOf(pool, { wanted, zone: caller.zone, now, after, limit, source: 'sums' })),
   }
 }
 
@@ -87,12 +97,12 @@ export async function exportAttainment(
 export async function totalAttainment(
   db: Db,
   { caller, now, query }: Asked & { query: AttainmentTotalsQuery },
+  source: Source = 'sums',
 ): Promise<AttainmentTotals> {
   const { zone } = caller
   const wanted = await wantedOf(db, { caller, now, query })
   const sums = { store: noTotal(), associate: noTotal() }
-  const load = (after: Reached | null, limit: number) => reachedOf(db, { wanted, zone, now, after, limit })
-  for await (const row of inPages<Reached>(load)) {
+  for (const row of await reachedOf(db, { wanted, zone, now, after: null, limit: null, source })) {
     const sum = sums[row.kind]
     sum.count++
     if (row.targetFen === null) continue
@@ -162,16 +172,34 @@ function positionOf(cursor: string | undefined): SubjectPosition | null {
 /** Targets, and what the orders that were paid in the month are worth today: a refund restates the day of its order. */
 async function reachedOf(
   db: Db,
-  options: { wanted: Wanted; zone: string; now: Instant; after: SubjectPosition | null; limit: number },
+  options: {
+    wanted: Wanted
+    zone: string
+    now: Instant
+    after: SubjectPosition | null
+    /** null: all of them. */
+    limit: number | null
+    source: Source
+  },
 ): Promise<Reached[]> {
-  const { wanted, zone, now, after, limit } = options
+  const { wanted, zone, now, after, limit, source } = options
   const { scope, month } = wanted
+  const { brandId } = scope
   const span = spanOf(month, zone)
   const rows = await selectSubjects(db, { ...wanted, after, limit })
   const subjectsOf = (kind: SubjectRow['kind']) => rows.filter(row => row.kind === kind).map(row => row.subject)
+  const [storeCodes, associateIds] = [subjectsOf('store'), subjectsOf('associate')]
+  const days = { from: dayOf(span.from, zone), to: dayOf(span.to, zone) }
+  const isOfAll = limit === null && wanted.storeCode === null && wanted.associate === null && scope.reach === 'brand'
+  const areSummed = source === 'sums' && (await isSummed(db, { brandId, zone, days, isKeyed: false }))
   const [stores, associates] = await Promise.all([
-    selectStoreSales(db, { brandId: scope.brandId, storeCodes: subjectsOf('store'), ...span }),
-    selectCreditedSales(db, { scope, associateIds: subjectsOf('associate'), ...span }),
+    areSummed
+      ? selectSummedStoreSales(db, { brandId, storeCodes, days })
+      : selectStoreSales(db, { brandId, storeCodes, ...span }),
+    // Of what associates sold elsewhere stores see some orders alone, and sums know no orders.
+    areSummed && scope.reach !== 'stores'
+      ? selectSummedCredits(db, { brandId, associateIds: isOfAll ? null : associateIds, days })
+      : selectCreditedSales(db, { scope, associateIds, ...span }),
   ])
   return rows.map(row => {
     const netSalesFen = (row.kind === 'store' ? stores : associates).get(row.subject) ?? 0
