@@ -4,9 +4,9 @@ import type { Scope } from '../auth/domain.ts'
 import {
   selectIdsOf,
   selectIdsThatTouched,
+  selectNumbersThatTouched,
   selectOwnersOf,
   selectWhoBought,
-  selectWhoTouched,
   type StoreMember,
 } from './queries.ts'
 
@@ -20,11 +20,14 @@ export async function countActive(
 ): Promise<Map<string, number>> {
   const { brandId, scope, members, span } = options
   const active = new Set<string>()
-  const others = () => members.map(member => member.buyer).filter(buyer => !active.has(buyer))
-  for (const buyer of await selectWhoBought(db, { brandId, scope, buyers: others(), ...span })) active.add(buyer)
-  for (const buyer of await selectWhoTouched(db, { brandId, buyers: others(), ...span })) active.add(buyer)
+  const others = () => members.filter(member => !active.has(member.buyer))
+  const numbers = () => others().flatMap(member => member.numbers)
+  const buyers = members.map(member => member.buyer)
+  for (const buyer of await selectWhoBought(db, { brandId, scope, buyers, ...span })) active.add(buyer)
+  const touchedBy = new Set(await selectNumbersThatTouched(db, { brandId, numbers: numbers(), ...span }))
+  for (const { buyer, numbers } of others()) if (numbers.some(number => touchedBy.has(number))) active.add(buyer)
   // Of the ids alone by which something was touched it is asked whose they are.
-  const ids = await selectIdsOf(db, { brandId, buyers: others() })
+  const ids = await selectIdsOf(db, { brandId, numbers: numbers() })
   const touched = await selectIdsThatTouched(db, { brandId, ids, ...span })
   for (const buyer of await selectOwnersOf(db, { brandId, ids: touched })) active.add(buyer)
   return countBy(members.filter(member => active.has(member.buyer)))

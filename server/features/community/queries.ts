@@ -60,39 +60,73 @@ export async function selectAllStores(db: Db, { brandId }: { brandId: number }) 
 
 // ----------------------------------------------------------------------------------------------- members
 
-/** Somebody by his last number, and the store that is his home. */
+/** Somebody by his last number, with all of his numbers, and the store that is his home. */
 export interface StoreMember {
   buyer: string
+  numbers: string[]
   storeCode: string
 }
 
 /**
  * Whose home stores are just before an instant: the one assigned, under any of a person's numbers, else the opening store;
  * two assignments of one instant are told apart as in attribution. Whoever joined later was no member.
+ *
+ * Each is looked up by index: joined, the planner would hold a store's members against everybody of the brand.
  */
-export async function selectStoreMembers(db: Db, { brandId, storeCodes, at }: OfStores & { at: Instant }) {
-  return await db<StoreMember[]>`
+export async function selectStoreMembers(
+  db: Db,
+  { brandId, storeCodes, at }: OfStores & { at: Instant },
+): Promise<StoreMember[]> {
+  const isMerged = db`number.member_no <> number.last_member_no`
+  const rows = await db<
+    { buyer: string; number: string; opening: string | null; home: string | null; isLast: boolean }[]
+  >`
     WITH candidate AS MATERIALIZED (
       SELECT member_no AS buyer, opening_store FROM members
       WHERE brand_id = ${brandId} AND opening_store = ANY (${list(db, storeCodes)}) AND member_no = last_member_no
         AND (joined_at IS NULL OR joined_at < ${instant(db, at)})
       UNION
-      SELECT person.member_no, person.opening_store
+      SELECT person.buyer, person.opening_store
       FROM member_assignments AS a
-      JOIN members AS number ON number.brand_id = ${brandId} AND number.member_no = a.member_no
-      JOIN members AS person ON person.brand_id = ${brandId} AND person.member_no = number.last_member_no
+      CROSS JOIN LATERAL (
+        SELECT number.last_member_no AS buyer,
+          CASE WHEN ${isMerged} THEN last.opening_store ELSE number.opening_store END AS opening_store,
+          CASE WHEN ${isMerged} THEN last.joined_at ELSE number.joined_at END AS joined_at
+        FROM members AS number
+        LEFT JOIN LATERAL (
+          SELECT * FROM members AS last
+          WHERE ${isMerged} AND last.brand_id = ${brandId} AND last.member_no = number.last_member_no OFFSET 0
+        ) AS last ON true
+        WHERE number.brand_id = ${brandId} AND number.member_no = a.member_no OFFSET 0
+      ) AS person
       WHERE a.brand_id = ${brandId} AND a.home_store = ANY (${list(db, storeCodes)}) AND a.home_store_told
         AND a.from_at < ${instant(db, at)} AND (person.joined_at IS NULL OR person.joined_at < ${instant(db, at)})
-    ), home AS (
-      SELECT DISTINCT ON (candidate.buyer) candidate.buyer,
-        COALESCE(a.home_store, candidate.opening_store) AS "storeCode"
-      FROM candidate
-      JOIN members AS number ON number.brand_id = ${brandId} AND number.last_member_no = candidate.buyer
-      LEFT JOIN member_assignments AS a ON a.brand_id = ${brandId} AND a.member_no = number.member_no
-        AND a.home_store_told AND a.from_at < ${instant(db, at)}
-      ORDER BY candidate.buyer, a.from_at DESC NULLS LAST, a.member_no DESC NULLS LAST
     )
-    SELECT buyer, "storeCode" FROM home WHERE "storeCode" = ANY (${list(db, storeCodes)})`
+    SELECT candidate.buyer, candidate.opening_store AS opening, number.member_no AS number, a.home_store AS home,
+      row_number() OVER (PARTITION BY candidate.buyer ORDER BY a.from_at DESC NULLS LAST, number.member_no DESC) = 1 AS "isLast"
+    FROM candidate
+    CROSS JOIN LATERAL (
+      SELECT number.member_no FROM members AS number
+      WHERE number.brand_id = ${brandId} AND number.last_member_no = candidate.buyer OFFSET 0
+    ) AS number
+    LEFT JOIN LATERAL (
+      SELECT a.home_store, a.from_at FROM member_assignments AS a
+      WHERE a.brand_id = ${brandId} AND a.member_no = number.member_no AND a.home_store_told
+        AND a.from_at < ${instant(db, at)}
+      ORDER BY a.from_at DESC LIMIT 1
+    ) AS a ON true`
+  const wanted = new Set(storeCodes)
+  const numbersOf = new Map<string, string[]>()
+  for (const { buyer, number } of rows) {
+    const numbers = numbersOf.get(buyer)
+    if (numbers) numbers.push(number)
+    else numbersOf.set(buyer, [number])
+  }
+  return rows.flatMap(({ buyer, isLast, home, opening }) => {
+    const storeCode = home ?? opening
+    if (!isLast || storeCode === null || !wanted.has(storeCode)) return []
+    return [{ buyer, numbers: numbersOf.get(buyer)!, storeCode }]
+  })
 }
 
 /** Those of these persons who bought something in a span. */
@@ -116,16 +150,16 @@ const isTouchWithin = (db: Db, brandId: number, { from, to }: Span) => db`
   t.brand_id = ${brandId} AND t.at >= ${instant(db, from)} AND t.at < ${instant(db, to)}
   AND t.kind <> 'sent' AND NOT t.by_associate`
 
-/** Those of these persons who touched something in a span under one of their numbers. */
-export async function selectWhoTouched(db: Db, options: Span & { brandId: number; buyers: readonly string[] }) {
-  const { brandId, buyers } = options
-  const rows = await db<{ buyer: string }[]>`
-    SELECT DISTINCT number.last_member_no AS buyer
-    FROM unnest(${list(db, buyers)}) AS person (buyer)
-    JOIN members AS number ON number.brand_id = ${brandId} AND number.last_member_no = person.buyer
-    JOIN touches AS t ON t.member_no = number.member_no
-    WHERE ${isTouchWithin(db, brandId, options)}`
-  return rows.map(row => row.buyer)
+/** Those of these numbers under which something was touched in a span. */
+export async function selectNumbersThatTouched(
+  db: Db,
+  options: Span & { brandId: number; numbers: readonly string[] },
+) {
+  const { brandId, numbers } = options
+  const rows = await db<{ number: string }[]>`
+    SELECT own.number FROM unnest(${list(db, numbers)}) AS own (number)
+    WHERE EXISTS (SELECT FROM touches AS t WHERE t.member_no = own.number AND ${isTouchWithin(db, brandId, options)} OFFSET 0)`
+  return rows.map(row => row.number)
 }
 
 export interface VisitorId {
@@ -133,14 +167,16 @@ export interface VisitorId {
   value: string
 }
 
-/** Ids that were ever linked to these persons. */
-export async function selectIdsOf(db: Db, options: { brandId: number; buyers: readonly string[] }) {
-  const { brandId, buyers } = options
+/** Ids that were ever linked to these numbers. */
+export async function selectIdsOf(db: Db, options: { brandId: number; numbers: readonly string[] }) {
+  const { brandId, numbers } = options
   return await db<VisitorId[]>`
     SELECT DISTINCT i.kind, i.value
-    FROM unnest(${list(db, buyers)}) AS person (buyer)
-    JOIN members AS number ON number.brand_id = ${brandId} AND number.last_member_no = person.buyer
-    JOIN identities AS i ON i.brand_id = ${brandId} AND i.member_no = number.member_no`
+    FROM unnest(${list(db, numbers)}) AS own (number)
+    CROSS JOIN LATERAL (
+      SELECT i.kind, i.value FROM identities AS i
+      WHERE i.brand_id = ${brandId} AND i.member_no = own.number OFFSET 0
+    ) AS i`
 }
 
 /** Whose ids are, each by the link that counts. */

@@ -175,8 +175,11 @@ export async function readCommunity(
   const region = regionOf(store, span)
   const neighbours = region === null ? [] : stores.filter(one => regionOf(one, span) === region)
   const own = { brandId, scope, zone, storeCodes: [storeCode] }
-  const { figures, days } = (await figuresOf(db, { ...own, span, withDays: true })).get(storeCode)!
-  const before = (await figuresOf(db, { ...own, span: spanBefore(span), withDays: false })).get(storeCode)!
+  const [found, foundBefore] = await Promise.all([
+    figuresOf(db, { ...own, span, withDays: true }),
+    figuresOf(db, { ...own, span: spanBefore(span), withDays: false }),
+  ])
+  const [{ figures, days }, before] = [found.get(storeCode)!, foundBefore.get(storeCode)!]
   // A median tells of no single store, so it is made of all that there are, whoever asks.
   const ofRegion =
     neighbours.length === 0
@@ -248,8 +251,10 @@ async function itemsOf(
 ): Promise<Map<string, CommunityItem>> {
   const shared = { brandId, scope, zone, storeCodes: stores.map(store => store.storeCode), withDays: false }
   const before = spanBefore(span)
-  const figures = await figuresOf(db, { ...shared, span })
-  const figuresBefore = await figuresOf(db, { ...shared, span: before })
+  const [figures, figuresBefore] = await Promise.all([
+    figuresOf(db, { ...shared, span }),
+    figuresOf(db, { ...shared, span: before }),
+  ])
   return new Map(
     stores.map(store => [
       store.storeCode,
