@@ -96,13 +96,10 @@ export async function selectSummedStoreSales(
 ) {
   if (storeCodes.length === 0) return new Map<string, number>()
   const rows = await db<{ storeCode: string; netSalesFen: number }[]>`
-    SELECT own.store_code AS "storeCode", r.fen AS "netSalesFen"
-    FROM unnest(${storeCodes as string[]}::text[]) AS own (store_code)
-    CROSS JOIN LATERAL (
-      SELECT sum(r.net_sales_fen)::bigint AS fen FROM rollup_days AS r
-      WHERE r.brand_id = ${brandId} AND r.part = 'sales' AND r.store_code = own.store_code AND ${isWithin(db, days)}
-    ) AS r
-    WHERE r.fen IS NOT NULL`
+    SELECT r.store_code AS "storeCode", sum(r.net_sales_fen)::bigint AS "netSalesFen" FROM rollup_days AS r
+    WHERE r.brand_id = ${brandId} AND r.part = 'sales' AND ${isWithin(db, days)}
+      AND r.store_code = ANY (${storeCodes as string[]}::text[])
+    GROUP BY 1`
   return new Map(rows.map(row => [row.storeCode, row.netSalesFen]))
 }
 

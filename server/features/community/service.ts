@@ -295,9 +295,9 @@ async function figuresOf(
   const within = { ...of, ...span, zone, byDay: withDays }
   const at = span.to
   const activeFrom = boundInstant(at - ACTIVE_DAYS * DAY_MS)
-  const members = await selectStoreMembers(db, { ...of, at })
-  const [active, sales, newMembers, elsewhere, earned] = await Promise.all([
-    countActive(db, { brandId, scope, members, span: { from: activeFrom, to: at } }),
+  const members = (await selectStoreMembers(db, { ...of, instants: [at] }))[0]!
+  const [[active], sales, newMembers, elsewhere, earned] = await Promise.all([
+    countActive(db, { brandId, scope, spans: [{ members, span: { from: activeFrom, to: at } }] }),
     selectSales(db, { ...within, scope, members }),
     selectNewMembers(db, within),
     selectElsewherePaid(db, within),
@@ -347,7 +347,7 @@ async function figuresOf(
       const community = (byDay ? days : ['']).map(communityOn)
       const total = (name: keyof (typeof community)[number]) => community.reduce((sum, day) => sum + day[name], 0)
       const sold = salesOf(storeCode).find(row => row.day === null)
-      const [memberCount, activeCount] = [membersOf.get(storeCode) ?? 0, active.get(storeCode) ?? 0]
+      const [memberCount, activeCount] = [membersOf.get(storeCode) ?? 0, active!.get(storeCode) ?? 0]
       const figures: Figures = {
         members: memberCount,
         newMembers: newOf(storeCode).reduce((sum, row) => sum + row.newMembers, 0),
