@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listAttainment, totalAttainment } from '../../server/features/attainment/service.ts'
 import type { Caller } from '../../server/features/auth/domain.ts'
+import { listBehind } from '../../server/features/drill-down/service.ts'
 import { listTable, readSummary, readTrend } from '../../server/features/performance/service.ts'
 import { markOrders, rebuildSums, refreshStatistics, sumAll, sumStep } from '../../server/features/rollups/service.ts'
 import { resolveOpengids } from '../../server/features/touches/service.ts'
@@ -170,6 +171,13 @@ async function tellSomething() {
   await service.settled()
 }
 
+const KEYS = {
+  stores: STORES,
+  regions: ['east', 'west'],
+  links: times(20, i => `rollups${i}`),
+  channels: ['single_chat', 'group_chat', 'moments'],
+  groups: CHATS,
+} as const
 const KEYED = ['channels', 'links', 'groups', 'products'] as const
 const day = (at: number) => new Date(at + 8 * 3_600_000).toISOString().slice(0, 10)
 
@@ -199,6 +207,14 @@ async function expectSame() {
       const query = { ...asking.query, sort, order: pick(['asc', 'desc'] as const), limit: pick([2, 100]) }
       const rows = await listTable(service.pool, { ...asking, query, table }, 'evidence')
       expect(await listTable(service.pool, { ...asking, query, table }), `${told} ${table} ${sort}`).toEqual(rows)
+    }
+    const rows = [{}, ...(['stores', 'regions', 'links', 'channels', 'groups'] as const).flatMap(table => [{ table }, { table, key: pick(KEYS[table]) }])] // prettier-ignore
+    for (const row of rows) {
+      for (const figure of ['orders', 'netSalesFen', 'unattributedOrders', 'unattributedFen'] as const) {
+        const drilled = { ...asking, query: { ...asking.query, ...row, figure, limit: 1 } }
+        const behind = await listBehind(service.pool, drilled, 'evidence').catch(String)
+        expect(await listBehind(service.pool, drilled).catch(String), `${told} ${JSON.stringify(row)} ${figure}`).toEqual(behind) // prettier-ignore
+      }
     }
     const month = { caller, now: NOW, query: { month: span.from.slice(0, 7), everyone: 'true' } } as const
     const reached = await listAttainment(service.pool, month, 'evidence')
