@@ -547,16 +547,32 @@ describe('days are kept', () => {
       SELECT count(*)::int AS count FROM community_days WHERE day BETWEEN '2026-05-01' AND '2026-05-31'`
     expect(count).toBe(4 * 31)
     for (const storeCode of STORES) {
-      const day = Date.parse('2026-05-11T00:00:00+08:00')
-      const expected = expectedOf(storeCode, day, day + DAY_MS, owed)
-      const kept = (await read(storeCode)).days.find(one => one.day === '2026-05-11')!
-      expect(kept).toMatchObject({
+      const { days } = await read(storeCode)
+      const expectedOn = (day: string) => {
+        const from = Date.parse(`${day}T00:00:00+08:00`)
+        return expectedOf(storeCode, from, from + DAY_MS, owed)
+      }
+      const keptOn = (day: string) => days.find(one => one.day === day)!
+      const expected = expectedOn('2026-05-11')
+      expect(keptOn('2026-05-11')).toMatchObject({
         members: expected.members,
         activeMembers: expected.activeMembers,
         friends: expected.friends,
         friendsAdded: expected.friendsAdded,
         friendsLost: expected.friendsLost,
       })
+      // Days that are taken together have each its own.
+      for (const day of ['2026-05-02', '2026-05-10', '2026-05-16', '2026-05-17', '2026-05-20', '2026-05-30']) {
+        const { members, activeMembers } = expectedOn(day)
+        expect(keptOn(day)).toMatchObject({ day, members, activeMembers })
+      }
     }
+  })
+
+  test('many missed days in one step', async () => {
+    const { pool } = service
+    await owner`DELETE FROM community_days WHERE day BETWEEN '2026-05-01' AND '2026-05-10'`
+    expect(await snapshotStep(pool, { brandId: 1, zone: 'Asia/Shanghai', now: NOW })).toBe(true)
+    expect(await snapshotStep(pool, { brandId: 1, zone: 'Asia/Shanghai', now: NOW })).toBe(false)
   })
 })

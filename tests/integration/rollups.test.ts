@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { selectCreditedSales, selectStoreSales } from '../../server/features/attainment/queries.ts'
 import type { Caller } from '../../server/features/auth/domain.ts'
+import { listBehind } from '../../server/features/drill-down/service.ts'
 import { SORTS } from '../../server/features/performance/domain.ts'
 import { listTable, readSummary, readTrend } from '../../server/features/performance/service.ts'
 import {
@@ -178,6 +179,13 @@ async function tellSomething() {
   await service.settled()
 }
 
+const KEYS = {
+  stores: STORES,
+  regions: ['east', 'west'],
+  links: times(20, i => `rollups${i}`),
+  channels: ['single_chat', 'group_chat', 'moments'],
+  groups: CHATS,
+} as const
 const KEYED = ['channels', 'links', 'groups', 'products'] as const
 const day = (at: number) => new Date(at + 8 * 3_600_000).toISOString().slice(0, 10)
 
@@ -214,6 +222,14 @@ async function expectSame() {
         ...rows,
         items: rows.items.map(row => Object.fromEntries(Object.entries(row).filter(([name]) => !others.includes(name as never)))), // prettier-ignore
       })
+    }
+    const rows = [{}, ...(['stores', 'regions', 'links', 'channels', 'groups'] as const).flatMap(table => [{ table }, { table, key: pick(KEYS[table]) }])] // prettier-ignore
+    for (const row of rows) {
+      for (const figure of ['orders', 'netSalesFen', 'unattributedOrders', 'unattributedFen'] as const) {
+        const drilled = { ...asking, query: { ...asking.query, ...row, figure, limit: 1 } }
+        const behind = await listBehind(service.pool, drilled, 'evidence').catch(String)
+        expect(await listBehind(service.pool, drilled).catch(String), `${told} ${JSON.stringify(row)} ${figure}`).toEqual(behind) // prettier-ignore
+      }
     }
   }
 }

@@ -60,55 +60,103 @@ export async function selectAllStores(db: Db, { brandId }: { brandId: number }) 
 
 // ----------------------------------------------------------------------------------------------- members
 
-/** Somebody by his last number, and the store that is his home. */
+/** Somebody by his last number, with all of his numbers, and the store that is his home. */
 export interface StoreMember {
   buyer: string
+  numbers: string[]
   storeCode: string
 }
 
 /**
- * Whose home stores are just before an instant: the one assigned, under any of a person's numbers, else the opening store;
- * two assignments of one instant are told apart as in attribution. Whoever joined later was no member.
+ * Whose home stores are just before each of some instants: the one assigned, under any of a person's numbers, else the
+ * opening store; two assignments of one instant are told apart as in attribution. Whoever joined later was no member.
+ *
+ * Each is looked up by index: joined, the planner would hold a store's members against everybody of the brand.
+ *
+ * @returns a list for each instant
  */
-export async function selectStoreMembers(db: Db, { brandId, storeCodes, at }: OfStores & { at: Instant }) {
-  return await db<StoreMember[]>`
+export async function selectStoreMembers(
+  db: Db,
+  { brandId, storeCodes, instants }: OfStores & { instants: readonly Instant[] },
+): Promise<StoreMember[][]> {
+  const last = instant(db, Math.max(...instants))
+  const isMerged = db`number.member_no <> number.last_member_no`
+  const rows = await db<
+    {
+      buyer: string
+      opening: string | null
+      joinedAt: Instant | null
+      number: string
+      home: string | null
+      from: Instant | null
+    }[]
+  >`
     WITH candidate AS MATERIALIZED (
-      SELECT member_no AS buyer, opening_store FROM members
+      SELECT member_no AS buyer, opening_store, joined_at FROM members
       WHERE brand_id = ${brandId} AND opening_store = ANY (${list(db, storeCodes)}) AND member_no = last_member_no
-        AND (joined_at IS NULL OR joined_at < ${instant(db, at)})
+        AND (joined_at IS NULL OR joined_at < ${last})
       UNION
-      SELECT person.member_no, person.opening_store
+      SELECT person.buyer, person.opening_store, person.joined_at
       FROM member_assignments AS a
-      JOIN members AS number ON number.brand_id = ${brandId} AND number.member_no = a.member_no
-      JOIN members AS person ON person.brand_id = ${brandId} AND person.member_no = number.last_member_no
+      CROSS JOIN LATERAL (
+        SELECT number.last_member_no AS buyer,
+          CASE WHEN ${isMerged} THEN last.opening_store ELSE number.opening_store END AS opening_store,
+          CASE WHEN ${isMerged} THEN last.joined_at ELSE number.joined_at END AS joined_at
+        FROM members AS number
+        LEFT JOIN LATERAL (
+          SELECT * FROM members AS last
+          WHERE ${isMerged} AND last.brand_id = ${brandId} AND last.member_no = number.last_member_no OFFSET 0
+        ) AS last ON true
+        WHERE number.brand_id = ${brandId} AND number.member_no = a.member_no OFFSET 0
+      ) AS person
       WHERE a.brand_id = ${brandId} AND a.home_store = ANY (${list(db, storeCodes)}) AND a.home_store_told
-        AND a.from_at < ${instant(db, at)} AND (person.joined_at IS NULL OR person.joined_at < ${instant(db, at)})
-    ), home AS (
-      SELECT DISTINCT ON (candidate.buyer) candidate.buyer,
-        COALESCE(a.home_store, candidate.opening_store) AS "storeCode"
-      FROM candidate
-      JOIN members AS number ON number.brand_id = ${brandId} AND number.last_member_no = candidate.buyer
-      LEFT JOIN member_assignments AS a ON a.brand_id = ${brandId} AND a.member_no = number.member_no
-        AND a.home_store_told AND a.from_at < ${instant(db, at)}
-      ORDER BY candidate.buyer, a.from_at DESC NULLS LAST, a.member_no DESC NULLS LAST
+        AND a.from_at < ${last} AND (person.joined_at IS NULL OR person.joined_at < ${last})
     )
-    SELECT buyer, "storeCode" FROM home WHERE "storeCode" = ANY (${list(db, storeCodes)})`
+    SELECT candidate.buyer, candidate.opening_store AS opening, candidate.joined_at AS "joinedAt",
+      number.member_no AS number, a.home_store AS home, a.from_at AS "from"
+    FROM candidate
+    CROSS JOIN LATERAL (
+      SELECT number.member_no FROM members AS number
+      WHERE number.brand_id = ${brandId} AND number.last_member_no = candidate.buyer OFFSET 0
+    ) AS number
+    LEFT JOIN LATERAL (
+      SELECT a.home_store, a.from_at FROM member_assignments AS a
+      WHERE a.brand_id = ${brandId} AND a.member_no = number.member_no AND a.home_store_told AND a.from_at < ${last}
+      OFFSET 0
+    ) AS a ON true
+    ORDER BY candidate.buyer, a.from_at, number.member_no`
+  const people = new Map<string, { rows: typeof rows; numbers: string[] }>()
+  for (const row of rows) {
+    const person = people.get(row.buyer) ?? { rows: [] as unknown as typeof rows, numbers: [] }
+    people.set(row.buyer, person)
+    person.rows.push(row)
+    if (!person.numbers.includes(row.number)) person.numbers.push(row.number)
+  }
+  const wanted = new Set(storeCodes)
+  return instants.map(at =>
+    [...people].flatMap(([buyer, { rows, numbers }]) => {
+      const { joinedAt, opening } = rows[0]!
+      const storeCode = rows.findLast(row => row.from !== null && row.from < at)?.home ?? opening
+      const isMember = storeCode !== null && wanted.has(storeCode) && (joinedAt === null || joinedAt < at)
+      return isMember ? [{ buyer, numbers, storeCode }] : []
+    }),
+  )
 }
 
-/** Those of these persons who bought something in a span. */
-export async function selectWhoBought(
+/** When these persons bought something in a span. */
+export async function selectPurchases(
   db: Db,
   options: Span & { brandId: number; scope: Scope; buyers: readonly string[] },
 ) {
   const { brandId, scope, buyers } = options
-  const rows = await db<{ buyer: string }[]>`
-    SELECT DISTINCT person.buyer
+  return await db<{ buyer: string; at: Instant }[]>`
+    SELECT person.buyer, o.paid_at AS at
     FROM unnest(${list(db, buyers)}) AS person (buyer)
-    WHERE EXISTS (
-      SELECT FROM orders AS o
+    CROSS JOIN LATERAL (
+      SELECT o.paid_at FROM orders AS o
       WHERE ${isCounted(db, brandId)} AND o.buyer = person.buyer AND ${isPaidWithin(db, options)}
-        AND ${visibleOrders(db, scope)} OFFSET 0)`
-  return rows.map(row => row.buyer)
+        AND ${visibleOrders(db, scope)} OFFSET 0
+    ) AS o`
 }
 
 /** The customer's own doing in a span, whoever sent him there. */
@@ -116,16 +164,14 @@ const isTouchWithin = (db: Db, brandId: number, { from, to }: Span) => db`
   t.brand_id = ${brandId} AND t.at >= ${instant(db, from)} AND t.at < ${instant(db, to)}
   AND t.kind <> 'sent' AND NOT t.by_associate`
 
-/** Those of these persons who touched something in a span under one of their numbers. */
-export async function selectWhoTouched(db: Db, options: Span & { brandId: number; buyers: readonly string[] }) {
-  const { brandId, buyers } = options
-  const rows = await db<{ buyer: string }[]>`
-    SELECT DISTINCT number.last_member_no AS buyer
-    FROM unnest(${list(db, buyers)}) AS person (buyer)
-    JOIN members AS number ON number.brand_id = ${brandId} AND number.last_member_no = person.buyer
-    JOIN touches AS t ON t.member_no = number.member_no
-    WHERE ${isTouchWithin(db, brandId, options)}`
-  return rows.map(row => row.buyer)
+/** When something was touched in a span under these numbers. */
+export async function selectTouchesOfNumbers(db: Db, options: Span & { brandId: number; numbers: readonly string[] }) {
+  const { brandId, numbers } = options
+  return await db<{ number: string; at: Instant }[]>`
+    SELECT own.number, t.at FROM unnest(${list(db, numbers)}) AS own (number)
+    CROSS JOIN LATERAL (
+      SELECT t.at FROM touches AS t WHERE t.member_no = own.number AND ${isTouchWithin(db, brandId, options)} OFFSET 0
+    ) AS t`
 }
 
 export interface VisitorId {
@@ -133,21 +179,23 @@ export interface VisitorId {
   value: string
 }
 
-/** Ids that were ever linked to these persons. */
-export async function selectIdsOf(db: Db, options: { brandId: number; buyers: readonly string[] }) {
-  const { brandId, buyers } = options
+/** Ids that were ever linked to these numbers. */
+export async function selectIdsOf(db: Db, options: { brandId: number; numbers: readonly string[] }) {
+  const { brandId, numbers } = options
   return await db<VisitorId[]>`
     SELECT DISTINCT i.kind, i.value
-    FROM unnest(${list(db, buyers)}) AS person (buyer)
-    JOIN members AS number ON number.brand_id = ${brandId} AND number.last_member_no = person.buyer
-    JOIN identities AS i ON i.brand_id = ${brandId} AND i.member_no = number.member_no`
+    FROM unnest(${list(db, numbers)}) AS own (number)
+    CROSS JOIN LATERAL (
+      SELECT i.kind, i.value FROM identities AS i
+      WHERE i.brand_id = ${brandId} AND i.member_no = own.number OFFSET 0
+    ) AS i`
 }
 
 /** Whose ids are, each by the link that counts. */
 export async function selectOwnersOf(db: Db, options: { brandId: number; ids: readonly VisitorId[] }) {
   const { brandId, ids } = options
-  const rows = await db<{ buyer: string }[]>`
-    SELECT DISTINCT ON (link.kind, link.value) person.last_member_no AS buyer
+  return await db<(VisitorId & { buyer: string })[]>`
+    SELECT DISTINCT ON (link.kind, link.value) link.kind, link.value, person.last_member_no AS buyer
     FROM unnest(${list(
       db,
       ids.map(id => id.kind),
@@ -158,38 +206,39 @@ export async function selectOwnersOf(db: Db, options: { brandId: number; ids: re
     JOIN identities AS link ON link.brand_id = ${brandId} AND link.kind = told.kind AND link.value = told.value
     JOIN members AS person ON person.brand_id = ${brandId} AND person.member_no = link.member_no
     ORDER BY link.kind, link.value, link.at DESC, person.last_member_no DESC`
-  return rows.map(row => row.buyer)
 }
 
 /**
- * Those of these ids by which a touch of a span is somebody's. As attribution finds him: not where the touch names a
- * member, and not where one of its ids that come before is anybody's.
+ * When something of a span was touched that by these ids is somebody's. As attribution finds him: not where the touch
+ * names a member, and not where one of its ids that come before is anybody's.
  */
-export async function selectIdsThatTouched(db: Db, options: Span & { brandId: number; ids: readonly VisitorId[] }) {
+export async function selectTouchesOfIds(db: Db, options: Span & { brandId: number; ids: readonly VisitorId[] }) {
   const { brandId, ids } = options
-  const valuesOf = (kind: VisitorId['kind']) => list(db, ids.filter(id => id.kind === kind).map(id => id.value)) // prettier-ignore
   const isNobodys = (kind: string, column: string) => db`
     (t.${db(column)} IS NULL OR NOT EXISTS (
       SELECT FROM identities AS known
       WHERE known.brand_id = ${brandId} AND known.kind = ${kind} AND known.value = t.${db(column)}))`
   const [noUnionid, noOpenid] = [isNobodys('unionid', 'unionid'), isNobodys('openid', 'openid')]
   const noContact = isNobodys('external_userid', 'external_userid')
-  const isOpen = db`${isTouchWithin(db, brandId, options)} AND t.member_no IS NULL`
-  return await db<VisitorId[]>`
-    SELECT 'unionid' AS kind, own.value FROM unnest(${valuesOf('unionid')}) AS own (value)
-    WHERE EXISTS (SELECT FROM touches AS t WHERE t.unionid = own.value AND ${isOpen})
-    UNION
-    SELECT 'openid', own.value FROM unnest(${valuesOf('openid')}) AS own (value)
-    WHERE EXISTS (SELECT FROM touches AS t WHERE t.openid = own.value AND ${isOpen} AND ${noUnionid})
-    UNION
-    SELECT 'external_userid', own.value FROM unnest(${valuesOf('external_userid')}) AS own (value)
-    WHERE EXISTS (
-      SELECT FROM touches AS t WHERE t.external_userid = own.value AND ${isOpen} AND ${noUnionid} AND ${noOpenid})
-    UNION
-    SELECT 'visitor', own.value FROM unnest(${valuesOf('visitor')}) AS own (value)
-    WHERE EXISTS (
-      SELECT FROM touches AS t
-      WHERE t.visitor_id = own.value AND ${isOpen} AND ${noUnionid} AND ${noOpenid} AND ${noContact})`
+  const touchesBy = (kind: VisitorId['kind'], column: string, isNobodysBefore: ReturnType<typeof isNobodys>) => db`
+    SELECT ${kind}::text AS kind, own.value, t.at
+    FROM unnest(${list(
+      db,
+      ids.filter(id => id.kind === kind).map(id => id.value),
+    )}) AS own (value)
+    CROSS JOIN LATERAL (
+      SELECT t.at FROM touches AS t
+      WHERE t.${db(column)} = own.value AND ${isTouchWithin(db, brandId, options)} AND t.member_no IS NULL
+        AND ${isNobodysBefore} OFFSET 0
+    ) AS t`
+  return await db<(VisitorId & { at: Instant })[]>`
+    ${touchesBy('unionid', 'unionid', db`true`)}
+    UNION ALL
+    ${touchesBy('openid', 'openid', noUnionid)}
+    UNION ALL
+    ${touchesBy('external_userid', 'external_userid', db`${noUnionid} AND ${noOpenid}`)}
+    UNION ALL
+    ${touchesBy('visitor', 'visitor_id', db`${noUnionid} AND ${noOpenid} AND ${noContact}`)}`
 }
 
 /** Members who joined, by the opening store. */
@@ -442,6 +491,23 @@ export async function selectStoresWithoutDay(db: Db, options: { brandId: number;
       WHERE d.brand_id = ${options.brandId} AND d.store_code = s.store_code AND d.day = ${options.day})
     ORDER BY s.store_code LIMIT ${options.limit}`
   return rows.map(row => row.storeCode)
+}
+
+/** The latest of these days that were not taken of each of these stores. */
+export async function selectDaysWithoutStores(
+  db: Db,
+  options: { brandId: number; days: readonly string[]; storeCodes: readonly string[]; limit: number },
+) {
+  const { brandId, days, storeCodes, limit } = options
+  const rows = await db<{ day: string }[]>`
+    SELECT day FROM unnest(${list(db, days)}) AS wanted (day)
+    WHERE EXISTS (
+      SELECT FROM unnest(${list(db, storeCodes)}) AS own (store_code)
+      WHERE NOT EXISTS (
+        SELECT FROM community_days AS d
+        WHERE d.brand_id = ${brandId} AND d.store_code = own.store_code AND d.day = wanted.day))
+    ORDER BY day DESC LIMIT ${limit}`
+  return rows.map(row => row.day)
 }
 
 /** The latest of these days that was not taken of every store; null: all were. */

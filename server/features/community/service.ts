@@ -175,8 +175,11 @@ export async function readCommunity(
   const region = regionOf(store, span)
   const neighbours = region === null ? [] : stores.filter(one => regionOf(one, span) === region)
   const own = { brandId, scope, zone, storeCodes: [storeCode] }
-  const { figures, days } = (await figuresOf(db, { ...own, span, withDays: true })).get(storeCode)!
-  const before = (await figuresOf(db, { ...own, span: spanBefore(span), withDays: false })).get(storeCode)!
+  const [found, foundBefore] = await Promise.all([
+    figuresOf(db, { ...own, span, withDays: true }),
+    figuresOf(db, { ...own, span: spanBefore(span), withDays: false }),
+  ])
+  const [{ figures, days }, before] = [found.get(storeCode)!, foundBefore.get(storeCode)!]
   // A median tells of no single store, so it is made of all that there are, whoever asks.
   const ofRegion =
     neighbours.length === 0
@@ -248,8 +251,10 @@ async function itemsOf(
 ): Promise<Map<string, CommunityItem>> {
   const shared = { brandId, scope, zone, storeCodes: stores.map(store => store.storeCode), withDays: false }
   const before = spanBefore(span)
-  const figures = await figuresOf(db, { ...shared, span })
-  const figuresBefore = await figuresOf(db, { ...shared, span: before })
+  const [figures, figuresBefore] = await Promise.all([
+    figuresOf(db, { ...shared, span }),
+    figuresOf(db, { ...shared, span: before }),
+  ])
   return new Map(
     stores.map(store => [
       store.storeCode,
@@ -290,9 +295,9 @@ async function figuresOf(
   const within = { ...of, ...span, zone, byDay: withDays }
   const at = span.to
   const activeFrom = boundInstant(at - ACTIVE_DAYS * DAY_MS)
-  const members = await selectStoreMembers(db, { ...of, at })
-  const [active, sales, newMembers, elsewhere, earned] = await Promise.all([
-    countActive(db, { brandId, scope, members, span: { from: activeFrom, to: at } }),
+  const members = (await selectStoreMembers(db, { ...of, instants: [at] }))[0]!
+  const [[active], sales, newMembers, elsewhere, earned] = await Promise.all([
+    countActive(db, { brandId, scope, spans: [{ members, span: { from: activeFrom, to: at } }] }),
     selectSales(db, { ...within, scope, members }),
     selectNewMembers(db, within),
     selectElsewherePaid(db, within),
@@ -342,7 +347,7 @@ async function figuresOf(
       const community = (byDay ? days : ['']).map(communityOn)
       const total = (name: keyof (typeof community)[number]) => community.reduce((sum, day) => sum + day[name], 0)
       const sold = salesOf(storeCode).find(row => row.day === null)
-      const [memberCount, activeCount] = [membersOf.get(storeCode) ?? 0, active.get(storeCode) ?? 0]
+      const [memberCount, activeCount] = [membersOf.get(storeCode) ?? 0, active!.get(storeCode) ?? 0]
       const figures: Figures = {
         members: memberCount,
         newMembers: newOf(storeCode).reduce((sum, row) => sum + row.newMembers, 0),

@@ -57,6 +57,10 @@ function isOfRow(db: Db, behind: Behind): Part {
     LEFT JOIN group_opengids AS wg ON wg.brand_id = ${brandId} AND wg.opengid = wt.opengid
     WHERE wl.brand_id = ${brandId} AND wl.link_code = o.sharer_link AND ${isOneOf(db, db`wl.store_code`, storeCodes)}
       AND ${associateId === null ? db`true` : db`wl.associate_id = ${associateId}`})`
+  const isWon = db`o.sharer_link IS NOT NULL`
+  /** Of a row of somebody's only what a link won is looked at. */
+  const ofLinks = (only: Part, value: Part) =>
+    key === null ? isRow(db, own(value), key) : db`(${only} AND ${isRow(db, own(value), key)})`
   switch (table) {
     case 'associates':
       return key === null ? db`false` : db`o.associates @> ARRAY[${key}]::text[]`
@@ -65,11 +69,11 @@ function isOfRow(db: Db, behind: Behind): Part {
     case 'regions':
       return db`(${key === null ? db`o.selling_store IS NULL OR` : db``} o.selling_store = ANY (${list(db, regionStores)}))`
     case 'links':
-      return isRow(db, own(db`wl.link_code`), key)
+      return ofLinks(db`o.sharer_link = ${key}`, db`wl.link_code`)
     case 'channels':
-      return isRow(db, own(db`wl.channel`), key)
+      return ofLinks(isWon, db`wl.channel`)
     case 'groups':
-      return isRow(db, own(db`COALESCE(wt.chat_id, wg.chat_id, wl.sent_to_chat_id)`), key)
+      return ofLinks(isWon, db`COALESCE(wt.chat_id, wg.chat_id, wl.sent_to_chat_id)`)
     case 'products':
       return db`true`
   }
@@ -208,8 +212,8 @@ function amountOf(db: Db, behind: Behind): Part {
   }
 }
 
-/** `behind`: every order that adds to the figure, with what it adds. */
-function behindFrom(db: Db, behind: Behind): Part {
+/** The orders `o` that add to the figure, with what each adds; a buyer's all, though he is counted once. */
+function addingOrders(db: Db, behind: Behind, narrowed: Part = db`true`): Part {
   const { brandId, storeCodes, associateId, span, figure } = behind
   const inSpan =
     figure === 'refundFen'
@@ -219,22 +223,20 @@ function behindFrom(db: Db, behind: Behind): Part {
       : figure === 'commissionFen'
         ? db`o.brand_id = ${brandId} AND o.revision IS NOT NULL AND ${isPaidWithin(db, span)}`
         : db`${isCounted(db, brandId)} AND ${isPaidWithin(db, span)}`
-  // A buyer is counted once: his latest order stands for him.
-  const isOnce = figure === 'buyers' || figure === 'repeatBuyers'
-  const amount = isOnce
-    ? db`CASE WHEN row_number() OVER (PARTITION BY buyer ORDER BY paid_at DESC, source DESC, order_no DESC) = 1 THEN 1 ELSE 0 END`
-    : db`amount`
-  return db`behind AS (
-    SELECT source, order_no, paid_at, channel, relation, cancelled, selling_store, buyer, net_fen, ${amount} AS amount
-    FROM (
-      SELECT o.*, COALESCE(${amountOf(db, behind)}, 0)::bigint AS amount
+  return db`
+    SELECT * FROM (
+      SELECT o.source, o.order_no, o.paid_at, o.channel, o.relation, o.cancelled, o.selling_store, o.buyer, o.net_fen,
+        COALESCE(${amountOf(db, behind)}, 0)::bigint AS amount
       FROM orders AS o CROSS JOIN LATERAL (${partOf(db, behind)}) AS part
       WHERE ${inSpan} AND ${isOneOf(db, db`o.selling_store`, storeCodes)}
         AND ${associateId === null ? db`true` : db`o.associates @> ARRAY[${associateId}]::text[]`}
-        AND ${isOfRow(db, behind)}
+        AND ${isOfRow(db, behind)} AND ${narrowed}
     ) AS o
-    WHERE amount <> 0)`
+    WHERE amount <> 0`
 }
+
+/** A buyer is counted once: his latest order stands for him. */
+const isOnce = ({ figure }: Behind) => figure === 'buyers' || figure === 'repeatBuyers'
 
 export interface BehindRow extends OrderKey {
   paidAt: Instant
@@ -247,27 +249,88 @@ export interface BehindRow extends OrderKey {
   amount: number
 }
 
-/** Newest first. */
+/** Newest first: of a long span no more is looked at than the page needs. */
 export async function selectBehind(
   db: Db,
   behind: Behind,
   { after, limit }: { after: (OrderKey & { paidAt: string }) | null; limit: number },
 ) {
+  const isBeyond = after
+    ? db`(o.paid_at, o.source, o.order_no) < (${after.paidAt}::text::timestamptz, ${after.source}, ${after.orderNo})`
+    : db`true`
+  const isLater = db`o.buyer = own.buyer AND (o.paid_at, o.source, o.order_no) > (own.paid_at, own.source, own.order_no)`
   return await db<BehindRow[]>`
-    WITH ${behindFrom(db, behind)}
     SELECT source, order_no AS "orderNo", paid_at AS "paidAt", channel, relation, cancelled,
-      selling_store AS "sellingStore", buyer AS "memberNo", net_fen AS "netFen", amount::bigint AS amount
-    FROM behind
-    ${after ? db`WHERE (paid_at, source, order_no) < (${after.paidAt}::text::timestamptz, ${after.source}, ${after.orderNo})` : db``}
+      selling_store AS "sellingStore", buyer AS "memberNo", net_fen AS "netFen", amount
+    FROM (${addingOrders(db, behind, isBeyond)}) AS own
+    ${isOnce(behind) ? db`WHERE NOT EXISTS (${addingOrders(db, behind, isLater)} OFFSET 0)` : db``}
     ORDER BY paid_at DESC, source DESC, order_no DESC LIMIT ${limit}`
 }
 
-export async function selectBehindTotals(db: Db, behind: Behind) {
-  const [row] = await db<{ orders: number; netFen: number; amount: number }[]>`
-    WITH ${behindFrom(db, behind)}
+export interface BehindSums {
+  orders: number
+  netFen: number
+  amount: number
+}
+
+export async function selectBehindTotals(db: Db, behind: Behind): Promise<BehindSums> {
+  const adding = isOnce(behind)
+    ? db`(SELECT DISTINCT ON (buyer) net_fen, amount FROM (${addingOrders(db, behind)}) AS own
+        ORDER BY buyer, paid_at DESC, source DESC, order_no DESC)`
+    : db`(${addingOrders(db, behind)})`
+  const [row] = await db<BehindSums[]>`
     SELECT count(*)::bigint AS orders, COALESCE(sum(net_fen), 0)::bigint AS "netFen",
-      COALESCE(sum(amount), 0)::bigint AS amount FROM behind`
+      COALESCE(sum(amount), 0)::bigint AS amount FROM ${adding} AS adding`
   return row!
+}
+
+/** Figures of which days have summed how many orders there are, and what these come to as a whole. */
+const SUMMED = {
+  orders: { orders: 'orders', net: 'net_sales_fen', amount: 'orders' },
+  netSalesFen: { orders: 'orders', net: 'net_sales_fen', amount: 'net_sales_fen' },
+  unattributedOrders: { orders: 'unattributed_orders', net: 'unattributed_fen', amount: 'unattributed_orders' },
+  unattributedFen: { orders: 'unattributed_orders', net: 'unattributed_fen', amount: 'unattributed_fen' },
+} as const satisfies Partial<Record<OrderFigure, object>>
+
+/** By what whole orders are summed beside stores: of the brand alone. */
+const KEYED = { links: 'link', channels: 'channel', groups: 'group' } as const satisfies Partial<
+  Record<RowTable, string>
+>
+
+const isIn = <Key extends string>(own: Readonly<Record<Key, unknown>>, key: string): key is Key => key in own
+
+/** Whether what orders add up to is summed ahead, of whole days. */
+export function isSummedAhead({ figure, associateId, storeCodes, row }: Behind): boolean {
+  if (associateId !== null || !isIn(SUMMED, figure)) return false
+  if (row === null || row.table === 'stores' || row.table === 'regions') return true
+  return storeCodes === null && isIn(KEYED, row.table) && (figure === 'orders' || figure === 'netSalesFen')
+}
+
+/** The same totals from what is summed ahead of whole days. */
+export async function selectSummedTotals(
+  db: Db,
+  { brandId, figure, storeCodes, row, regionStores }: Behind,
+  days: { from: string; to: string },
+): Promise<BehindSums> {
+  if (!isIn(SUMMED, figure)) throw new Error(`${figure} is not summed`)
+  const columns = SUMMED[figure]
+  const isSale = db`r.brand_id = ${brandId} AND r.part = 'sales'
+    AND r.day >= ${days.from}::text::date AND r.day < ${days.to}::text::date`
+  const summed = () => {
+    if (row && isIn(KEYED, row.table)) {
+      return db`rollup_key_totals AS r
+        WHERE ${isSale} AND r.dimension = ${KEYED[row.table]} AND r.key = ${row.key ?? ''} AND r.block = 'day'`
+    }
+    if (row === null && storeCodes === null) return db`rollup_totals AS r WHERE ${isSale}`
+    const ofRow = row === null ? null : row.table === 'stores' ? [row.key ?? ''] : [...regionStores, ...(row.key === null ? [''] : [])] // prettier-ignore
+    const own = ofRow === null ? storeCodes! : ofRow.filter(code => storeCodes === null || storeCodes.includes(code))
+    return db`unnest(${list(db, own)}) AS own (store_code) JOIN rollup_days AS r ON ${isSale} AND r.store_code = own.store_code`
+  }
+  const sum = (column: string) => db`COALESCE(sum(r.${db(column)}), 0)::bigint`
+  const [found] = await db<BehindSums[]>`
+    SELECT ${sum(columns.orders)} AS orders, ${sum(columns.net)} AS "netFen", ${sum(columns.amount)} AS amount
+    FROM ${summed()}`
+  return found!
 }
 
 /** What commission has beside orders, in a row: bonuses, rewards, adjustments. */

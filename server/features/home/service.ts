@@ -72,8 +72,8 @@ export async function ownCustomers(
 /** Whose home stores are the asker's, as his store community counts them. */
 async function membersOfStores(db: Db, { caller: { brandId, scope }, now }: Asked): Promise<string[]> {
   if (scope.reach !== 'stores') throw new AppError('not_found', 'There is nothing here.')
-  const members = await storeMembersAt(db, { brandId, storeCodes: scope.storeCodes, at: now + 1 })
-  return members.map(member => member.buyer)
+  const [members] = await storeMembersAt(db, { brandId, storeCodes: scope.storeCodes, instants: [now + 1] })
+  return members!.map(member => member.buyer)
 }
 
 /** A phone number is found as a whole, by its hash: nobody can try digit by digit. */
