@@ -1,7 +1,7 @@
 import type { Summary } from '../../server/features/performance/schema.ts'
 import { formatCount, formatFen } from '../../sidebar/lib/format.ts'
 
-export type Figures = Omit<Summary, 'from' | 'to' | 'before'>
+export type Figures = Omit<Summary, 'from' | 'to' | 'before' | 'summedUntil'>
 export type FigureName = keyof Figures
 /** One row of any of the tables: its names beside its figures. */
 export type TableRow = Figures & Record<string, string | number | null>

@@ -277,6 +277,28 @@ test.each([
   },
 )
 
+test.each([
+  ['zh', /^这里的数字算到 11 月 22 日 18:30，之后收到的订单和浏览还在汇总。/, '刷新'],
+  ['en', /^These figures hold what came in until Nov 22, 18:30\./, 'Refresh'],
+] as const)('what much at once left to be added up is said above the figures: %s', async (language, text, refresh) => {
+  const opened = await open('/performance', { language })
+  const { page } = opened
+  await settle(page)
+  expect(await page.locator('.note.warn').count()).toBe(0)
+  const summary = '**/api/v1/performance/summary*'
+  await page.route(summary, async route => {
+    const response = await route.fetch()
+    await route.fulfill({ response, json: { ...(await response.json()), summedUntil: '2026-11-22T10:30:00.000Z' } })
+  })
+  await page.reload()
+  const note = page.getByRole('status').filter({ hasText: text })
+  await note.waitFor()
+  await expectSound(opened)
+  await page.unroute(summary)
+  await note.getByRole('button', { name: refresh }).click()
+  await note.waitFor({ state: 'detached' })
+})
+
 describe('distinct people, who take longer to count than sums,', () => {
   const isOfPeople = (url: URL) => url.searchParams.get('figures')?.includes('buyers') === true
   const table = (page: Page) => page.getByRole('region', { name: '门店', exact: true })

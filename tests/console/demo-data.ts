@@ -22,7 +22,7 @@ const spanOf = (url: URL) => {
   return { from: instantOf(days[0]!), to: instantOf(dayText(Date.parse(days.at(-1)!) + DAY_MS)) }
 }
 
-type Figures = Omit<Summary, 'from' | 'to' | 'before'>
+type Figures = Omit<Summary, 'from' | 'to' | 'before' | 'summedUntil'>
 
 function figuresOf(scale: number): Figures {
   const of = (count: number) => Math.round(count * scale)
@@ -66,6 +66,7 @@ export const summary = (url: URL): Summary => ({
   ...spanOf(url),
   ...figuresOf(1),
   before: { from: '2026-09-23T16:00:00.000Z', to: '2026-10-23T16:00:00.000Z', ...figuresOf(0.89), repeatBps: 3550 },
+  summedUntil: null,
 })
 
 export function trend(url: URL): Trend {
@@ -77,7 +78,7 @@ export function trend(url: URL): Trend {
     day,
     ...figuresOf((1 + Math.sin(i * 1.7) * 0.2 + i * (day < '2026-10-24' ? 0.01 : 0.03)) / 30),
   }))
-  return { ...spanOf(url), items }
+  return { ...spanOf(url), items, summedUntil: null }
 }
 
 /** Colleagues, as they are listed. */

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { selectCreditedSales, selectStoreSales } from '../../server/features/attainment/queries.ts'
+import { listAttainment, totalAttainment } from '../../server/features/attainment/service.ts'
 import type { Caller } from '../../server/features/auth/domain.ts'
 import { listBehind } from '../../server/features/drill-down/service.ts'
 import { SORTS } from '../../server/features/performance/domain.ts'
-import { listTable, readSummary, readTrend } from '../../server/features/performance/service.ts'
+import { exportTable, listTable, readSummary, readTrend } from '../../server/features/performance/service.ts'
 import {
   markOrders,
   netSalesSummed,
@@ -318,10 +319,26 @@ describe('sums', () => {
     const addOrders = (more: number) => service.pool`
       UPDATE rollup_totals SET orders = orders + ${more} WHERE part = 'sales' AND day = '2026-05-03'`
     await addOrders(100_000)
-    expect(await read()).toBe(before)
+    expect(await readSummary(service.pool, asking)).toMatchObject({ netSalesFen: before, summedUntil: null })
+    // After that it is said until when they hold, of whatever is read from them.
     await service.pool`UPDATE rollup_marks SET marked_at = marked_at - interval '5 seconds'`
-    expect(await read()).toBe(before + 1000)
+    const [oldest] = await service.pool<{ at: number }[]>`SELECT min(marked_at) AS at FROM rollup_marks`
+    const summedUntil = new Date(oldest!.at).toISOString()
+    const month = { caller: everybody, now: NOW, query: { month: '2026-05', everyone: 'true' } } as const
+    expect(await readSummary(service.pool, asking)).toMatchObject({ netSalesFen: before, summedUntil })
+    expect(await readTrend(service.pool, asking)).toMatchObject({ items: [{ netSalesFen: before }], summedUntil })
+    const table = { ...asking, table: 'channels' } as const
+    expect(await listTable(service.pool, table)).toMatchObject({ summedUntil })
+    const file = await exportTable(service.pool, service.pool, table)
+    expect(file.name).toBe(`performance-channels-2026-05-03-2026-05-03-until-${summedUntil.replace(/\.\d+|[-:]/g, '')}`)
+    const behind = { ...asking, query: { ...asking.query, figure: 'netSalesFen' } } as const
+    expect((await listBehind(service.pool, behind)).totals).toMatchObject({ figure: before, summedUntil })
+    expect(await listAttainment(service.pool, month)).toMatchObject({ summedUntil })
+    expect(await totalAttainment(service.pool, month)).toMatchObject({ summedUntil })
     await addOrders(-100_000)
+    expect(await readSummary(service.pool, asking)).toMatchObject({ netSalesFen: before + 1000, summedUntil: null })
+    expect(await listTable(service.pool, table)).toMatchObject({ summedUntil: null })
+    expect(await totalAttainment(service.pool, month)).toMatchObject({ summedUntil: null })
 
     let commit = () => {}
     const isWritten = new Promise<void>(written => {

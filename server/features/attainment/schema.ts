@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { ListQuery } from '../../lib/list-query.ts'
 import { OneOf } from '../../lib/schema.ts'
+import { SummedUntil } from '../rollups/domain.ts'
 
 const Month = Type.String({
   pattern: '^[0-9]{4}-(0[1-9]|1[0-2])$',
@@ -52,6 +53,7 @@ export const AttainmentPage = Type.Object({
   month: text(),
   items: Type.Array(AttainmentItem),
   nextCursor: nullable(text()),
+  ...SummedUntil,
 })
 
 const Total = Type.Object({
@@ -68,6 +70,7 @@ export const AttainmentTotals = Type.Object({
   monthGoneBps: Type.Integer({ description: 'How much of the month is gone.' }),
   store: Total,
   associate: Total,
+  ...SummedUntil,
 })
 export type AttainmentTotals = Static<typeof AttainmentTotals>
 export type AttainmentPage = Static<typeof AttainmentPage>

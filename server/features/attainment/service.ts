@@ -8,7 +8,7 @@ import { formatInstant, monthOf, monthStart, nextMonth, type Instant } from '../
 import { insertActivity } from '../activity/service.ts'
 import type { Caller, Scope } from '../auth/domain.ts'
 import { areVisible } from '../commissions/service.ts'
-import { isSummed, netSalesSummed } from '../rollups/service.ts'
+import { netSalesSummed, shownSums, sumsOf, type Sums } from '../rollups/service.ts'
 import { attainmentOf, type Attainment } from './domain.ts'
 import {
   selectCreditedSales,
@@ -47,8 +47,11 @@ export async function listAttainment(db: Db, { caller, now, query }: Asked & { q
   const limit = query.limit ?? PAGE_DEFAULT
   const after = positionOf(query.cursor)
   const wanted = await wantedOf(db, { caller, now, query })
-  const rows = await reachedOf(db, { wanted, zone: caller.zone, now, after, limit: limit + 1 })
-  return { month: wanted.month, ...pageOf(rows, limit, row => [row.kind, row.subject], shown) }
+  const { zone } = caller
+  const sums = await sumsWithin(db, wanted, zone)
+  const rows = await reachedOf(db, { wanted, zone, sums, now, after, limit: limit + 1 })
+  const page = pageOf(rows, limit, row => [row.kind, row.subject], shown)
+  return { month: wanted.month, ...page, ...shownSums(sums) }
 }
 
 /** The same as a file; who takes it away is written down. @throws AppError not_found */
@@ -58,6 +61,8 @@ export async function exportAttainment(
 ): Promise<Table<Reached>> {
   const wanted = await wantedOf(pool, { caller, now, query })
   const { month } = wanted
+  const { zone } = caller
+  const sums = await sumsWithin(pool, wanted, zone)
   await insertActivity(pool, {
     brandId: caller.brandId,
     now,
@@ -80,7 +85,7 @@ export async function exportAttainment(
       { title: '应达成（元）', fen: row => row.expectedFen ?? 0 },
       { title: '进度达成率', text: row => percent(row.attainmentOfMonthGoneBps) },
     ],
-    rows: inPages((after, limit) => reachedOf(pool, { wanted, zone: caller.zone, now, after, limit })),
+    rows: inPages((after, limit) => reachedOf(pool, { wanted, zone, sums, now, after, limit })),
   }
 }
 
@@ -92,7 +97,9 @@ export async function totalAttainment(
   const { zone } = caller
   const wanted = await wantedOf(db, { caller, now, query })
   const sums = { store: noTotal(), associate: noTotal() }
-  const load = (after: Reached | null, limit: number) => reachedOf(db, { wanted, zone, now, after, limit })
+  const summed = await sumsWithin(db, wanted, zone)
+  const load = (after: Reached | null, limit: number) =>
+    reachedOf(db, { wanted, zone, sums: summed, now, after, limit })
   for await (const row of inPages<Reached>(load)) {
     const sum = sums[row.kind]
     sum.count++
@@ -107,7 +114,13 @@ export async function totalAttainment(
     return { ...sum, attainmentBps, expectedFen: expectedFen ?? 0 }
   }
   const { monthGoneBps } = attainmentOf(sums.store, { ...span, now })
-  return { month: wanted.month, monthGoneBps, store: totalOf(sums.store), associate: totalOf(sums.associate) }
+  return {
+    month: wanted.month,
+    monthGoneBps,
+    store: totalOf(sums.store),
+    associate: totalOf(sums.associate),
+    ...shownSums(summed),
+  }
 }
 
 const noTotal = () => ({ count: 0, targetCount: 0, targetFen: 0, netSalesFen: 0 })
@@ -163,9 +176,16 @@ function positionOf(cursor: string | undefined): SubjectPosition | null {
 /** Targets, and what the orders that were paid in the month are worth today: a refund restates the day of its order. */
 async function reachedOf(
   db: Db,
-  options: { wanted: Wanted; zone: string; now: Instant; after: SubjectPosition | null; limit: number },
+  options: {
+    wanted: Wanted
+    zone: string
+    sums: Sums | null
+    now: Instant
+    after: SubjectPosition | null
+    limit: number
+  },
 ): Promise<Reached[]> {
-  const { wanted, zone, now, after, limit } = options
+  const { wanted, zone, sums, now, after, limit } = options
   const { scope, month } = wanted
   const span = spanOf(month, zone)
   const rows = await selectSubjects(db, { ...wanted, after, limit })
@@ -174,6 +194,7 @@ async function reachedOf(
     scope,
     month,
     zone,
+    sums,
     storeCodes: subjectsOf('store'),
     associateIds: subjectsOf('associate'),
   })
@@ -183,24 +204,29 @@ async function reachedOf(
   })
 }
 
-/**
- * What stores sold in a month, and what associates are credited with. Who sees the whole brand has them from sums, where
- * there are any; of some stores' orders, or one's own, they are read from evidence.
- */
+/** The sums that a month is read from: by who sees the whole brand. Of some stores' orders, or one's own, there are none. */
+async function sumsWithin(db: Db, { scope, month }: Wanted, zone: string): Promise<Sums | null> {
+  if (scope.reach !== 'brand') return null
+  const days = { from: `${month}-01`, to: `${nextMonth(month)}-01` }
+  return await sumsOf(db, { brandId: scope.brandId, zone, days, isKeyed: false })
+}
+
+/** What stores sold in a month, and what associates are credited with. */
 async function netSalesOf(
   db: Db,
   options: {
     scope: Scope
     month: string
     zone: string
+    sums: Sums | null
     storeCodes: readonly string[]
     associateIds: readonly string[]
   },
 ): Promise<[stores: Map<string, number>, associates: Map<string, number>]> {
-  const { scope, month, zone, storeCodes, associateIds } = options
+  const { scope, month, zone, sums, storeCodes, associateIds } = options
   const { brandId } = scope
-  const days = { from: `${month}-01`, to: `${nextMonth(month)}-01` }
-  if (scope.reach === 'brand' && (await isSummed(db, { brandId, zone, days, isKeyed: false }))) {
+  if (sums) {
+    const { days } = sums
     return await Promise.all([
       netSalesSummed(db, { brandId, days, kind: 'store', subjects: storeCodes }),
       netSalesSummed(db, { brandId, days, kind: 'associate', subjects: associateIds }),

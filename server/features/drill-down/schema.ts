@@ -2,6 +2,7 @@
 import { Type, type Static } from 'typebox'
 import { ListQuery } from '../../lib/list-query.ts'
 import { Nullable, OneOf, Strict } from '../../lib/schema.ts'
+import { SummedUntil } from '../rollups/domain.ts'
 
 const name = (description: string) =>
   Type.Optional(Type.String({ minLength: 1, maxLength: 128, format: 'text', description }))
@@ -72,6 +73,7 @@ export const BehindPage = Type.Object({
         amount: Type.Integer({ description: 'What they add up to.' }),
         besideFen: fen('Of commission: bonuses, rewards and adjustments, which no order earns.'),
         figure: Type.Integer({ description: 'amount and besideFen together: the figure.' }),
+        ...SummedUntil,
       },
       { description: 'Of the whole list; on the first page alone.' },
     ),

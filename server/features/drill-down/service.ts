@@ -9,7 +9,7 @@ import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { areVisible } from '../commissions/service.ts'
 import { monthsEnded } from '../earnings/domain.ts'
-import { isSummed } from '../rollups/service.ts'
+import { shownSums, sumsOf, type Sums } from '../rollups/service.ts'
 import { readHistory } from '../stores/service.ts'
 import {
   isSummedAhead,
@@ -58,22 +58,22 @@ const shown = (row: BehindRow): BehindOrder => ({ ...row, paidAt: formatInstant(
 
 async function totalsOf(db: Db, behind: Behind, source: Source): Promise<NonNullable<BehindPage['totals']>> {
   const isPay = behind.figure === 'commissionFen'
-  const days = source === 'sums' ? await daysSummed(db, behind) : null
-  const [sums, besideFen] = await Promise.all([
-    days ? selectSummedTotals(db, behind, days) : selectBehindTotals(db, behind),
+  const sums = source === 'sums' ? await sumsWithin(db, behind) : null
+  const [totals, besideFen] = await Promise.all([
+    sums ? selectSummedTotals(db, behind, sums.days) : selectBehindTotals(db, behind),
     isPay ? selectBeside(db, behind) : 0,
   ])
-  return { ...sums, besideFen, figure: sums.amount + besideFen }
+  return { ...totals, besideFen, figure: totals.amount + besideFen, ...shownSums(sums) }
 }
 
-/** The days that the span is, where totals may be read from what is summed of them. */
-async function daysSummed(db: Db, behind: Behind): Promise<{ from: string; to: string } | null> {
+/** The sums of the days that the span is, where totals are read from them. */
+async function sumsWithin(db: Db, behind: Behind): Promise<Sums | null> {
   const { brandId, zone, span, row } = behind
   if (!isSummedAhead(behind)) return null
   const days = { from: dayOf(span.from, zone), to: dayOf(span.to, zone) }
   if (startOfDay(days.from, zone) !== span.from || startOfDay(days.to, zone) !== span.to) return null
   const isKeyed = row !== null && row.table !== 'stores' && row.table !== 'regions'
-  return (await isSummed(db, { brandId, zone, days, isKeyed })) ? days : null
+  return await sumsOf(db, { brandId, zone, days, isKeyed })
 }
 
 /** Whom and what the figure is of, as /performance reads it. @throws AppError not_found, invalid_query */

@@ -4,6 +4,7 @@
  */
 import { Type, type Static, type TSchema } from 'typebox'
 import { ListQuery } from '../../lib/list-query.ts'
+import { SummedUntil } from '../rollups/domain.ts'
 import { SORTS } from './domain.ts'
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
@@ -115,7 +116,12 @@ const figures = {
 
 const Span = { from: instant('Inclusive.'), to: instant('Exclusive.') }
 
-export const Summary = Type.Object({ ...Span, ...figures, before: Type.Object({ ...Span, ...figures }) })
+export const Summary = Type.Object({
+  ...Span,
+  ...figures,
+  before: Type.Object({ ...Span, ...figures }),
+  ...SummedUntil,
+})
 export type Summary = Static<typeof Summary>
 
 export const Trend = Type.Object({
@@ -124,11 +130,12 @@ export const Trend = Type.Object({
     Type.Object({ day: Type.String({ description: 'YYYY-MM-DD: the first day of the week or month' }), ...figures }),
     { description: 'Every day, week or month of the span, also those without anything.' },
   ),
+  ...SummedUntil,
 })
 export type Trend = Static<typeof Trend>
 
 const page = <T extends TSchema>(item: T) =>
-  Type.Object({ items: Type.Array(item), nextCursor: nullable(Type.String()) })
+  Type.Object({ items: Type.Array(item), nextCursor: nullable(Type.String()), ...SummedUntil })
 
 const rowOf = <T extends Record<string, TSchema>>(names: T) =>
   page(Type.Object({ ...names, ...Type.Partial(Type.Object(figures)).properties }))

@@ -9,7 +9,7 @@ import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { areVisible } from '../commissions/service.ts'
 import { monthsEnded } from '../earnings/domain.ts'
-import { isSummed } from '../rollups/service.ts'
+import { shownSums, sumsOf, type Sums } from '../rollups/service.ts'
 import { readHistory } from '../stores/service.ts'
 import { COUNTED, countedFor, figuresOf, NOTHING, SORTS, type Counted, type Figures } from './domain.ts'
 import { isKeyed, isRolledUp } from './rolled.ts'
@@ -43,12 +43,13 @@ export async function readSummary(
   const before = spanBefore(asked.span, query.before ?? 'span', caller.zone)
   const [own, compared] = await Promise.all(
     [asked.span, before].map(async span => {
-      const days = await daysSummed(db, 'total', { ...asked, span }, from)
-      const [row] = await selectFigures(db, 'total', { ...asked, span, days, months: monthsIn(span, caller.zone, now) })
-      return { ...shownSpan(span), ...shown(row ?? NOTHING) }
+      const sums = await sumsWithin(db, 'total', { ...asked, span }, from)
+      const months = monthsIn(span, caller.zone, now)
+      const [row] = await selectFigures(db, 'total', { ...asked, span, days: sums?.days ?? null, months })
+      return { figures: { ...shownSpan(span), ...shown(row ?? NOTHING) }, ...shownSums(sums) }
     }),
   )
-  return { ...own!, before: compared! }
+  return { ...own!.figures, before: compared!.figures, summedUntil: own!.summedUntil ?? compared!.summedUntil }
 }
 
 /** A span's figures as time goes on. @throws AppError not_found, invalid_query */
@@ -59,12 +60,14 @@ export async function readTrend(
 ): Promise<Trend> {
   const { asked } = await prepare(db, { caller, now, query })
   const grain = query.grain ?? 'day'
-  const days = await daysSummed(db, grain, asked, from)
-  const found = new Map((await selectFigures(db, grain, { ...asked, days })).map(row => [row.key, row]))
+  const sums = await sumsWithin(db, grain, asked, from)
+  const rows = await selectFigures(db, grain, { ...asked, days: sums?.days ?? null })
+  const found = new Map(rows.map(row => [row.key, row]))
   const firsts = new Set(daysOf(asked.span, caller.zone).map(day => firstDayOf(day, grain)))
   return {
     ...shownSpan(asked.span),
     items: [...firsts].map(day => ({ day, ...shown(found.get(day) ?? NOTHING) })),
+    ...shownSums(sums),
   }
 }
 
@@ -73,7 +76,7 @@ export async function listTable(
   db: Db,
   { caller, now, query, table }: Asking<TableQuery> & { table: TableName },
   from: Source = 'sums',
-): Promise<Page<Record<string, unknown>>> {
+): Promise<Page<Record<string, unknown>> & ReturnType<typeof shownSums>> {
   const prepared = await prepareTable(db, { caller, now, query, table }, from)
   const limit = query.limit ?? PAGE_DEFAULT
   const rows = await rowsOf(db, {
@@ -85,12 +88,13 @@ export async function listTable(
     limit: limit + 1,
     figures: figuresIn(query),
   })
-  return pageOf(
+  const page = pageOf(
     rows,
     limit,
     row => [row.sorted, row.key],
     row => row.item,
   )
+  return { ...page, ...shownSums(prepared.sums) }
 }
 
 const EXPORT_ROWS = 20_000
@@ -134,7 +138,14 @@ export async function exportTable(
     }
   }
   const days = [dayOf(from, caller.zone), dayOf(to - 1, caller.zone)]
-  return { name: `performance-${table}-${days.join('-')}`, columns: columnsOf(table), rows: rows() }
+  const { summedUntil } = shownSums(prepared.sums)
+  // Who keeps the file must see later that it lacked something.
+  const until = summedUntil === null ? [] : ['until', summedUntil.replace(/\.\d+/, '').replace(/[-:]/g, '')]
+  return {
+    name: ['performance', table, ...days, ...until].join('-'),
+    columns: columnsOf(table),
+    rows: rows(),
+  }
 }
 
 // ---------------------------------------------------------------------------------------------- what is asked
@@ -142,6 +153,7 @@ export async function exportTable(
 interface Prepared {
   asked: Asked
   stores: readonly StoreName[]
+  sums: Sums | null
 }
 
 const hidden = () => new AppError('not_found', 'There is no such store, region or associate.')
@@ -154,7 +166,7 @@ async function prepare(
     now,
     query,
   }: Asking<{ from?: string; to?: string; storeCode?: string; region?: string; associate?: string }>,
-): Promise<Prepared> {
+): Promise<Omit<Prepared, 'sums'>> {
   const { brandId, scope, zone } = caller
   const span = readSpan(query, zone, now)
   if ('path' in span) {
@@ -196,13 +208,13 @@ async function prepare(
 /** Where figures are read from: sums where there are any that are new enough, or evidence alone, as tests hold them. */
 type Source = 'sums' | 'evidence'
 
-/** The days that a span is, where they may be read from sums. */
-async function daysSummed(db: Db, dimension: Dimension, asked: Asked, from: Source): Promise<Asked['days']> {
+/** The sums of the days that a span is, where it is read from them. */
+async function sumsWithin(db: Db, dimension: Dimension, asked: Asked, from: Source): Promise<Sums | null> {
   const { span, zone, brandId } = asked
   if (from === 'evidence' || !isRolledUp(dimension, asked)) return null
   const days = { from: dayOf(span.from, zone), to: dayOf(span.to, zone) }
   if (startOfDay(days.from, zone) !== span.from || startOfDay(days.to, zone) !== span.to) return null
-  return (await isSummed(db, { brandId, zone, days, isKeyed: isKeyed(dimension) })) ? days : null
+  return await sumsOf(db, { brandId, zone, days, isKeyed: isKeyed(dimension) })
 }
 
 async function prepareTable(
@@ -212,8 +224,8 @@ async function prepareTable(
 ): Promise<Prepared> {
   const { asked, stores } = await prepare(db, asking)
   const dimension = DIMENSIONS[table]
-  const days = await daysSummed(db, dimension, asked, from)
-  return { asked: { ...asked, days }, stores }
+  const sums = await sumsWithin(db, dimension, asked, from)
+  return { asked: { ...asked, days: sums?.days ?? null }, stores, sums }
 }
 
 const regionOf = (store: StoreName, span: Span): string | null => valueInForce(readHistory(store.regions), span.to - 1)

@@ -194,8 +194,13 @@ export async function refreshStatistics(db: Db): Promise<string | null> {
   return row!.table
 }
 
-/** Whether some days' figures are read from sums: nothing is to be summed, or little of late beside many orders. */
-export async function selectIsFresh(
+/**
+ * What some days' sums still lack, where figures are read from them: there are sums of all of these days, and nothing is
+ * to be summed but what changed since, beside more orders than are read as evidence.
+ *
+ * @returns the oldest mark, nulls where there is none; null where figures are read from evidence
+ */
+export async function selectOldestMark(
   db: Db,
   options: {
     brandId: number
@@ -203,30 +208,22 @@ export async function selectIsFresh(
     days: { from: string; to: string }
     /** Summed by this version, not by one before; null: by whichever. */
     version: number | null
-    /** How old a mark may be beside more than `fewOrders`. */
-    staleMs: number
     fewOrders: number
   },
-): Promise<boolean> {
-  const { brandId, zone, days, version, staleMs, fewOrders } = options
-  const [row] = await db<{ isFresh: boolean }[]>`
-    SELECT EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId} AND zone = ${zone})
-    AND NOT EXISTS (
-      SELECT FROM rollup_totals
-      WHERE brand_id = ${brandId} AND version < ${version ?? 0}::int AND day >= ${days.from}::text::date
-        AND day < ${days.to}::text::date)
-    AND (
-      NOT EXISTS (SELECT FROM rollup_marks WHERE brand_id = ${brandId})
-      OR (
-        NOT EXISTS (
-          SELECT FROM rollup_marks WHERE brand_id = ${brandId}
-            AND (kind = 'day' OR marked_at < now() - ${staleMs}::int * interval '1 millisecond'))
-        AND (
-          SELECT COALESCE(sum(orders), 0) FROM rollup_totals
-          WHERE brand_id = ${brandId} AND part = 'sales' AND day >= ${days.from}::text::date
-            AND day < ${days.to}::text::date) > ${fewOrders}::int
-      )) AS "isFresh"`
-  return row!.isFresh
+) {
+  const { brandId, zone, days, version, fewOrders } = options
+  const isWithin = db`brand_id = ${brandId} AND day >= ${days.from}::text::date AND day < ${days.to}::text::date`
+  const [row] = await db<{ markedAt: Instant | null; ageMs: number | null }[]>`
+    SELECT mark.marked_at AS "markedAt", (extract(epoch FROM now() - mark.marked_at) * 1000)::float8 AS "ageMs"
+    FROM (
+      SELECT min(marked_at) AS marked_at, COALESCE(bool_or(kind = 'day'), false) AS is_beginning
+      FROM rollup_marks WHERE brand_id = ${brandId}
+    ) AS mark
+    WHERE EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId} AND zone = ${zone})
+      AND NOT EXISTS (SELECT FROM rollup_totals WHERE ${isWithin} AND version < ${version ?? 0}::int)
+      AND (mark.marked_at IS NULL OR (NOT mark.is_beginning AND (
+        SELECT COALESCE(sum(orders), 0) FROM rollup_totals WHERE ${isWithin} AND part = 'sales') > ${fewOrders}::int))`
+  return row ?? null
 }
 
 /** Net sales of stores, or what associates are credited with, in summed days; who sold nothing is left out. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { transact, type Db, type Pool, type Tx } from '../../database.ts'
 import { addDays } from '../../lib/calendar.ts'
-import type { Instant } from '../../lib/time.ts'
+import { formatInstant, type Instant } from '../../lib/time.ts'
 import {
   beginState,
   countDaysToSum,
@@ -10,9 +10,9 @@ import {
   selectCells,
   selectDays,
   selectDaysToSum,
-  selectIsFresh,
   selectMarks,
   selectOldDay,
+  selectOldestMark,
   selectZone,
   takeTurn,
   type Cell,
@@ -54,7 +54,7 @@ const MOST = 1000
  * they are done, since who books waits for transactions under way: some seconds.
  */
 const DAYS_MOST = 250_000
-/** How old a mark may be whose days are read as they were summed before it, where their evidence is too much to read. */
+/** How old a mark may be of which nobody is told whose figures were summed before it. */
 const STALE_MS = 4000
 /** So many orders of a span are read as evidence in less time than anybody waits. */
 const FEW_ORDERS = 50_000
@@ -75,16 +75,34 @@ interface Asked extends Brand {
   daysMost?: number
 }
 
+/** Sums that figures of some days are read from. */
+export interface Sums {
+  days: { from: string; to: string }
+  /** What was told until then is in them. null: all but for the last seconds. */
+  summedUntil: Instant | null
+}
+
 /**
- * Whether a brand's figures of some days are read from sums. Where something is still to be summed they are read from
- * evidence, so that whatever was answered is in them; a span of a chain, too large for that, may be a few seconds old.
+ * The sums that a brand's figures of some days are read from. Where something is still to be summed they are read from
+ * evidence, so that whatever was answered is in them. A span of a chain is too large for that: its figures may be a few
+ * seconds old, and where they are older, who reads them is told until when they hold.
  *
  * @param options.isKeyed by channel, link, group or product, of which a version before summed nothing
+ * @returns null: they are read from evidence
  */
-export const isSummed = (
+export async function sumsOf(
   db: Db,
-  { isKeyed, ...of }: Brand & { days: { from: string; to: string }; isKeyed: boolean },
-) => selectIsFresh(db, { ...of, version: isKeyed ? SUMS_VERSION : null, staleMs: STALE_MS, fewOrders: FEW_ORDERS })
+  { isKeyed, days, ...brand }: Brand & { days: Sums['days']; isKeyed: boolean },
+): Promise<Sums | null> {
+  const version = isKeyed ? SUMS_VERSION : null
+  const oldest = await selectOldestMark(db, { ...brand, days, version, fewOrders: FEW_ORDERS })
+  return oldest && { days, summedUntil: (oldest.ageMs ?? 0) > STALE_MS ? oldest.markedAt : null }
+}
+
+/** As answers have it, also what was read from evidence. */
+export const shownSums = (sums: Sums | null) => ({
+  summedUntil: sums?.summedUntil == null ? null : formatInstant(sums.summedUntil),
+})
 
 /**
  * Sums anew what some marks speak of, and takes the marks away, all in one view of the database: what is not to be seen in

@@ -1,0 +1,9 @@
+import { Type } from 'typebox'
+
+/** What every answer says whose figures may be read from sums. */
+export const SummedUntil = {
+  summedUntil: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+    description:
+      'null: all that was told until some seconds ago is in the figures. Otherwise what was told until then is, and the rest is still being added up: of more than 50,000 orders, after much came at once.',
+  }),
+}
