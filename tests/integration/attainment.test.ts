@@ -137,6 +137,7 @@ describe('the month so far against the target', () => {
         },
       ],
       nextCursor: null,
+      summedUntil: null,
     })
   })
 
