@@ -170,11 +170,10 @@ async function measure(bench: Bench): Promise<Reads> {
 
     const [busiest] = askers
     const ownCount = await giveCustomers(service, owner, { brandId, associateId: busiest!.id, until })
-    const own = await load([{ path: '/api/v1/me/customers', header: await headerOf(busiest!.id) }], {
-      connections: 1,
-      seconds: 2 * SECONDS,
-    })
-    bench.say(`${ownCount} own customers: p99 ${own.p99Ms} ms`)
+    const asking = [{ path: '/api/v1/me/customers', header: await headerOf(busiest!.id) }]
+    const firstOwn = await load(asking, { connections: 1, seconds: WARM_SECONDS, atMost: 1 })
+    const own = await load(asking, { connections: 1, seconds: 2 * SECONDS })
+    bench.say(`${ownCount} own customers: p99 ${own.p99Ms} ms, the first ${firstOwn.p99Ms} ms`)
 
     const shop = await readShop(owner, brand)
     const drawn = drawOrders(shop, { seed: 1, prefix: `reads-${Date.now()}-`, sellers: 'spread', now: Date.now() })

@@ -74,9 +74,12 @@ process.send!({
 process.disconnect()
 
 async function keepAsking(): Promise<void> {
-  const socket = connect({ port: options.port, host: '127.0.0.1', noDelay: true }).setEncoding('latin1')
-  await once(socket, 'connect')
-  for (;;) {
+  const open = async () => {
+    const socket = connect({ port: options.port, host: '127.0.0.1', noDelay: true }).setEncoding('latin1')
+    await once(socket, 'connect')
+    return socket
+  }
+  for (let socket = await open(); ;) {
     const number = next++
     const due = perSecond === undefined ? performance.now() : began + (number / perSecond) * 1000
     if (due >= until || number >= atMost) return void socket.destroy()
@@ -84,6 +87,8 @@ async function keepAsking(): Promise<void> {
     if (early > 0) await sleep(early)
     // A timer that fires late is this process's fault and not the service's.
     const since = early > 0 ? performance.now() : due
+    // Closed since: with an answer that refused, or for having nothing to do.
+    if (socket.destroyed) socket = await open()
     await ask(socket, requests[number % requests.length]!)
     tookMs.push(performance.now() - since)
   }

@@ -34,6 +34,24 @@ const figures = () => ({
   newMembers: count('new_members'),
 })
 
+/** What an associate has, or had by his links. */
+const figuresOfAssociates = () => ({
+  orders: count('orders'),
+  netSalesFen: fenColumn('net_sales_fen'),
+  netQuantity: count('net_quantity'),
+  onlineFen: fenColumn('online_fen'),
+  inStoreFen: fenColumn('in_store_fen'),
+  directFen: fenColumn('direct_fen'),
+  indirectFen: fenColumn('indirect_fen'),
+  closerFen: fenColumn('closer_fen'),
+  attributedFen: fenColumn('attributed_fen'),
+  unknownBuyerOrders: count('unknown_buyer_orders'),
+  shares: count('shares'),
+  sharesClicked: count('shares_clicked'),
+  clicks: count('clicks'),
+  newMembers: count('new_members'),
+})
+
 /** One row says that a brand's days are summed, and by which calendar. Without it figures are summed from evidence. */
 export const rollupStates = pgTable('rollup_states', {
   brandId: integer('brand_id').primaryKey(),
@@ -125,24 +143,37 @@ export const rollupAssociates = pgTable(
     part: textColumn('part').notNull(),
     /** Empty: nobody, of members whom nobody won. */
     associateId: textColumn('associate_id').notNull(),
-    orders: count('orders'),
-    netSalesFen: fenColumn('net_sales_fen'),
-    netQuantity: count('net_quantity'),
-    onlineFen: fenColumn('online_fen'),
-    inStoreFen: fenColumn('in_store_fen'),
-    directFen: fenColumn('direct_fen'),
-    indirectFen: fenColumn('indirect_fen'),
-    closerFen: fenColumn('closer_fen'),
-    attributedFen: fenColumn('attributed_fen'),
-    unknownBuyerOrders: count('unknown_buyer_orders'),
-    shares: count('shares'),
-    sharesClicked: count('shares_clicked'),
-    clicks: count('clicks'),
-    newMembers: count('new_members'),
+    ...figuresOfAssociates(),
   },
   row => [
     primaryKey({ columns: [row.brandId, row.storeCode, row.day, row.part, row.associateId] }),
     index('rollup_associates_by_associate').on(row.brandId, row.associateId, row.day),
+  ],
+)
+
+/** One row is what an associate has of a month in all stores: the sum of his rows of `rollup_associates` and `rollup_pay`. */
+export const rollupAssociateMonths = pgTable(
+  'rollup_associate_months',
+  {
+    brandId: brandIdColumn(),
+    /** Its first day. */
+    month: dayColumn('month').notNull(),
+    /** As of `rollup_associates`, or `pay`. */
+    part: textColumn('part').notNull(),
+    associateId: textColumn('associate_id').notNull(),
+    /** Of how many rows it is the sum; of none it is to be deleted. */
+    cells: count('cells').notNull(),
+    ...figuresOfAssociates(),
+    commissionFen: fenColumn('commission_fen'),
+  },
+  row => [
+    primaryKey({
+      name: 'rollup_associate_months_pk',
+      columns: [row.brandId, row.month, row.part, row.associateId],
+    }),
+    index('rollup_associate_months_empty')
+      .on(row.brandId)
+      .where(sql`cells = 0`),
   ],
 )
 

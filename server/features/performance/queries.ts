@@ -3,8 +3,9 @@ import type { Span } from '../../lib/calendar.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import { isHandedOver } from '../friends/sql.ts'
 import { isCounted, isPaidWithin } from '../orders/sql.ts'
+import type { SummedDays } from '../rollups/domain.ts'
 import { creditsOf, linesOf, owedOf, personsOf } from '../rollups/sql.ts'
-import { COUNTED, countedFor, RATIOS, type Counted, type Figures } from './domain.ts'
+import { COUNTED, countedFor, NOTHING, RATIOS, type Counted, type Figures } from './domain.ts'
 import { isGrain, isKeyed, OF_PEOPLE, peopleParts, summedParts, type Wanted } from './rolled.ts'
 
 /** What a table is by; `total` is one row, the grains are days of the calendar by which time goes on. */
@@ -24,7 +25,7 @@ export interface Asked extends Whose {
   span: Span
   zone: string
   /** The days that the span is, where they are read from what is summed ahead; null: from evidence. */
-  days: { from: string; to: string } | null
+  days: SummedDays | null
   /** Months whose bonuses the span has, each with its last instant. */
   months: readonly { month: string; at: Instant }[]
   /** Each store's region at the span's end. */
@@ -167,7 +168,7 @@ const OF_ORDERS = [...OF_ALL, 'unattributedFen', 'unattributedOrders', 'commissi
 const OF_CREDITED = [...OF_ALL, 'closerFen'] as const
 
 /** Everything, with distinct people. */
-const ALL: Wanted = { keys: null, figures: null }
+const ALL: Wanted = { keys: null, figures: null, mayLack: false }
 
 /** `facts (key, name, value)`: the figures of a table, and the common parts that it is made of. */
 function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
@@ -498,19 +499,24 @@ export async function selectTable(
   const ranked = db`SELECT *, ${value} AS sorted FROM pivoted`
   const ofSort = countedFor([sort])
   if (!isRankedFirst(dimension, asked, ofSort)) {
-    const wanted = figures && new Set([...figures, ...ofSort])
-    return await db<TableRow[]>`${pivoted({ keys: null, figures: wanted })} SELECT * FROM (${ranked}) AS ranked ${page}`
+    const wanted = { keys: null, figures: figures && new Set([...figures, ...ofSort]), mayLack: false }
+    return await db<TableRow[]>`${pivoted(wanted)} SELECT * FROM (${ranked}) AS ranked ${page}`
   }
   // Of ten thousand associates, a hundred thousand links only what they are sorted by is summed, and all of the page's.
-  const places = await db<Pick<TableRow, 'key' | 'sorted'>[]>`
-    ${pivoted({ keys: null, figures: ofSort })}
-    SELECT key, sorted FROM (${ranked}) AS ranked ${page}`
+  const find = async (mayLack: boolean) =>
+    await db<Pick<TableRow, 'key' | 'sorted'>[]>`
+      ${pivoted({ keys: null, figures: ofSort, mayLack })}
+      SELECT key, sorted FROM (${ranked}) AS ranked ${page}`
+  const best = isDescending ? await find(true) : []
+  // Whoever has nothing of it comes after those, so he is looked for only where they do not fill the page.
+  const isFull = best.length === limit && best.every(row => Number(row.sorted) > 0)
+  const places = isFull ? best : await find(false)
   const keys = places.map(row => row.key ?? '')
   const found = await db<TableRow[]>`
-    ${pivoted({ keys, figures })}
+    ${pivoted({ keys, figures, mayLack: true })}
     SELECT * FROM pivoted WHERE COALESCE(key, '') = ANY (${list(db, keys)})`
   const byKey = new Map(found.map(row => [row.key, row]))
-  return places.map(place => ({ ...byKey.get(place.key)!, ...place }))
+  return places.map(place => ({ ...NOTHING, ...byKey.get(place.key), ...place }))
 }
 
 type TableRow = Counted & { key: string | null; sorted: string | null }

@@ -13,6 +13,16 @@ type Sql = ReturnType<typeof list>
 const list = (db: Db, values: readonly (string | null)[]) => db`${values as string[]}::text[]`
 const all = (db: Db, parts: readonly Sql[], by = db`, `) => parts.reduce((one, next) => db`${one}${by}${next}`)
 
+/** The parts that figures are kept by; all others by `sales`. */
+const PART_OF: Partial<Record<keyof Counted, string>> = {
+  refundFen: 'refunds',
+  shares: 'links',
+  sharesClicked: 'links',
+  clicks: 'clicks',
+  newMembers: 'members',
+}
+const partsOf = (figures: readonly (keyof Counted)[]) => [...new Set(figures.map(name => PART_OF[name] ?? 'sales'))]
+
 /** What days, and what associates have of them, are both summed for. */
 const OF_BOTH = [
   'orders',
@@ -95,11 +105,13 @@ const sumsOf = (db: Db, figures: readonly (keyof Counted)[]) =>
     figures.map(name => db`sum(r.${columnOf(db, name)}) AS ${columnOf(db, name)}`),
   )
 
-/** Whole months of a span by their own sums, and the days before and after. */
-function blocksOf({ days }: Asked) {
-  const { from, to } = days!
-  const monthOf = (day: string) => `${day.slice(0, 7)}-01`
-  const first = from === monthOf(from) ? from : monthOf(addDays(monthOf(from), 31))
+const monthOf = (day: string) => `${day.slice(0, 7)}-01`
+const monthAfter = (day: string) => monthOf(addDays(monthOf(day), 31))
+
+/** Whole months of a span by their own sums, those after some day, and the days before and after. */
+function blocksOf({ from, to }: { from: string; to: string }, after: string | null = null) {
+  const whole = from === monthOf(from) ? from : monthAfter(from)
+  const first = after === null || after < whole ? whole : monthAfter(after)
   const last = monthOf(to)
   if (first >= last) return [{ block: 'day', from, to }]
   return [
@@ -110,8 +122,8 @@ function blocksOf({ days }: Asked) {
 }
 
 /** `r`: what channels, links, groups or products have in a span, of all of them or of some. */
-function keyTotalsOf(db: Db, dimension: Dimension, asked: Asked, keys: readonly string[] | null): Sql {
-  const blocks = blocksOf(asked)
+function keyTotalsOf(db: Db, dimension: Dimension, asked: Asked, isOfPart: Sql, keys: readonly string[] | null): Sql {
+  const blocks = blocksOf(asked.days!)
   const isOf = keys === null ? db`true` : db`r.key = ANY (${list(db, keys)})`
   return db`
     unnest(${blocks.map(one => one.block)}::text[], ${blocks.map(one => one.from)}::text[]::date[],
@@ -119,7 +131,7 @@ function keyTotalsOf(db: Db, dimension: Dimension, asked: Asked, keys: readonly 
     CROSS JOIN LATERAL (
       SELECT * FROM rollup_key_totals AS r
       WHERE r.brand_id = ${asked.brandId} AND r.dimension = ${dimension} AND r.block = span.block
-        AND r.day >= span.first AND r.day < span.until AND ${isOf} OFFSET 0) AS r`
+        AND r.day >= span.first AND r.day < span.until AND ${isOfPart} AND ${isOf} OFFSET 0) AS r`
 }
 
 /** Distinct people of channels, links, groups or products: of all of them, or of some. */
@@ -156,12 +168,17 @@ function keyedPeopleParts(db: Db, dimension: Dimension, asked: Asked, { keys, fi
   })
 }
 
-/** Which of a table is wanted: of all rows or of some, all figures or some, of which each row has at least one. */
+/** Which of a table is wanted: of all rows or of some, all figures or some. */
 export interface Wanted {
   /** Empty: of nobody’s. */
   keys: readonly string[] | null
   figures: ReadonlySet<string> | null
+  /** Rows that have none of these figures may be left out, where that saves something: there they are 0. */
+  mayLack: boolean
 }
+
+const isOfParts = (db: Db, figures: readonly (keyof Counted)[], { mayLack }: Wanted) =>
+  mayLack ? db`r.part = ANY (${list(db, partsOf(figures))})` : db`true`
 
 function wantedOf<Name extends keyof Counted>(all: readonly Name[], { figures }: Wanted): readonly Name[] {
   if (figures === null) return all
@@ -175,7 +192,7 @@ export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay
   if (isKeyed(dimension)) {
     const figures = wantedOf(OF_KEYS, wanted)
     const summed = db`SELECT NULLIF(r.key, '') AS key, ${sumsOf(db, figures)}
-      FROM ${keyTotalsOf(db, dimension, asked, wanted.keys)} GROUP BY 1`
+      FROM ${keyTotalsOf(db, dimension, asked, isOfParts(db, figures, wanted), wanted.keys)} GROUP BY 1`
     return [unpivoted(db, summed, figures)]
   }
   const { brandId, storeCodes } = asked
@@ -206,28 +223,61 @@ function storesOf(db: Db, { brandId, storeCodes }: Asked): Sql {
     : db`(SELECT DISTINCT store_code FROM unnest(${list(db, storeCodes)}) AS own (store_code)) AS s`
 }
 
-/** What associates have, and what they are paid for orders: of some by their own index. */
+/**
+ * What associates have, and what they are paid for orders: of some by their own index. Of the whole brand by months, where
+ * those are whole.
+ */
 function associatesParts(db: Db, asked: Asked, isOwnPay: Sql, wanted: Wanted): Sql[] {
   const { brandId, storeCodes } = asked
   const figures = wantedOf(OF_ASSOCIATES, wanted)
-  const rowsOf = (table: string) => db`
+  const blocks =
+    storeCodes === null ? blocksOf(asked.days!, asked.days!.monthlessUntil) : [{ block: 'day', ...asked.days! }]
+  const ofDays = blocks.filter(one => one.block === 'day' && one.from < one.to)
+  const ofMonths = blocks.filter(one => one.block === 'month')
+  const isIn = (column: Sql, { from, to }: { from: string; to: string }) =>
+    db`${column} >= ${from}::text::date AND ${column} < ${to}::text::date`
+  const isOf = (column: Sql) => (wanted.keys === null ? db`true` : db`${column} = ANY (${list(db, wanted.keys)})`)
+  const isOfPart = isOfParts(db, figures, wanted)
+  const isPayWanted = !wanted.mayLack || wanted.figures === null || wanted.figures.has('commissionFen')
+  const columns = all(db, figures.map(name => columnOf(db, name))) // prettier-ignore
+  const rowsOf = (table: string, days: { from: string; to: string }, isWanted: Sql) => db`
     ${storesOf(db, asked)} CROSS JOIN LATERAL (
       SELECT * FROM ${db(table)} AS r
-      WHERE r.brand_id = ${brandId} AND r.store_code = s.store_code AND ${isWithin(db, asked)} OFFSET 0) AS r`
+      WHERE r.brand_id = ${brandId} AND r.store_code = s.store_code AND ${isIn(db`r.day`, days)} AND ${isWanted} OFFSET 0) AS r`
+  const months = (columns: Sql, isWanted: Sql) =>
+    ofMonths.map(
+      one => db`SELECT r.associate_id, ${columns} FROM rollup_associate_months AS r
+        WHERE r.brand_id = ${brandId} AND ${isIn(db`r.month`, one)} AND ${isWanted} AND ${isOf(db`r.associate_id`)}`,
+    )
   const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
-  const isOf = (column: Sql) => (wanted.keys === null ? db`true` : db`${column} = ANY (${list(db, wanted.keys)})`)
-  const held =
-    wanted.keys === null
-      ? rowsOf('rollup_associates')
-      : db`rollup_associates AS r WHERE r.brand_id = ${brandId} AND ${isOf(db`r.associate_id`)} AND ${isWithin(db, asked)} AND ${isOwn}`
+  const held = [
+    ...months(columns, isOfPart),
+    ...ofDays.map(one =>
+      wanted.keys === null
+        ? db`SELECT r.associate_id, ${columns} FROM ${rowsOf('rollup_associates', one, isOfPart)}`
+        : db`SELECT r.associate_id, ${columns} FROM rollup_associates AS r
+            WHERE r.brand_id = ${brandId} AND ${isOf(db`r.associate_id`)} AND ${isIn(db`r.day`, one)} AND ${isOfPart} AND ${isOwn}`,
+    ),
+  ]
+  const paid = [
+    ...months(db`r.commission_fen AS amount_fen`, db`r.part = 'pay'`),
+    ...ofDays.map(
+      one => db`SELECT r.payee, r.amount_fen FROM ${rowsOf('rollup_pay', one, db`r.payee_kind = 'associate'`)}
+        WHERE ${isOwnPay} AND ${isOf(db`r.payee`)}`,
+    ),
+  ]
+  const together = (selects: readonly Sql[]) => all(db, selects, db` UNION ALL `)
   return [
     unpivoted(
       db,
-      db`SELECT NULLIF(r.associate_id, '') AS key, ${sumsOf(db, figures)} FROM ${held} GROUP BY 1`,
+      db`SELECT NULLIF(r.associate_id, '') AS key, ${sumsOf(db, figures)} FROM (${together(held)}) AS r GROUP BY 1`,
       figures,
     ),
-    db`SELECT r.payee, 'commissionFen', sum(r.amount_fen) FROM ${rowsOf('rollup_pay')}
-      WHERE r.payee_kind = 'associate' AND ${isOwnPay} AND ${isOf(db`r.payee`)} GROUP BY 1`,
+    ...(isPayWanted
+      ? [
+          db`SELECT r.payee, 'commissionFen', sum(r.amount_fen) FROM (${together(paid)}) AS r (payee, amount_fen) GROUP BY 1`,
+        ]
+      : []),
   ]
 }
 

@@ -1,14 +1,24 @@
 import type { Db } from '../../database.ts'
 import type { Part } from './queries.ts'
-import { keptAssociatesOf, keptAssociatesPeopleOf, keptKeysOf, keptPayOf, keptPeopleOf, keyTotalsOf } from './keep.ts'
+import {
+  keptAssociatesOf,
+  keptAssociatesPeopleOf,
+  keptKeysOf,
+  keptPayOf,
+  keptPeopleOf,
+  keyTotalsOf,
+  monthsOf,
+} from './keep.ts'
 import {
   associatesColumnsOf,
   buyersOf,
   columnsOf,
   isOfDays,
+  monthColumnsOf,
   sumsOf,
   totalsOf,
   type Kind,
+  type MonthPart,
   type SummingDays,
 } from './sums.ts'
 
@@ -81,6 +91,17 @@ export async function countDifferingKeyMonths(db: Db, part: Part, { brandId }: {
       FROM rollup_key_totals WHERE ${ofPart} AND block = 'day' GROUP BY 1, 2, 3`,
     db`SELECT dimension, day, key, cells, ${columnsOf(db, part)} FROM rollup_key_totals
       WHERE ${ofPart} AND block = 'month'`,
+  )
+}
+
+/** What associates have of their months, by all days that are kept. */
+export async function countDifferingMonths(db: Db, part: MonthPart, { brandId }: { brandId: number }): Promise<number> {
+  const isOf = db`brand_id = ${brandId}`
+  return await countDiffering(
+    db,
+    monthsOf(db, part, isOf),
+    db`SELECT month, associate_id, cells, ${monthColumnsOf(db, part)} FROM rollup_associate_months
+      WHERE ${isOf} AND part = ${part}`,
   )
 }
 

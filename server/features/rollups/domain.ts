@@ -1,5 +1,13 @@
 import { Type } from 'typebox'
 
+/** Whole days that figures are read from the sums of. */
+export interface SummedDays {
+  from: string
+  to: string
+  /** The last of them of whose month it is not summed yet what associates have; null: there is none. */
+  monthlessUntil: string | null
+}
+
 /** What every answer says whose figures may be read from sums. */
 export const SummedUntil = {
   summedUntil: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {

@@ -1,24 +1,28 @@
 import type { Db } from '../../database.ts'
 import type { Part } from './queries.ts'
 import {
-  addedOf,
   ASSOCIATES_PARTS,
   associatesColumnsOf,
   buyersOf,
   cellsOf,
+  changeOfKeys,
+  changeOfMonths,
   columnsOf,
   DIMENSIONS,
   isOfDays,
   isKeyed,
   KEYED_PARTS,
   kindsOf,
-  lessOf,
+  MONTH_PARTS,
+  monthColumnsOf,
+  monthTotalsOf,
   PARTS,
   placesOf,
   SUMS_VERSION,
   sumsOf,
   totalsOf,
   type Kind,
+  type MonthPart,
   type Summing,
   type SummingCells,
   type SummingDays,
@@ -39,6 +43,8 @@ const TABLES = [
   'rollup_associate_people',
   'rollup_keys',
 ] as const
+
+const monthOf = (day: string) => `${day.slice(0, 7)}-01`
 
 // ------------------------------------------------------------------------------------------------- what is kept
 
@@ -103,23 +109,30 @@ const peopleOf = (db: Db, kind: Kind, summing: Summing): Sql =>
 /** Puts what a part comes to in the place of what was there: all but who the brand had, which `replacePeople` does. */
 export async function replaceSums(db: Db, part: Part, summing: SummingCells) {
   const { brandId } = summing
-  const forget = async (table: string, isOfPart: Sql = db`true`) => {
-    await db`
-      WITH ${cellsOf(db, summing)}, ${placesOf(db, brandId)}
-      DELETE FROM ${db(table)} AS r USING place CROSS JOIN LATERAL (
-        SELECT r.ctid AS row FROM ${db(table)} AS r
-        WHERE r.brand_id = ${brandId} AND r.store_code = place.store_code AND r.day = place.day AND ${isOfPart}
-        OFFSET 0) AS old
-      WHERE r.brand_id = ${brandId} AND r.ctid = old.row`
+  const forgetting = (table: string, isOfPart: Sql = db`true`) => db`
+    DELETE FROM ${db(table)} AS r USING place CROSS JOIN LATERAL (
+      SELECT r.ctid AS row FROM ${db(table)} AS r
+      WHERE r.brand_id = ${brandId} AND r.store_code = place.store_code AND r.day = place.day AND ${isOfPart}
+      OFFSET 0) AS old
+    WHERE r.brand_id = ${brandId} AND r.ctid = old.row`
+  const places = db`${cellsOf(db, summing)}, ${placesOf(db, brandId)}`
+  const ofPart = db`r.part = ${part}`
+  await db`WITH ${places} ${forgetting('rollup_days', ofPart)}`
+  if (part === 'sales') {
+    await db`WITH ${places}, gone AS (${forgetting('rollup_pay')} RETURNING r.*)
+      ${addMonthsOf(db, 'pay', { brandId, rows: payOfAssociates(db, db`gone`), sign: -1 })}`
   }
-  await forget('rollup_days', db`r.part = ${part}`)
-  if (part === 'sales') await forget('rollup_pay')
-  if (ASSOCIATES_PARTS.includes(part)) await forget('rollup_associates', db`r.part = ${part}`)
-  for (const kind of kindsOf(part)) await forget('rollup_associate_people', db`r.kind = ${kind}`)
+  if (ASSOCIATES_PARTS.includes(part)) {
+    await db`WITH ${places}, gone AS (${forgetting('rollup_associates', ofPart)} RETURNING r.*)
+      ${addMonthsOf(db, part, { brandId, rows: db`gone`, sign: -1 })}`
+  }
+  for (const kind of kindsOf(part)) {
+    await db`WITH ${places} ${forgetting('rollup_associate_people', db`r.kind = ${kind}`)}`
+  }
   if (isKeyed(part)) await forgetKeys(db, part, summing)
-  await db`DELETE FROM rollup_totals WHERE ${isOfDays(db, summing)} AND part = ${part}`
   await insertSums(db, part, summing)
   await db`DELETE FROM rollup_key_totals WHERE brand_id = ${brandId} AND cells = 0`
+  await db`DELETE FROM rollup_associate_months WHERE brand_id = ${brandId} AND cells = 0`
 }
 
 async function forgetKeys(db: Db, part: Part, summing: SummingCells) {
@@ -142,15 +155,57 @@ async function forgetKeys(db: Db, part: Part, summing: SummingCells) {
  * Whole numbers, so that it is what all of them come to, in whatever sequence.
  */
 function addKeysOf(db: Db, part: Part, { brandId, rows, sign }: { brandId: number; rows: Sql; sign: 1 | -1 }): Sql {
-  const counted = sign === 1 ? db`count(*), ${totalsOf(db, part)}` : db`-count(*), ${lessOf(db, part)}`
+  const { sums, added } = changeOfKeys(db, part, sign)
   return db`
     INSERT INTO rollup_key_totals AS t (brand_id, dimension, block, day, part, key, cells, ${columnsOf(db, part)})
-    SELECT ${brandId}, dimension, block.block, block.first, ${part}, key, ${counted}
+    SELECT ${brandId}, dimension, block.block, block.first, ${part}, key, ${sums}
     FROM ${rows} AS r
     CROSS JOIN LATERAL (VALUES ('day', r.day), ('month', date_trunc('month', r.day::timestamp)::date)) AS block (block, first)
     GROUP BY dimension, block.block, block.first, key ORDER BY dimension, block.block, block.first, key
     ON CONFLICT (brand_id, dimension, block, day, part, key)
-    DO UPDATE SET cells = t.cells + EXCLUDED.cells, ${addedOf(db, part)}`
+    DO UPDATE SET ${added}`
+}
+
+/** The same of associates and their months. Of a month that was never summed it is no sum, and is replaced when it is. */
+function addMonthsOf(
+  db: Db,
+  part: MonthPart,
+  { brandId, rows, sign }: { brandId: number; rows: Sql; sign: 1 | -1 },
+): Sql {
+  const { sums, added } = changeOfMonths(db, part, sign)
+  return db`
+    INSERT INTO rollup_associate_months AS t (brand_id, month, part, associate_id, cells, ${monthColumnsOf(db, part)})
+    SELECT ${brandId}, month, ${part}, associate_id, ${sums}
+    FROM (SELECT date_trunc('month', r.day::timestamp)::date AS month, r.* FROM ${rows} AS r) AS r
+    GROUP BY month, associate_id ORDER BY month, associate_id
+    ON CONFLICT (brand_id, month, part, associate_id) DO UPDATE SET ${added}`
+}
+
+/** What associates are paid, of rows of `rollup_pay`. */
+const payOfAssociates = (db: Db, rows: Sql) => db`(
+  SELECT day, payee AS associate_id, amount_fen AS commission_fen FROM ${rows} AS paid WHERE payee_kind = 'associate')`
+
+/** The rows that months of associates are added up of. */
+const monthRowsOf = (db: Db, part: MonthPart, isOf: Sql): Sql =>
+  part === 'pay'
+    ? payOfAssociates(db, db`(SELECT * FROM rollup_pay WHERE ${isOf})`)
+    : db`(SELECT * FROM rollup_associates WHERE ${isOf} AND part = ${part})`
+
+/** What those come to, by `month` and `associate_id`, with `cells` and the part's figures. */
+export const monthsOf = (db: Db, part: MonthPart, isOf: Sql): Sql => db`
+  SELECT date_trunc('month', day::timestamp)::date AS month, associate_id, count(*) AS cells, ${monthTotalsOf(db, part)}
+  FROM ${monthRowsOf(db, part, isOf)} AS had GROUP BY 1, 2`
+
+/** Makes what associates have of whole months anew. */
+export async function replaceMonths(db: Db, { brandId, from, to }: { brandId: number; from: string; to: string }) {
+  const isWithin = (column: string) =>
+    db`brand_id = ${brandId} AND ${db(column)} >= ${from}::text::date AND ${db(column)} < ${to}::text::date`
+  await db`DELETE FROM rollup_associate_months WHERE ${isWithin('month')}`
+  for (const part of MONTH_PARTS) {
+    await db`
+      INSERT INTO rollup_associate_months (brand_id, part, month, associate_id, cells, ${monthColumnsOf(db, part)})
+      SELECT ${brandId}, ${part}, summed.* FROM (${monthsOf(db, part, isWithin('day'))}) AS summed ORDER BY month, associate_id`
+  }
 }
 
 /** All in one statement, so that evidence is read once. */
@@ -163,10 +218,12 @@ async function insertSums(db: Db, part: Part, summing: Summing) {
   const ofAssociates = () => db`, of_associates AS (
       INSERT INTO rollup_associates (brand_id, store_code, day, part, associate_id, ${associatesColumnsOf(db, part)})
       SELECT ${brandId}, store_code, day, ${part}, associate_id, ${associatesColumnsOf(db, part)}
-      FROM (${associates!}) AS summed ${asRead})`
+      FROM (${associates!}) AS summed ${asRead} RETURNING *
+    ), of_months AS (${addMonthsOf(db, part, { brandId, rows: db`of_associates`, sign: 1 })})`
   const ofPay = () => db`, of_pay AS (
       INSERT INTO rollup_pay (brand_id, store_code, day, payee_kind, payee, amount_fen)
-      SELECT ${brandId}, store_code, day, payee_kind, payee, amount_fen FROM (${pay!}) AS summed ${asRead})`
+      SELECT ${brandId}, store_code, day, payee_kind, payee, amount_fen FROM (${pay!}) AS summed ${asRead} RETURNING *
+    ), of_pay_months AS (${addMonthsOf(db, 'pay', { brandId, rows: payOfAssociates(db, db`of_pay`), sign: 1 })})`
   const ofPeople = () => db`, of_people AS (
       INSERT INTO rollup_associate_people (brand_id, kind, store_code, day, associate_id, person)
       SELECT ${brandId}, kind, store_code, day, associate_id, person FROM (${people!}) AS found ${asRead})`
@@ -179,10 +236,16 @@ async function insertSums(db: Db, part: Part, summing: Summing) {
     WITH ${tables} ${keys ? ofKeys() : db``} ${associates ? ofAssociates() : db``} ${pay ? ofPay() : db``} ${people ? ofPeople() : db``}
     INSERT INTO rollup_days (brand_id, part, day, store_code, ${columns})
     SELECT ${brandId}, ${part}, day, store_code, ${columns} FROM (${figures}) AS summed ${asRead}`
+  // A day stays of the version that summed all of it.
+  const isOfThese = db`${isOfDays(db, summing)} AND part = ${part}`
+  const old = await db<{ day: string; version: number }[]>`
+    DELETE FROM rollup_totals WHERE ${isOfThese} RETURNING day::text, version`
   await db`
     INSERT INTO rollup_totals (brand_id, part, day, version, ${columns})
-    SELECT brand_id, part, day, ${SUMS_VERSION}, ${totalsOf(db, part)} FROM rollup_days
-    WHERE ${isOfDays(db, summing)} AND part = ${part} GROUP BY brand_id, part, day`
+    SELECT brand_id, part, day, COALESCE(min(old.version), ${SUMS_VERSION}), ${totalsOf(db, part)}
+    FROM rollup_days LEFT JOIN unnest(${old.map(one => one.day)}::text[]::date[], ${old.map(one => String(one.version))}::text[]::int[])
+      AS old (old_day, version) ON old.old_day = day
+    WHERE ${isOfThese} GROUP BY brand_id, part, day`
 }
 
 /**
@@ -282,6 +345,7 @@ export async function deleteDays(db: Db, summing: SummingDays) {
   for (const table of TABLES) await db`DELETE FROM ${db(table)} WHERE ${isOfThese}`
   await db`DELETE FROM rollup_key_totals WHERE ${isOfThese} AND block = 'day'`
   await replaceKeyMonths(db, { brandId: summing.brandId, from: summing.days.from })
+  await replaceMonths(db, { brandId: summing.brandId, from: monthOf(summing.days.from), to: 'infinity' })
 }
 
 /** Makes what keys come to in a day anew, where it is not what their stores have. */

@@ -168,7 +168,7 @@ export async function countDaysToSum(db: Db, { brandId }: { brandId: number }): 
   return row!.count
 }
 
-/** The last day that a version before summed; null where there is none. */
+/** The last day that was summed by a version before this one; null where there is none. */
 export async function selectOldDay(db: Db, { brandId, version }: { brandId: number; version: number }) {
   const [row] = await db<{ day: string | null }[]>`
     SELECT max(day)::text AS day FROM rollup_totals WHERE brand_id = ${brandId} AND version < ${version}`
@@ -181,6 +181,18 @@ export async function selectIsBeginning(db: Db, { brandId }: { brandId: number }
     SELECT NOT EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId})
       OR EXISTS (SELECT FROM rollup_marks WHERE brand_id = ${brandId} AND kind = 'day') AS "isBeginning"`
   return row!.isBeginning
+}
+
+/** Days of a version before are now as this one sums them; of `days` alone, and of no version before `since`. */
+export async function updateVersion(
+  db: Db,
+  options: { brandId: number; days: { from: string; to: string }; since: number; version: number },
+) {
+  const { brandId, days, since, version } = options
+  await db`
+    UPDATE rollup_totals SET version = ${version}
+    WHERE brand_id = ${brandId} AND day >= ${days.from}::text::date AND day < ${days.to}::text::date
+      AND version >= ${since} AND version < ${version}`
 }
 
 export async function deleteMarks(db: Db, { brandId, markIds }: { brandId: number; markIds: readonly string[] }) {
@@ -198,7 +210,8 @@ export async function refreshStatistics(db: Db): Promise<string | null> {
  * What some days' sums still lack, where figures are read from them: there are sums of all of these days, and nothing is
  * to be summed but what changed since, beside more orders than are read as evidence.
  *
- * @returns the oldest mark, nulls where there is none; null where figures are read from evidence
+ * @returns the oldest mark, nulls where there is none, and the last day whose month is not summed; null where figures are
+ *   read from evidence
  */
 export async function selectOldestMark(
   db: Db,
@@ -206,21 +219,24 @@ export async function selectOldestMark(
     brandId: number
     zone: string
     days: { from: string; to: string }
-    /** Summed by this version, not by one before; null: by whichever. */
-    version: number | null
+    /** Summed by this version or one since. */
+    version: number
+    /** By which months are summed too. */
+    monthsVersion: number
     fewOrders: number
   },
 ) {
-  const { brandId, zone, days, version, fewOrders } = options
+  const { brandId, zone, days, version, monthsVersion, fewOrders } = options
   const isWithin = db`brand_id = ${brandId} AND day >= ${days.from}::text::date AND day < ${days.to}::text::date`
-  const [row] = await db<{ markedAt: Instant | null; ageMs: number | null }[]>`
-    SELECT mark.marked_at AS "markedAt", (extract(epoch FROM now() - mark.marked_at) * 1000)::float8 AS "ageMs"
+  const [row] = await db<{ markedAt: Instant | null; ageMs: number | null; monthlessUntil: string | null }[]>`
+    SELECT mark.marked_at AS "markedAt", (extract(epoch FROM now() - mark.marked_at) * 1000)::float8 AS "ageMs",
+      (SELECT max(day)::text FROM rollup_totals WHERE ${isWithin} AND version < ${monthsVersion}::int) AS "monthlessUntil"
     FROM (
       SELECT min(marked_at) AS marked_at, COALESCE(bool_or(kind = 'day'), false) AS is_beginning
       FROM rollup_marks WHERE brand_id = ${brandId}
     ) AS mark
     WHERE EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId} AND zone = ${zone})
-      AND NOT EXISTS (SELECT FROM rollup_totals WHERE ${isWithin} AND version < ${version ?? 0}::int)
+      AND NOT EXISTS (SELECT FROM rollup_totals WHERE ${isWithin} AND version < ${version}::int)
       AND (mark.marked_at IS NULL OR (NOT mark.is_beginning AND (
         SELECT COALESCE(sum(orders), 0) FROM rollup_totals WHERE ${isWithin} AND part = 'sales') > ${fewOrders}::int))`
   return row ?? null

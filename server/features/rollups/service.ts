@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { transact, type Db, type Pool, type Tx } from '../../database.ts'
 import { addDays } from '../../lib/calendar.ts'
-import { formatInstant, type Instant } from '../../lib/time.ts'
+import { formatInstant, nextMonth, type Instant } from '../../lib/time.ts'
+import type { SummedDays } from './domain.ts'
 import {
   beginState,
   countDaysToSum,
@@ -15,6 +16,7 @@ import {
   selectOldestMark,
   selectZone,
   takeTurn,
+  updateVersion,
   type Cell,
 } from './queries.ts'
 import {
@@ -23,13 +25,31 @@ import {
   countDifferingGaps,
   countDifferingKeyMonths,
   countDifferingKeys,
+  countDifferingMonths,
   countDifferingPay,
   countDifferingPeople,
   countDifferingTotals,
   replaceGaps,
 } from './checks.ts'
-import { appendDays, deleteDays, replaceKeyDay, replaceKeyMonths, replacePeople, replaceSums } from './keep.ts'
-import { KEYED_PARTS, kindsOf, PARTS, PEOPLE, SUMS_VERSION, type SummingDays } from './sums.ts'
+import {
+  appendDays,
+  deleteDays,
+  replaceKeyDay,
+  replaceKeyMonths,
+  replaceMonths,
+  replacePeople,
+  replaceSums,
+} from './keep.ts'
+import {
+  KEYED_PARTS,
+  KEYED_SINCE,
+  kindsOf,
+  MONTH_PARTS,
+  PARTS,
+  PEOPLE,
+  SUMS_VERSION,
+  type SummingDays,
+} from './sums.ts'
 
 export {
   markClicks,
@@ -77,7 +97,7 @@ interface Asked extends Brand {
 
 /** Sums that figures of some days are read from. */
 export interface Sums {
-  days: { from: string; to: string }
+  days: SummedDays
   /** What was told until then is in them. null: all but for the last seconds. */
   summedUntil: Instant | null
 }
@@ -92,11 +112,18 @@ export interface Sums {
  */
 export async function sumsOf(
   db: Db,
-  { isKeyed, days, ...brand }: Brand & { days: Sums['days']; isKeyed: boolean },
+  { isKeyed, days, ...brand }: Brand & { days: { from: string; to: string }; isKeyed: boolean },
 ): Promise<Sums | null> {
-  const version = isKeyed ? SUMS_VERSION : null
-  const oldest = await selectOldestMark(db, { ...brand, days, version, fewOrders: FEW_ORDERS })
-  return oldest && { days, summedUntil: (oldest.ageMs ?? 0) > STALE_MS ? oldest.markedAt : null }
+  const oldest = await selectOldestMark(db, {
+    ...brand,
+    days,
+    version: isKeyed ? KEYED_SINCE : 0,
+    monthsVersion: SUMS_VERSION,
+    fewOrders: FEW_ORDERS,
+  })
+  if (!oldest) return null
+  const { ageMs, markedAt, monthlessUntil } = oldest
+  return { days: { ...days, monthlessUntil }, summedUntil: (ageMs ?? 0) > STALE_MS ? markedAt : null }
 }
 
 /** As answers have it, also what was read from evidence. */
@@ -124,7 +151,7 @@ export async function sumStep(pool: Pool, { brandId, zone, now, daysMost = DAYS_
     const days = await selectDaysToSum(tx, { brandId })
     const count = await sumMarks(tx, { brandId, zone, before: days?.from ?? null })
     if (count > 0) return count
-    if (!days) return await sumOldDay(tx, { brandId, zone })
+    if (!days) return (await sumOldDay(tx, { brandId, zone })) || (await sumOldMonth(tx, { brandId }))
     await letTakeLong(tx)
     await deleteDays(tx, { brandId, zone, days: { from: days.from, to: null } })
     await appendDays(tx, { brandId, zone, days })
@@ -135,15 +162,29 @@ export async function sumStep(pool: Pool, { brandId, zone, now, daysMost = DAYS_
 
 /** Sums the last day that a version before summed, while what it summed is read. @returns 0 where there is none */
 async function sumOldDay(tx: Tx, { brandId, zone }: Brand): Promise<number> {
-  const day = await selectOldDay(tx, { brandId, version: SUMS_VERSION })
+  const day = await selectOldDay(tx, { brandId, version: KEYED_SINCE })
   if (day === null) return 0
   await letTakeLong(tx)
   await sumDay(tx, { brandId, zone, day })
   return MOST
 }
 
-const sumDay = (tx: Tx, { brandId, zone, day }: Brand & { day: string }) =>
-  sumCells(tx, { brandId, zone, cells: PARTS.map((part): Cell => ({ part, day, storeCode: null })) })
+/** Adds up what associates have of the last month that no version did this for. @returns 0 where there is none */
+async function sumOldMonth(tx: Tx, { brandId }: { brandId: number }): Promise<number> {
+  const day = await selectOldDay(tx, { brandId, version: SUMS_VERSION })
+  if (day === null) return 0
+  await letTakeLong(tx)
+  const month = day.slice(0, 7)
+  const days = { from: `${month}-01`, to: `${nextMonth(month)}-01` }
+  await replaceMonths(tx, { brandId, ...days })
+  await updateVersion(tx, { brandId, days, since: KEYED_SINCE, version: SUMS_VERSION })
+  return MOST
+}
+
+async function sumDay(tx: Tx, { brandId, zone, day }: Brand & { day: string }): Promise<void> {
+  await sumCells(tx, { brandId, zone, cells: PARTS.map((part): Cell => ({ part, day, storeCode: null })) })
+  await updateVersion(tx, { brandId, days: { from: day, to: addDays(day, 1) }, since: 0, version: KEYED_SINCE })
+}
 
 /** For statements over whole days, of which a big brand has millions of rows; compiled they take no less. */
 async function letTakeLong(tx: Tx): Promise<void> {
@@ -248,8 +289,17 @@ export async function rebuildSums(
       return count
     })
   }
-  differing += isStopped() ? 0 : await alone(pool, { brandId, zone }, async tx => await rebuildKeyMonths(tx, brandId))
+  for (const rebuild of isStopped() ? [] : [rebuildKeyMonths, rebuildMonths]) {
+    differing += await alone(pool, { brandId, zone }, async tx => await rebuild(tx, brandId))
+  }
   return { days, differing }
+}
+
+async function rebuildMonths(tx: Tx, brandId: number): Promise<number> {
+  let differing = 0
+  for (const part of MONTH_PARTS) differing += await countDifferingMonths(tx, part, { brandId })
+  if (differing > 0) await replaceMonths(tx, { brandId, from: '-infinity', to: 'infinity' })
+  return differing
 }
 
 async function rebuildKeyMonths(tx: Tx, brandId: number): Promise<number> {

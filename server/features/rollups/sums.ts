@@ -31,8 +31,12 @@ export interface Days {
 
 type Sql = ReturnType<typeof columnsOf>
 
-/** Goes up with what is summed of days: those of a version before are summed again. 1: channels, links, groups, products. */
-export const SUMS_VERSION = 1
+/**
+ * Goes up with what is summed of days, which say by which version they were. 1: channels, links, groups and products; days
+ * of a version before are summed again. 2: what associates have of their months, which is added up of days that are there.
+ */
+export const SUMS_VERSION = 2
+export const KEYED_SINCE = 1
 
 /** The people that are told apart by day, with the part that they are summed with. */
 export const PEOPLE = [
@@ -74,6 +78,11 @@ const ASSOCIATES_FIGURES: Readonly<Record<Part, readonly string[] | null>> = {
 }
 export const ASSOCIATES_PARTS = PARTS.filter(part => ASSOCIATES_FIGURES[part] !== null)
 
+/** What is summed of associates by month: their parts of days, and their pay. */
+export type MonthPart = Part | 'pay'
+export const MONTH_PARTS: readonly MonthPart[] = [...ASSOCIATES_PARTS, 'pay']
+const monthFigures = (part: MonthPart) => (part === 'pay' ? ['commission_fen'] : ASSOCIATES_FIGURES[part]!)
+
 /** What is summed beside stores and associates: the figures of a part, and whom it had. Who joins came by none of them. */
 export const DIMENSIONS = ['channel', 'link', 'group', 'product'] as const
 export const isKeyed = (part: Part) => part !== 'members'
@@ -85,16 +94,28 @@ const listOf = (db: Db, names: readonly string[]) =>
 /** A part's columns, and their sums under their own names. */
 export const columnsOf = (db: Db, part: Part) => listOf(db, FIGURES[part])
 export const associatesColumnsOf = (db: Db, part: Part) => listOf(db, ASSOCIATES_FIGURES[part]!)
-export const totalsOf = (db: Db, part: Part) =>
-  FIGURES[part].map(name => db`sum(${db(name)})::bigint AS ${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
-/** The same of rows that are taken away. */
-export const lessOf = (db: Db, part: Part) =>
-  FIGURES[part].map(name => db`-sum(${db(name)})::bigint AS ${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
-/** What `EXCLUDED` has of a part added to what `t` has. */
-export const addedOf = (db: Db, part: Part) =>
-  FIGURES[part]
-    .map(name => db`${db(name)} = t.${db(name)} + EXCLUDED.${db(name)}`)
-    .reduce((all, one) => db`${all}, ${one}`)
+export const totalsOf = (db: Db, part: Part) => totals(db, FIGURES[part])
+export const monthColumnsOf = (db: Db, part: MonthPart) => listOf(db, monthFigures(part))
+export const monthTotalsOf = (db: Db, part: MonthPart) => totals(db, monthFigures(part))
+const totals = (db: Db, names: readonly string[]) =>
+  names.map(name => db`sum(${db(name)})::bigint AS ${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
+
+/** Rows that come or go: how many, what they sum to, and how that is added to what `t` has already. */
+export interface Change {
+  sums: Sql
+  added: Sql
+}
+
+function changeOf(db: Db, names: readonly string[], sign: 1 | -1): Change {
+  const sum = (name: string) => (sign === 1 ? db`sum(${db(name)})::bigint` : db`-sum(${db(name)})::bigint`)
+  const add = (name: string) => db`${db(name)} = t.${db(name)} + EXCLUDED.${db(name)}`
+  return {
+    sums: names.map(sum).reduce((all, one) => db`${all}, ${one}`, sign === 1 ? db`count(*)` : db`-count(*)`),
+    added: names.map(add).reduce((all, one) => db`${all}, ${one}`, add('cells')),
+  }
+}
+export const changeOfKeys = (db: Db, part: Part, sign: 1 | -1) => changeOf(db, FIGURES[part], sign)
+export const changeOfMonths = (db: Db, part: MonthPart, sign: 1 | -1) => changeOf(db, monthFigures(part), sign)
 
 /** `cell (day, store_code, since, until)`: a null store stands for all. Of whole days there are none. */
 export function cellsOf(db: Db, summing: Summing): Sql {
