@@ -101,6 +101,28 @@ export const rollupDays = pgTable(
   ],
 )
 
+/** One row is what a store has of a month: the sum of its rows of `rollup_days`. */
+export const rollupStoreMonths = pgTable(
+  'rollup_store_months',
+  {
+    brandId: brandIdColumn(),
+    /** Its first day. */
+    month: dayColumn('month').notNull(),
+    /** As of `rollup_days`. */
+    part: textColumn('part').notNull(),
+    storeCode: textColumn('store_code').notNull(),
+    /** Of how many rows it is the sum; of none it is to be deleted. */
+    cells: count('cells').notNull(),
+    ...figures(),
+  },
+  row => [
+    primaryKey({ name: 'rollup_store_months_pk', columns: [row.brandId, row.month, row.part, row.storeCode] }),
+    index('rollup_store_months_empty')
+      .on(row.brandId)
+      .where(sql`cells = 0`),
+  ],
+)
+
 /** One row is what a brand has of a day: the sum of its stores'. */
 export const rollupTotals = pgTable(
   'rollup_totals',

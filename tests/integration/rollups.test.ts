@@ -379,6 +379,8 @@ describe('sums', () => {
     expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(0)
     await service.pool`DELETE FROM rollup_associate_months WHERE part = 'sales' AND month = '2026-05-01'`
     expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(0)
+    await service.pool`UPDATE rollup_store_months SET clicks = clicks + 1 WHERE part = 'clicks'`
+    expect((await rebuildSums(service.pool, brand)).differing).toBeGreaterThan(0)
     expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
     await expectSame()
   })
@@ -418,7 +420,9 @@ describe('sums', () => {
   test('of months of days that a version before summed are added up behind, and not read until then', async () => {
     await sumAll(service.pool, brand)
     await service.pool`UPDATE rollup_totals SET version = 1`
-    await service.pool`UPDATE rollup_associate_months SET net_sales_fen = net_sales_fen + 1, cells = cells + 1`
+    for (const table of ['rollup_associate_months', 'rollup_store_months']) {
+      await service.pool`UPDATE ${service.pool(table)} SET net_sales_fen = net_sales_fen + 1, cells = cells + 1`
+    }
     // What changes meanwhile is added to a month that is no sum yet.
     await tellSomething()
     while ((await service.pool`SELECT FROM rollup_marks`).length > 0) await sumStep(service.pool, brand)

@@ -314,7 +314,9 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
       db`SELECT ${keys.click}, 'visitors', count(DISTINCT c.person) FROM clicked AS c WHERE c.person IS NOT NULL GROUP BY 1`,
     )
   }
-  if (keys.friend) {
+  const lacks = (...figures: (keyof Counted)[]) =>
+    wanted.mayLack && !figures.some(name => wanted.figures?.has(name) ?? true)
+  if (keys.friend && !lacks('newFriends', 'lostFriends')) {
     parts.push(
       db`SELECT ${keys.friend}, CASE e.kind WHEN 'added' THEN 'newFriends' ELSE 'lostFriends' END, count(*) FROM (
           SELECT f.associate_id, f.at, f.kind, a.store_code FROM friend_events AS f
@@ -333,14 +335,14 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
         GROUP BY 1`,
     )
   }
-  if (keys.extra) {
+  if (keys.extra && !lacks('commissionFen')) {
     parts.push(db`SELECT ${keys.extra}, 'commissionFen', sum(p.amount_fen) FROM extra AS p GROUP BY 1`)
   }
-  if (dimension === 'store') {
+  if (dimension === 'store' && !wanted.mayLack) {
     parts.push(db`SELECT s.store_code, 'orders', 0 FROM stores AS s
       WHERE s.brand_id = ${brandId} AND ${isOwnStore(db, 's.store_code', asked)}`)
   }
-  if (dimension === 'associate') {
+  if (dimension === 'associate' && !wanted.mayLack) {
     parts.push(db`SELECT a.associate_id, 'orders', 0 FROM associates AS a
       WHERE a.brand_id = ${brandId} AND ${isOwnStore(db, 'a.store_code', asked)}
         AND ${isOwnPerson(db, 'a.associate_id', asked)} AND EXISTS (

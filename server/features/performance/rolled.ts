@@ -1,6 +1,7 @@
 import type { Db } from '../../database.ts'
 import { addDays } from '../../lib/calendar.ts'
 import type { Counted } from './domain.ts'
+import type { SummedDays } from '../rollups/domain.ts'
 import type { Asked, Dimension } from './queries.ts'
 
 /**
@@ -108,22 +109,36 @@ const sumsOf = (db: Db, figures: readonly (keyof Counted)[]) =>
 const monthOf = (day: string) => `${day.slice(0, 7)}-01`
 const monthAfter = (day: string) => monthOf(addDays(monthOf(day), 31))
 
-/** Whole months of a span by their own sums, those after some day, and the days before and after. */
-function blocksOf({ from, to }: { from: string; to: string }, after: string | null = null) {
+interface Block {
+  block: 'day' | 'month'
+  from: string
+  to: string
+}
+
+/**
+ * Whole months of a span by their own sums, and the days before and after.
+ *
+ * @param options.areKeyed of links and their like: by months since they are summed at all
+ */
+function blocksOf(
+  { from, to, monthlessUntil }: SummedDays,
+  { areMonths, areKeyed = false }: { areMonths: boolean; areKeyed?: boolean },
+): Block[] {
   const whole = from === monthOf(from) ? from : monthAfter(from)
-  const first = after === null || after < whole ? whole : monthAfter(after)
+  const first = areKeyed || monthlessUntil === null || monthlessUntil < whole ? whole : monthAfter(monthlessUntil)
   const last = monthOf(to)
-  if (first >= last) return [{ block: 'day', from, to }]
-  return [
+  if (!areMonths || first >= last) return [{ block: 'day', from, to }]
+  const blocks: Block[] = [
     { block: 'month', from: first, to: last },
     { block: 'day', from, to: first },
     { block: 'day', from: last, to },
   ]
+  return blocks.filter(one => one.from < one.to)
 }
 
 /** `r`: what channels, links, groups or products have in a span, of all of them or of some. */
 function keyTotalsOf(db: Db, dimension: Dimension, asked: Asked, isOfPart: Sql, keys: readonly string[] | null): Sql {
-  const blocks = blocksOf(asked.days!)
+  const blocks = blocksOf(asked.days!, { areMonths: true, areKeyed: true })
   const isOf = keys === null ? db`true` : db`r.key = ANY (${list(db, keys)})`
   return db`
     unnest(${blocks.map(one => one.block)}::text[], ${blocks.map(one => one.from)}::text[]::date[],
@@ -198,13 +213,27 @@ export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay
   const { brandId, storeCodes } = asked
   const isWhole = storeCodes === null && !hasStores(dimension)
   const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
-  const figures = OF_DAYS.filter(name => storeCodes === null || name !== 'commissionFen')
+  const figures = wantedOf(
+    OF_DAYS.filter(name => storeCodes === null || name !== 'commissionFen'),
+    wanted,
+  )
+  const columns = all(db, figures.map(name => columnOf(db, name))) // prettier-ignore
+  const isOfPart = isOfParts(db, figures, wanted)
+  const held = isWhole
+    ? db`SELECT r.day, ''::text AS store_code, ${columns} FROM rollup_totals AS r
+        WHERE r.brand_id = ${brandId} AND ${isWithin(db, asked)} AND ${isOfPart}`
+    : blocksOf(asked.days!, { areMonths: !isGrain(dimension) })
+        .map(({ block, from, to }) => {
+          const day = db(block)
+          return db`SELECT r.${day} AS day, r.store_code, ${columns} FROM ${db(block === 'month' ? 'rollup_store_months' : 'rollup_days')} AS r
+            WHERE r.brand_id = ${brandId} AND r.${day} >= ${from}::text::date AND r.${day} < ${to}::text::date
+              AND ${isOfPart} AND ${isOwn}`
+        })
+        .reduce((one, next) => db`${one} UNION ALL ${next}`)
   const parts = [
     unpivoted(
       db,
-      db`SELECT ${keyOf(db, dimension)} AS key, ${sumsOf(db, figures)}
-        FROM ${db(isWhole ? 'rollup_totals' : 'rollup_days')} AS r ${withRegion(db, dimension)}
-        WHERE r.brand_id = ${brandId} AND ${isWithin(db, asked)} AND ${isOwn} GROUP BY 1`,
+      db`SELECT ${keyOf(db, dimension)} AS key, ${sumsOf(db, figures)} FROM (${held}) AS r ${withRegion(db, dimension)} GROUP BY 1`,
       figures,
     ),
   ]
@@ -230,9 +259,8 @@ function storesOf(db: Db, { brandId, storeCodes }: Asked): Sql {
 function associatesParts(db: Db, asked: Asked, isOwnPay: Sql, wanted: Wanted): Sql[] {
   const { brandId, storeCodes } = asked
   const figures = wantedOf(OF_ASSOCIATES, wanted)
-  const blocks =
-    storeCodes === null ? blocksOf(asked.days!, asked.days!.monthlessUntil) : [{ block: 'day', ...asked.days! }]
-  const ofDays = blocks.filter(one => one.block === 'day' && one.from < one.to)
+  const blocks = blocksOf(asked.days!, { areMonths: storeCodes === null })
+  const ofDays = blocks.filter(one => one.block === 'day')
   const ofMonths = blocks.filter(one => one.block === 'month')
   const isIn = (column: Sql, { from, to }: { from: string; to: string }) =>
     db`${column} >= ${from}::text::date AND ${column} < ${to}::text::date`

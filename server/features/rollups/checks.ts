@@ -4,6 +4,7 @@ import {
   keptAssociatesOf,
   keptAssociatesPeopleOf,
   keptKeysOf,
+  keptMonthsOf,
   keptPayOf,
   keptPeopleOf,
   keyTotalsOf,
@@ -14,7 +15,6 @@ import {
   buyersOf,
   columnsOf,
   isOfDays,
-  monthColumnsOf,
   sumsOf,
   totalsOf,
   type Kind,
@@ -94,15 +94,10 @@ export async function countDifferingKeyMonths(db: Db, part: Part, { brandId }: {
   )
 }
 
-/** What associates have of their months, by all days that are kept. */
-export async function countDifferingMonths(db: Db, part: MonthPart, { brandId }: { brandId: number }): Promise<number> {
+/** What stores and associates have of months, by all days that are kept. */
+export async function countDifferingMonths(db: Db, of: MonthPart, { brandId }: { brandId: number }): Promise<number> {
   const isOf = db`brand_id = ${brandId}`
-  return await countDiffering(
-    db,
-    monthsOf(db, part, isOf),
-    db`SELECT month, associate_id, cells, ${monthColumnsOf(db, part)} FROM rollup_associate_months
-      WHERE ${isOf} AND part = ${part}`,
-  )
+  return await countDiffering(db, monthsOf(db, of, isOf), keptMonthsOf(db, of, isOf))
 }
 
 /** Whom associates had, and whom the brand. */

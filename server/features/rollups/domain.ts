@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 export interface SummedDays {
   from: string
   to: string
-  /** The last of them of whose month it is not summed yet what associates have; null: there is none. */
+  /** The last of them of whose month it is not summed yet what stores and associates have; null: there is none. */
   monthlessUntil: string | null
 }
 

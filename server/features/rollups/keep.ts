@@ -117,14 +117,16 @@ export async function replaceSums(db: Db, part: Part, summing: SummingCells) {
     WHERE r.brand_id = ${brandId} AND r.ctid = old.row`
   const places = db`${cellsOf(db, summing)}, ${placesOf(db, brandId)}`
   const ofPart = db`r.part = ${part}`
-  await db`WITH ${places} ${forgetting('rollup_days', ofPart)}`
+  const takeAway = (of: MonthPart, rows = db`gone`) => addMonthsOf(db, of, { brandId, rows, sign: -1 })
+  await db`WITH ${places}, gone AS (${forgetting('rollup_days', ofPart)} RETURNING r.*)
+    ${takeAway({ of: 'store', part })}`
   if (part === 'sales') {
     await db`WITH ${places}, gone AS (${forgetting('rollup_pay')} RETURNING r.*)
-      ${addMonthsOf(db, 'pay', { brandId, rows: payOfAssociates(db, db`gone`), sign: -1 })}`
+      ${takeAway({ of: 'associate', part: 'pay' }, payOfAssociates(db, db`gone`))}`
   }
   if (ASSOCIATES_PARTS.includes(part)) {
     await db`WITH ${places}, gone AS (${forgetting('rollup_associates', ofPart)} RETURNING r.*)
-      ${addMonthsOf(db, part, { brandId, rows: db`gone`, sign: -1 })}`
+      ${takeAway({ of: 'associate', part })}`
   }
   for (const kind of kindsOf(part)) {
     await db`WITH ${places} ${forgetting('rollup_associate_people', db`r.kind = ${kind}`)}`
@@ -132,7 +134,8 @@ export async function replaceSums(db: Db, part: Part, summing: SummingCells) {
   if (isKeyed(part)) await forgetKeys(db, part, summing)
   await insertSums(db, part, summing)
   await db`DELETE FROM rollup_key_totals WHERE brand_id = ${brandId} AND cells = 0`
-  await db`DELETE FROM rollup_associate_months WHERE brand_id = ${brandId} AND cells = 0`
+  for (const { table } of Object.values(MONTHS))
+    await db`DELETE FROM ${db(table)} WHERE brand_id = ${brandId} AND cells = 0`
 }
 
 async function forgetKeys(db: Db, part: Part, summing: SummingCells) {
@@ -166,45 +169,60 @@ function addKeysOf(db: Db, part: Part, { brandId, rows, sign }: { brandId: numbe
     DO UPDATE SET ${added}`
 }
 
-/** The same of associates and their months. Of a month that was never summed it is no sum, and is replaced when it is. */
+/** Where the sums of months are, by whom, and of which rows of days they are. */
+const MONTHS = {
+  store: { table: 'rollup_store_months', key: 'store_code', days: 'rollup_days' },
+  associate: { table: 'rollup_associate_months', key: 'associate_id', days: 'rollup_associates' },
+} as const
+
+/** The same of stores', and associates', months. Of a month that was never summed it is no sum, and is replaced when it is. */
 function addMonthsOf(
   db: Db,
-  part: MonthPart,
+  of: MonthPart,
   { brandId, rows, sign }: { brandId: number; rows: Sql; sign: 1 | -1 },
 ): Sql {
-  const { sums, added } = changeOfMonths(db, part, sign)
+  const { sums, added } = changeOfMonths(db, of, sign)
+  const { table, key } = MONTHS[of.of]
   return db`
-    INSERT INTO rollup_associate_months AS t (brand_id, month, part, associate_id, cells, ${monthColumnsOf(db, part)})
-    SELECT ${brandId}, month, ${part}, associate_id, ${sums}
+    INSERT INTO ${db(table)} AS t (brand_id, month, part, ${db(key)}, cells, ${monthColumnsOf(db, of)})
+    SELECT ${brandId}, month, ${of.part}, ${db(key)}, ${sums}
     FROM (SELECT date_trunc('month', r.day::timestamp)::date AS month, r.* FROM ${rows} AS r) AS r
-    GROUP BY month, associate_id ORDER BY month, associate_id
-    ON CONFLICT (brand_id, month, part, associate_id) DO UPDATE SET ${added}`
+    GROUP BY month, ${db(key)} ORDER BY month, ${db(key)}
+    ON CONFLICT (brand_id, month, part, ${db(key)}) DO UPDATE SET ${added}`
 }
 
 /** What associates are paid, of rows of `rollup_pay`. */
 const payOfAssociates = (db: Db, rows: Sql) => db`(
   SELECT day, payee AS associate_id, amount_fen AS commission_fen FROM ${rows} AS paid WHERE payee_kind = 'associate')`
 
-/** The rows that months of associates are added up of. */
-const monthRowsOf = (db: Db, part: MonthPart, isOf: Sql): Sql =>
-  part === 'pay'
-    ? payOfAssociates(db, db`(SELECT * FROM rollup_pay WHERE ${isOf})`)
-    : db`(SELECT * FROM rollup_associates WHERE ${isOf} AND part = ${part})`
+/** What the rows of days come to, by `month` and whose they are, with `cells` and the part's figures. */
+export function monthsOf(db: Db, of: MonthPart, isOf: Sql): Sql {
+  const { days, key } = MONTHS[of.of]
+  const rows =
+    of.part === 'pay'
+      ? payOfAssociates(db, db`(SELECT * FROM rollup_pay WHERE ${isOf})`)
+      : db`(SELECT * FROM ${db(days)} WHERE ${isOf} AND part = ${of.part})`
+  return db`
+    SELECT date_trunc('month', day::timestamp)::date AS month, ${db(key)}, count(*) AS cells, ${monthTotalsOf(db, of)}
+    FROM ${rows} AS had GROUP BY 1, 2`
+}
 
-/** What those come to, by `month` and `associate_id`, with `cells` and the part's figures. */
-export const monthsOf = (db: Db, part: MonthPart, isOf: Sql): Sql => db`
-  SELECT date_trunc('month', day::timestamp)::date AS month, associate_id, count(*) AS cells, ${monthTotalsOf(db, part)}
-  FROM ${monthRowsOf(db, part, isOf)} AS had GROUP BY 1, 2`
+/** What is kept of months: as `monthsOf` gives it. */
+export function keptMonthsOf(db: Db, of: MonthPart, isOf: Sql): Sql {
+  const { table, key } = MONTHS[of.of]
+  return db`SELECT month, ${db(key)}, cells, ${monthColumnsOf(db, of)} FROM ${db(table)} WHERE ${isOf} AND part = ${of.part}`
+}
 
-/** Makes what associates have of whole months anew. */
+/** Makes what stores and associates have of whole months anew. */
 export async function replaceMonths(db: Db, { brandId, from, to }: { brandId: number; from: string; to: string }) {
   const isWithin = (column: string) =>
     db`brand_id = ${brandId} AND ${db(column)} >= ${from}::text::date AND ${db(column)} < ${to}::text::date`
-  await db`DELETE FROM rollup_associate_months WHERE ${isWithin('month')}`
-  for (const part of MONTH_PARTS) {
+  for (const { table } of Object.values(MONTHS)) await db`DELETE FROM ${db(table)} WHERE ${isWithin('month')}`
+  for (const of of MONTH_PARTS) {
+    const { table, key } = MONTHS[of.of]
     await db`
-      INSERT INTO rollup_associate_months (brand_id, part, month, associate_id, cells, ${monthColumnsOf(db, part)})
-      SELECT ${brandId}, ${part}, summed.* FROM (${monthsOf(db, part, isWithin('day'))}) AS summed ORDER BY month, associate_id`
+      INSERT INTO ${db(table)} (brand_id, part, month, ${db(key)}, cells, ${monthColumnsOf(db, of)})
+      SELECT ${brandId}, ${of.part}, summed.* FROM (${monthsOf(db, of, isWithin('day'))}) AS summed ORDER BY month, ${db(key)}`
   }
 }
 
@@ -219,11 +237,11 @@ async function insertSums(db: Db, part: Part, summing: Summing) {
       INSERT INTO rollup_associates (brand_id, store_code, day, part, associate_id, ${associatesColumnsOf(db, part)})
       SELECT ${brandId}, store_code, day, ${part}, associate_id, ${associatesColumnsOf(db, part)}
       FROM (${associates!}) AS summed ${asRead} RETURNING *
-    ), of_months AS (${addMonthsOf(db, part, { brandId, rows: db`of_associates`, sign: 1 })})`
+    ), of_months AS (${addMonthsOf(db, { of: 'associate', part }, { brandId, rows: db`of_associates`, sign: 1 })})`
   const ofPay = () => db`, of_pay AS (
       INSERT INTO rollup_pay (brand_id, store_code, day, payee_kind, payee, amount_fen)
       SELECT ${brandId}, store_code, day, payee_kind, payee, amount_fen FROM (${pay!}) AS summed ${asRead} RETURNING *
-    ), of_pay_months AS (${addMonthsOf(db, 'pay', { brandId, rows: payOfAssociates(db, db`of_pay`), sign: 1 })})`
+    ), of_pay_months AS (${addMonthsOf(db, { of: 'associate', part: 'pay' }, { brandId, rows: payOfAssociates(db, db`of_pay`), sign: 1 })})`
   const ofPeople = () => db`, of_people AS (
       INSERT INTO rollup_associate_people (brand_id, kind, store_code, day, associate_id, person)
       SELECT ${brandId}, kind, store_code, day, associate_id, person FROM (${people!}) AS found ${asRead})`
@@ -234,8 +252,10 @@ async function insertSums(db: Db, part: Part, summing: Summing) {
     ), of_key_totals AS (${addKeysOf(db, part, { brandId, rows: db`keyed`, sign: 1 })})`
   await db`
     WITH ${tables} ${keys ? ofKeys() : db``} ${associates ? ofAssociates() : db``} ${pay ? ofPay() : db``} ${people ? ofPeople() : db``}
-    INSERT INTO rollup_days (brand_id, part, day, store_code, ${columns})
-    SELECT ${brandId}, ${part}, day, store_code, ${columns} FROM (${figures}) AS summed ${asRead}`
+    , of_stores AS (
+      INSERT INTO rollup_days (brand_id, part, day, store_code, ${columns})
+      SELECT ${brandId}, ${part}, day, store_code, ${columns} FROM (${figures}) AS summed ${asRead} RETURNING *)
+    ${addMonthsOf(db, { of: 'store', part }, { brandId, rows: db`of_stores`, sign: 1 })}`
   // A day stays of the version that summed all of it.
   const isOfThese = db`${isOfDays(db, summing)} AND part = ${part}`
   const old = await db<{ day: string; version: number }[]>`

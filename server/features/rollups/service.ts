@@ -169,7 +169,7 @@ async function sumOldDay(tx: Tx, { brandId, zone }: Brand): Promise<number> {
   return MOST
 }
 
-/** Adds up what associates have of the last month that no version did this for. @returns 0 where there is none */
+/** Adds up what stores and associates have of the last month that no version did this for. @returns 0 where there is none */
 async function sumOldMonth(tx: Tx, { brandId }: { brandId: number }): Promise<number> {
   const day = await selectOldDay(tx, { brandId, version: SUMS_VERSION })
   if (day === null) return 0
@@ -297,7 +297,7 @@ export async function rebuildSums(
 
 async function rebuildMonths(tx: Tx, brandId: number): Promise<number> {
   let differing = 0
-  for (const part of MONTH_PARTS) differing += await countDifferingMonths(tx, part, { brandId })
+  for (const of of MONTH_PARTS) differing += await countDifferingMonths(tx, of, { brandId })
   if (differing > 0) await replaceMonths(tx, { brandId, from: '-infinity', to: 'infinity' })
   return differing
 }

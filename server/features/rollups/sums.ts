@@ -33,7 +33,7 @@ type Sql = ReturnType<typeof columnsOf>
 
 /**
  * Goes up with what is summed of days, which say by which version they were. 1: channels, links, groups and products; days
- * of a version before are summed again. 2: what associates have of their months, which is added up of days that are there.
+ * of a version before are summed again. 2: what stores and associates have of months, which is added up of days that are there.
  */
 export const SUMS_VERSION = 2
 export const KEYED_SINCE = 1
@@ -78,10 +78,17 @@ const ASSOCIATES_FIGURES: Readonly<Record<Part, readonly string[] | null>> = {
 }
 export const ASSOCIATES_PARTS = PARTS.filter(part => ASSOCIATES_FIGURES[part] !== null)
 
-/** What is summed of associates by month: their parts of days, and their pay. */
-export type MonthPart = Part | 'pay'
-export const MONTH_PARTS: readonly MonthPart[] = [...ASSOCIATES_PARTS, 'pay']
-const monthFigures = (part: MonthPart) => (part === 'pay' ? ['commission_fen'] : ASSOCIATES_FIGURES[part]!)
+/** What is summed by month: of stores all parts, of associates theirs, and their pay. */
+export interface MonthPart {
+  of: 'store' | 'associate'
+  part: Part | 'pay'
+}
+export const MONTH_PARTS: readonly MonthPart[] = [
+  ...PARTS.map(part => ({ of: 'store', part }) as const),
+  ...[...ASSOCIATES_PARTS, 'pay' as const].map(part => ({ of: 'associate', part }) as const),
+]
+const monthFigures = ({ of, part }: MonthPart) =>
+  part === 'pay' ? ['commission_fen'] : of === 'store' ? FIGURES[part] : ASSOCIATES_FIGURES[part]!
 
 /** What is summed beside stores and associates: the figures of a part, and whom it had. Who joins came by none of them. */
 export const DIMENSIONS = ['channel', 'link', 'group', 'product'] as const
