@@ -1,7 +1,8 @@
 import { oneOf, type Db } from '../../database.ts'
 import { arrayText } from '../../lib/array-text.ts'
 import { uuidv7 } from '../../lib/ids.ts'
-import { formatInstant, type Instant } from '../../lib/time.ts'
+import { formatInstant, nextMonth, type Instant } from '../../lib/time.ts'
+import type { SummedDays } from './domain.ts'
 
 /**
  * Marks say of what days are to be summed anew. One row a transaction and kind, with lists in it: evidence comes by the
@@ -242,23 +243,31 @@ export async function selectOldestMark(
   return row ?? null
 }
 
+const NET_SALES = {
+  store: { subject: 'store_code', byDay: 'rollup_days', byMonth: 'rollup_store_months' },
+  associate: { subject: 'associate_id', byDay: 'rollup_associates', byMonth: 'rollup_associate_months' },
+} as const
+
 /** Net sales of stores, or what associates are credited with, in summed days; who sold nothing is left out. */
 export async function selectNetSales(
   db: Db,
   options: {
     brandId: number
-    days: { from: string; to: string }
+    days: SummedDays
     kind: 'store' | 'associate'
     subjects: readonly string[]
   },
 ): Promise<Map<string, number>> {
   const { brandId, days, kind, subjects } = options
   if (subjects.length === 0) return new Map()
-  const [table, subject] = kind === 'store' ? ['rollup_days', 'store_code'] : ['rollup_associates', 'associate_id']
+  const { subject, byDay, byMonth } = NET_SALES[kind]
+  const isMonth =
+    days.monthlessUntil === null && days.from.endsWith('-01') && days.to === `${nextMonth(days.from.slice(0, 7))}-01`
+  const [table, day] = isMonth ? [byMonth, 'month'] : [byDay, 'day']
   const rows = await db<{ subject: string; netSalesFen: number }[]>`
     SELECT ${db(subject)} AS subject, sum(net_sales_fen)::bigint AS "netSalesFen" FROM ${db(table)}
     WHERE brand_id = ${brandId} AND ${db(subject)} = ${oneOf(db, subjects)} AND part = 'sales'
-      AND day >= ${days.from}::text::date AND day < ${days.to}::text::date
+      AND ${db(day)} >= ${days.from}::text::date AND ${db(day)} < ${days.to}::text::date
     GROUP BY 1`
   return new Map(rows.map(row => [row.subject, row.netSalesFen]))
 }
