@@ -316,14 +316,17 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
   }
   const lacks = (...figures: (keyof Counted)[]) =>
     wanted.mayLack && !figures.some(name => wanted.figures?.has(name) ?? true)
+  // Whose region it is, or whose store, is looked up once for all that somebody has; in a trend it matters when it was.
+  const at = (column: string) => (isGrain(dimension) ? db(column) : db`NULL::timestamptz`)
   if (keys.friend && !lacks('newFriends', 'lostFriends')) {
     parts.push(
-      db`SELECT ${keys.friend}, CASE e.kind WHEN 'added' THEN 'newFriends' ELSE 'lostFriends' END, count(*) FROM (
-          SELECT f.associate_id, f.at, f.kind, a.store_code FROM friend_events AS f
+      db`SELECT ${keys.friend}, CASE e.kind WHEN 'added' THEN 'newFriends' ELSE 'lostFriends' END, sum(e.events) FROM (
+          SELECT f.associate_id, ${at('f.at')} AS at, f.kind, a.store_code, count(*) AS events FROM friend_events AS f
           LEFT JOIN associates AS a ON a.brand_id = ${brandId} AND a.associate_id = f.associate_id
           WHERE f.brand_id = ${brandId} AND ${within(db, 'f.at', span)} AND (f.kind = 'added' OR f.ended_by = 'customer')
             AND NOT ${isHandedOver(db, brandId)}
             AND ${isOwnStore(db, 'a.store_code', asked)} AND ${isOwnPerson(db, 'f.associate_id', asked)}
+          GROUP BY 1, 2, 3, 4
         ) AS e GROUP BY 1, 2`,
     )
   }
@@ -336,7 +339,9 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
     )
   }
   if (keys.extra && !lacks('commissionFen')) {
-    parts.push(db`SELECT ${keys.extra}, 'commissionFen', sum(p.amount_fen) FROM extra AS p GROUP BY 1`)
+    parts.push(db`SELECT ${keys.extra}, 'commissionFen', sum(p.amount_fen) FROM (
+        SELECT payee_kind, payee, ${at('at')} AS at, sum(amount_fen) AS amount_fen FROM extra GROUP BY 1, 2, 3
+      ) AS p GROUP BY 1`)
   }
   if (dimension === 'store' && !wanted.mayLack) {
     parts.push(db`SELECT s.store_code, 'orders', 0 FROM stores AS s
