@@ -192,8 +192,9 @@ export interface Wanted {
   mayLack: boolean
 }
 
+/** Also where all are: what is kept of days is found by its part first. */
 const isOfParts = (db: Db, figures: readonly (keyof Counted)[], { mayLack }: Wanted) =>
-  mayLack ? db`r.part = ANY (${list(db, partsOf(figures))})` : db`true`
+  db`r.part = ANY (${list(db, partsOf(mayLack ? figures : OF_DAYS))})`
 
 function wantedOf<Name extends keyof Counted>(all: readonly Name[], { figures }: Wanted): readonly Name[] {
   if (figures === null) return all
