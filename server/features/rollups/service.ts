@@ -77,7 +77,7 @@ const DAYS_MOST = 250_000
 /** How old a mark may be of which nobody is told whose figures were summed before it. */
 const STALE_MS = 4000
 /** So many orders of a span are read as evidence in less time than anybody waits. */
-const FEW_ORDERS = 50_000
+const FEW_ORDERS = 5000
 
 /** How long a statement may take that counts or sums whole days. */
 const DAYS_MS = 30 * 60_000

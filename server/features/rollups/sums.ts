@@ -449,14 +449,17 @@ function refundsOf(db: Db, summing: Summing): Sums {
 function sharesOf(db: Db, summing: Summing): Sums {
   const { brandId } = summing
   const { joins, person } = personsOf(db, brandId)
-  const isClicked = db`link_code IN (SELECT link_code FROM later_click)`
-  const figures = db`count(*) AS shares, count(*) FILTER (WHERE ${isClicked}) AS shares_clicked`
+  const figures = db`count(*) AS shares, count(*) FILTER (WHERE is_clicked) AS shares_clicked`
   const keys = byKeys(db, keysOfLinks(db))
   return {
+    // `shared`: the links, and whether somebody came by each; asked of each row by itself, all clicks would be gone through.
     // `seen`: who clicked, once for each link; `bought`: who bought by it too. Who stands behind ids is asked once for all
     // that they did. Link by link: the planner takes days to have made far more links, and would read all orders there
     // ever were.
-    tables: db`${linksOf(db, summing)}, seen AS MATERIALIZED (
+    tables: db`${linksOf(db, summing)}, shared AS MATERIALIZED (
+        SELECT made.*, clicked.link_code IS NOT NULL AS is_clicked
+        FROM made LEFT JOIN (SELECT DISTINCT link_code FROM later_click) AS clicked USING (link_code)
+      ), seen AS MATERIALIZED (
         SELECT DISTINCT unnest(days) AS day, unnest(stores) AS store_code, unnest(associates) AS associate_id,
           unnest(links) AS link_code, unnest(channels) AS channel, unnest(skus) AS sku, unnest(chats) AS chat_id, person
         FROM (SELECT t.days, t.stores, t.associates, t.links, t.channels, t.skus, t.chats, ${person} AS person FROM (
@@ -469,8 +472,8 @@ function sharesOf(db: Db, summing: Summing): Sums {
             WHERE o.brand_id = ${brandId} AND o.sharer_link = made.link_code AND o.revision IS NOT NULL
               AND NOT o.cancelled AND o.net_fen > 0 AND o.buyer IS NOT NULL OFFSET 0) AS o)
       )`,
-    figures: db`SELECT day, store_code, ${figures} FROM made GROUP BY day, store_code`,
-    associates: db`SELECT day, store_code, associate_id, ${figures} FROM made GROUP BY day, store_code, associate_id`,
+    figures: db`SELECT day, store_code, ${figures} FROM shared GROUP BY day, store_code`,
+    associates: db`SELECT day, store_code, associate_id, ${figures} FROM shared GROUP BY day, store_code, associate_id`,
     pay: null,
     people: db`
       SELECT DISTINCT 'opener' AS kind, day, store_code, associate_id, person FROM seen
@@ -480,7 +483,7 @@ function sharesOf(db: Db, summing: Summing): Sums {
       SELECT dimension, day, store_code, key, sum(shares)::bigint AS shares, sum(shares_clicked)::bigint AS shares_clicked,
         ${eachOnce(db, db`opener`, db`true`)} AS people, ${eachOnce(db, db`winner`, db`true`)} AS winners
       FROM (
-        SELECT by_key.*, day, store_code, ${figures}, NULL::text AS opener, NULL::text AS winner FROM made ${keys}
+        SELECT by_key.*, day, store_code, ${figures}, NULL::text AS opener, NULL::text AS winner FROM shared ${keys}
         GROUP BY by_key.dimension, by_key.key, day, store_code
         UNION ALL SELECT by_key.*, day, store_code, 0, 0, person, NULL FROM seen ${keys}
         UNION ALL SELECT by_key.*, day, store_code, 0, 0, NULL, person FROM bought ${keys}
