@@ -6,6 +6,10 @@ import { DATA_KEY } from './bench.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const STARTS_MS = 60_000
+/** Of one processor it takes so little, for so long, where it has nothing to do; it is waited for no longer than that. */
+const QUIET_PART = 0.05
+const QUIET_MS = 10_000
+const QUIET_MOST_MS = 10 * 60_000
 
 /** The service as it is run, with all its workers, in a process of its own. */
 export interface BenchService {
@@ -15,6 +19,8 @@ export interface BenchService {
   key: string
   /** What it keeps in memory. */
   rssMb(): number
+  /** Until it has little to do by itself: what is done at night, or follows from what it was told, is done. */
+  rests(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -50,6 +56,7 @@ export async function startService(
     pid: child.pid!,
     key,
     rssMb: () => Math.round(residentKb(child.pid!) / 1024),
+    rests: () => becomesQuiet(child.pid!),
     async stop() {
       const ended = new Promise(resolve => child.once('exit', resolve))
       if (child.exitCode === null && child.kill('SIGTERM')) await ended
@@ -65,6 +72,24 @@ async function becomesReady(child: ChildProcess, port: number): Promise<void> {
     if (answer?.ok) return
     if (child.exitCode !== null || performance.now() > until) throw new Error('the service did not start')
     await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
+
+async function becomesQuiet(pid: number): Promise<void> {
+  for (const until = performance.now() + QUIET_MOST_MS; performance.now() < until;) {
+    const before = processorMs(pid)
+    await new Promise(resolve => setTimeout(resolve, QUIET_MS))
+    if ((processorMs(pid) - before) / QUIET_MS < QUIET_PART) return
+  }
+}
+
+/** Processor time so far; 0 where the system does not tell. */
+function processorMs(pid: number): number {
+  try {
+    const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ').slice(11, 13)
+    return (Number(user) + Number(system)) * 10
+  } catch {
+    return 0
   }
 }
 
