@@ -7,8 +7,8 @@ import { startLoop, type Worker } from './loop.ts'
 const IDLE_MS = 1000
 /** While much comes at once, sums are left to grow old rather than take what taking it needs. */
 const REST = 3
-/** What is much for those who wait: a brand's first days are summed for some seconds at a time. */
-const REST_MOST_MS = 5000
+/** Figures are at most five seconds old, so a rest is no longer. */
+const REST_MOST_MS = 2000
 /** After so much the planner's statistics are of another database. */
 const BULK = 5000
 /** How many tables are looked through then, partitions among them. */

@@ -208,13 +208,12 @@ export async function refreshStatistics(db: Db): Promise<string | null> {
 }
 
 /**
- * What some days' sums still lack, where figures are read from them: there are sums of all of these days, and nothing is
- * to be summed but what changed since, beside more orders than are read as evidence.
+ * What some days' sums still lack: the oldest mark, and how many orders the days have where there is any; and the last day
+ * whose month is not summed. Nulls where there is none.
  *
- * @returns the oldest mark, nulls where there is none, and the last day whose month is not summed; null where figures are
- *   read from evidence
+ * @returns null where there are no sums of all of these days
  */
-export async function selectOldestMark(
+export async function selectLacking(
   db: Db,
   options: {
     brandId: number
@@ -224,22 +223,23 @@ export async function selectOldestMark(
     version: number
     /** By which months are summed too. */
     monthsVersion: number
-    fewOrders: number
   },
 ) {
-  const { brandId, zone, days, version, monthsVersion, fewOrders } = options
+  const { brandId, zone, days, version, monthsVersion } = options
   const isWithin = db`brand_id = ${brandId} AND day >= ${days.from}::text::date AND day < ${days.to}::text::date`
-  const [row] = await db<{ markedAt: Instant | null; ageMs: number | null; monthlessUntil: string | null }[]>`
+  const [row] = await db<
+    { markedAt: Instant | null; ageMs: number | null; orders: number | null; monthlessUntil: string | null }[]
+  >`
     SELECT mark.marked_at AS "markedAt", (extract(epoch FROM now() - mark.marked_at) * 1000)::float8 AS "ageMs",
+      CASE WHEN mark.marked_at IS NOT NULL THEN (
+        SELECT COALESCE(sum(orders), 0)::bigint FROM rollup_totals WHERE ${isWithin} AND part = 'sales') END AS orders,
       (SELECT max(day)::text FROM rollup_totals WHERE ${isWithin} AND version < ${monthsVersion}::int) AS "monthlessUntil"
     FROM (
       SELECT min(marked_at) AS marked_at, COALESCE(bool_or(kind = 'day'), false) AS is_beginning
       FROM rollup_marks WHERE brand_id = ${brandId}
     ) AS mark
-    WHERE EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId} AND zone = ${zone})
-      AND NOT EXISTS (SELECT FROM rollup_totals WHERE ${isWithin} AND version < ${version}::int)
-      AND (mark.marked_at IS NULL OR (NOT mark.is_beginning AND (
-        SELECT COALESCE(sum(orders), 0) FROM rollup_totals WHERE ${isWithin} AND part = 'sales') > ${fewOrders}::int))`
+    WHERE NOT mark.is_beginning AND EXISTS (SELECT FROM rollup_states WHERE brand_id = ${brandId} AND zone = ${zone})
+      AND NOT EXISTS (SELECT FROM rollup_totals WHERE ${isWithin} AND version < ${version}::int)`
   return row ?? null
 }
 

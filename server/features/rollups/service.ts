@@ -11,9 +11,9 @@ import {
   selectCells,
   selectDays,
   selectDaysToSum,
+  selectLacking,
   selectMarks,
   selectOldDay,
-  selectOldestMark,
   selectZone,
   takeTurn,
   updateVersion,
@@ -76,8 +76,9 @@ const MOST = 1000
 const DAYS_MOST = 250_000
 /** How old a mark may be of which nobody is told whose figures were summed before it. */
 const STALE_MS = 4000
-/** So many orders of a span are read as evidence in less time than anybody waits. */
+/** So many orders of a span are read as evidence at once, and so many in the time that somebody waits for being right. */
 const FEW_ORDERS = 5000
+const MANY_ORDERS = 20_000
 
 /** How long a statement may take that counts or sums whole days. */
 const DAYS_MS = 30 * 60_000
@@ -104,8 +105,8 @@ export interface Sums {
 
 /**
  * The sums that a brand's figures of some days are read from. Where something is still to be summed they are read from
- * evidence, so that whatever was answered is in them. A span of a chain is too large for that: its figures may be a few
- * seconds old, and where they are older, who reads them is told until when they hold.
+ * evidence, so that whatever was answered is in them. Where that is much its figures may be a few seconds old. A span of a
+ * chain is too much altogether: where its sums are older, who reads them is told until when they hold.
  *
  * @param options.isKeyed by channel, link, group or product, of which a version before summed nothing
  * @returns null: they are read from evidence
@@ -114,16 +115,14 @@ export async function sumsOf(
   db: Db,
   { isKeyed, days, ...brand }: Brand & { days: { from: string; to: string }; isKeyed: boolean },
 ): Promise<Sums | null> {
-  const oldest = await selectOldestMark(db, {
-    ...brand,
-    days,
-    version: isKeyed ? KEYED_SINCE : 0,
-    monthsVersion: SUMS_VERSION,
-    fewOrders: FEW_ORDERS,
-  })
-  if (!oldest) return null
-  const { ageMs, markedAt, monthlessUntil } = oldest
-  return { days: { ...days, monthlessUntil }, summedUntil: (ageMs ?? 0) > STALE_MS ? markedAt : null }
+  const version = isKeyed ? KEYED_SINCE : 0
+  const lacking = await selectLacking(db, { ...brand, days, version, monthsVersion: SUMS_VERSION })
+  if (!lacking) return null
+  const { markedAt, monthlessUntil } = lacking
+  const [ageMs, orders] = [lacking.ageMs ?? 0, lacking.orders ?? 0]
+  const isLate = ageMs > STALE_MS
+  if (markedAt !== null && orders <= (isLate ? MANY_ORDERS : FEW_ORDERS)) return null
+  return { days: { ...days, monthlessUntil }, summedUntil: isLate ? markedAt : null }
 }
 
 /** As answers have it, also what was read from evidence. */
