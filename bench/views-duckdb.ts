@@ -151,6 +151,11 @@ const FIGURES = `count(*) AS orders, sum(net_fen) AS "netSalesFen", sum(quantity
   count(*) FILTER (is_unattributed) AS "unattributedOrders",
   count(*) FILTER (buyer IS NULL) AS "unknownBuyerOrders", count(DISTINCT buyer) AS buyers`
 
+/** Both are asked for the same figures of a table. */
+const STORES_FIGURES =
+  'orders,netSalesFen,netQuantity,onlineFen,inStoreFen,directFen,indirectFen,unattributedFen,unattributedOrders,unknownBuyerOrders,buyers,repeatBuyers,refundFen'
+const ASSOCIATES_FIGURES = 'directFen,indirectFen,attributedFen'
+
 const itemsOf = (answer: Record<string, unknown>) => answer['items'] as Row[]
 
 function viewsOf(until: number): View[] {
@@ -177,14 +182,14 @@ function viewsOf(until: number): View[] {
       },
       {
         name: `stores, ${span}`,
-        path: `/performance/stores?${asked}&limit=${PAGE}`,
+        path: `/performance/stores?${asked}&limit=${PAGE}&figures=${STORES_FIGURES}`,
         statements: [stores({ from, to: next })],
         key: 'storeCode',
         rowsOf: itemsOf,
       },
       {
         name: `associates, ${span}`,
-        path: `/performance/associates?${asked}&limit=${PAGE}&sort=directFen`,
+        path: `/performance/associates?${asked}&limit=${PAGE}&sort=directFen&figures=${ASSOCIATES_FIGURES}`,
         statements: [associates({ from, to: next })],
         key: 'associateId',
         rowsOf: itemsOf,
