@@ -360,6 +360,20 @@ describe('sums', () => {
     expect(marks).toHaveLength(1)
   })
 
+  test('are made of many marks at once where these speak of the same days, and else of few', async () => {
+    await sumAll(service.pool, brand)
+    const orders = times(100, () => ({ source: 'pos', orderNo: 'early' }))
+    for (let i = 0; i < 25; i++) await markOrders(service.pool, { brandId: 1, now: NOW + i, orders })
+    expect(await sumStep(service.pool, brand)).toBe(2500)
+    await service.pool`
+      INSERT INTO rollup_marks (brand_id, mark_id, kind, keys, ids, instants, stores, links, marked_at)
+      SELECT 1, gen_random_uuid(), 'order', '{pos}', ARRAY['none' || i], ARRAY[('2016-01-01'::date + i)::text], '{S1}',
+        '{NULL}', now() FROM generate_series(1, 3000) AS i`
+    expect(await sumStep(service.pool, brand)).toBe(1000)
+    await service.pool`DELETE FROM rollup_marks`
+    expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
+  }, 120_000)
+
   test('are made anew where they are not right, and it is said', async () => {
     await sumAll(service.pool, brand)
     await service.pool`UPDATE rollup_days SET net_sales_fen = net_sales_fen + 1 WHERE part = 'sales' AND day = '2026-05-03'`

@@ -69,6 +69,12 @@ export {
 /** About how many orders, clicks or people are spoken of by what is summed in one transaction: others wait for none long. */
 const MOST = 1000
 /**
+ * So many where they speak of hardly more cells than the first: what sells all over a chain is the same day's, and to sum the
+ * day of a store takes the same for one order as for ten.
+ */
+const MANY = 10_000
+const MANY_CELLS = 1.5
+/**
  * About how much the days come to that are summed at once, for the first time or to hold them against what is kept. The
  * more they are, the more rows of people fall on each page of their index; but what is told meanwhile is booked only when
  * they are done, since who books waits for transactions under way: some seconds.
@@ -219,13 +225,22 @@ function inPieces(days: readonly CountedDay[], most: number): CountedDay[][] {
  * @returns how many things they spoke of
  */
 async function sumMarks(tx: Tx, { brandId, zone, before }: Brand & { before: string | null }): Promise<number> {
-  const marks = await selectMarks(tx, { brandId, most: MOST })
-  if (marks.length === 0) return 0
-  const markIds = marks.map(mark => mark.markId)
-  const cells = await selectCells(tx, { brandId, zone, markIds })
-  await sumCells(tx, { brandId, zone, cells: cells.filter(cell => before === null || cell.day < before) })
-  await deleteMarks(tx, { brandId, markIds })
-  return marks.reduce((count, mark) => count + mark.keys.length, 0)
+  const spokenOf = async (most: number) => {
+    const marks = await selectMarks(tx, { brandId, most })
+    const markIds = marks.map(mark => mark.markId)
+    const cells = marks.length === 0 ? [] : await selectCells(tx, { brandId, zone, markIds })
+    return { markIds, cells, count: marks.reduce((count, mark) => count + mark.keys.length, 0) }
+  }
+  let taken = await spokenOf(MOST)
+  if (taken.count >= MOST) {
+    const more = await spokenOf(MANY)
+    if (more.cells.length <= MANY_CELLS * taken.cells.length) taken = more
+  }
+  if (taken.count === 0) return 0
+  const cells = taken.cells.filter(cell => before === null || cell.day < before)
+  await sumCells(tx, { brandId, zone, cells })
+  await deleteMarks(tx, { brandId, markIds: taken.markIds })
+  return taken.count
 }
 
 async function sumCells(tx: Tx, { brandId, zone, cells }: Brand & { cells: readonly Cell[] }): Promise<void> {
