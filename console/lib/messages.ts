@@ -35,8 +35,6 @@ export const words = defineMessages(
     toSidebar: '打开侧边栏',
     more: '再看一页',
     loading: '正在载入',
-    summedUntil: (time: string) => `这里的数字算到 ${time}，之后收到的订单和浏览还在汇总。`,
-    refresh: '刷新',
     nothing: '这里还没有数据',
     nothingHelp: '换一个时间段或范围再看。',
     close: '关闭',
@@ -124,9 +122,6 @@ export const words = defineMessages(
     toSidebar: 'Open the sidebar',
     more: 'Show more',
     loading: 'Loading',
-    summedUntil: (time: string) =>
-      `These figures hold what came in until ${time}. Orders and views since then are still being added up.`,
-    refresh: 'Refresh',
     nothing: 'Nothing here yet',
     nothingHelp: 'Try another span or scope.',
     close: 'Close',
