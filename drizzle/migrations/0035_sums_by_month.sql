@@ -49,7 +49,7 @@ CREATE TABLE "rollup_store_months" (
 	CONSTRAINT "rollup_store_months_pk" PRIMARY KEY("brand_id","month","part","store_code")
 );
 --> statement-breakpoint
-CREATE INDEX "rollup_associate_months_empty" ON "rollup_associate_months" USING btree ("brand_id") WHERE cells = 0;--> statement-breakpoint
-CREATE INDEX "rollup_store_months_empty" ON "rollup_store_months" USING btree ("brand_id") WHERE cells = 0;
+CREATE INDEX "rollup_associate_months_empty" ON "rollup_associate_months" USING btree ("brand_id") WHERE cells <= 0;--> statement-breakpoint
+CREATE INDEX "rollup_store_months_empty" ON "rollup_store_months" USING btree ("brand_id") WHERE cells <= 0;
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "rollup_associate_months", "rollup_store_months" TO "daogou_service";

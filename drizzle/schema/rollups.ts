@@ -111,7 +111,7 @@ export const rollupStoreMonths = pgTable(
     /** As of `rollup_days`. */
     part: textColumn('part').notNull(),
     storeCode: textColumn('store_code').notNull(),
-    /** Of how many rows it is the sum; of none it is to be deleted. */
+    /** Of how many rows it is the sum; of none, or fewer while its month is no sum yet, it is to be deleted. */
     cells: count('cells').notNull(),
     ...figures(),
   },
@@ -119,7 +119,7 @@ export const rollupStoreMonths = pgTable(
     primaryKey({ name: 'rollup_store_months_pk', columns: [row.brandId, row.month, row.part, row.storeCode] }),
     index('rollup_store_months_empty')
       .on(row.brandId)
-      .where(sql`cells = 0`),
+      .where(sql`cells <= 0`),
   ],
 )
 
@@ -183,7 +183,7 @@ export const rollupAssociateMonths = pgTable(
     /** As of `rollup_associates`, or `pay`. */
     part: textColumn('part').notNull(),
     associateId: textColumn('associate_id').notNull(),
-    /** Of how many rows it is the sum; of none it is to be deleted. */
+    /** Of how many rows it is the sum; of none, or fewer while its month is no sum yet, it is to be deleted. */
     cells: count('cells').notNull(),
     ...figuresOfAssociates(),
     commissionFen: fenColumn('commission_fen'),
@@ -195,7 +195,7 @@ export const rollupAssociateMonths = pgTable(
     }),
     index('rollup_associate_months_empty')
       .on(row.brandId)
-      .where(sql`cells = 0`),
+      .where(sql`cells <= 0`),
   ],
 )
 

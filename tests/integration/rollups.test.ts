@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { selectCreditedSales, selectStoreSales } from '../../server/features/attainment/queries.ts'
-import { listAttainment, totalAttainment } from '../../server/features/attainment/service.ts'
+import { exportAttainment, listAttainment, totalAttainment } from '../../server/features/attainment/service.ts'
 import type { Caller } from '../../server/features/auth/domain.ts'
 import { listBehind } from '../../server/features/drill-down/service.ts'
 import { SORTS } from '../../server/features/performance/domain.ts'
@@ -336,6 +336,8 @@ describe('sums', () => {
     const behind = { ...asking, query: { ...asking.query, figure: 'netSalesFen' } } as const
     expect((await listBehind(service.pool, behind)).totals).toMatchObject({ figure: before, summedUntil })
     expect(await listAttainment(service.pool, month)).toMatchObject({ summedUntil })
+    const targets = await exportAttainment(service.pool, { ...month, format: 'csv' })
+    expect(targets.name).toBe(`attainment-2026-05-until-${summedUntil.replace(/\.\d+|[-:]/g, '')}`)
     expect(await totalAttainment(service.pool, month)).toMatchObject({ summedUntil })
     await addOrders(-100_000)
     expect(await readSummary(service.pool, asking)).toMatchObject({ netSalesFen: before + 1000, summedUntil: null })
@@ -447,6 +449,39 @@ describe('sums', () => {
     expect(versions).toEqual([{ version: 2 }])
     expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
     await expectSame(true)
+  }, 120_000)
+
+  test('of a month that is no sum yet are not read, whatever comes and goes in it meanwhile', async () => {
+    const told = (paidAt: string, revision: number) =>
+      service.ingest('orders', [{ source: 'pos', orderNo: 'lonely', revision, channel: 'in_store', sellingStore: 'S1', closer: 'S1-a', paidAt, lines: [{ lineNo: 1, sku: 'k', quantity: 1, paidFen: 700 }] }]) // prettier-ignore
+    const expectRight = async () => {
+      for (const table of ['stores', 'associates'] as const) {
+        const asking = {
+          caller: everybody,
+          now: NOW,
+          query: { from: '2025-07-01', to: '2025-08-01', limit: 100 },
+          table,
+        }
+        expect(await listTable(service.pool, asking)).toEqual(await listTable(service.pool, asking, 'evidence'))
+      }
+    }
+    expect(await told('2025-07-10T12:00:00+08:00', 1)).toMatchObject([{ status: 'created' }])
+    await service.settled()
+    await sumAll(service.pool, brand)
+    await service.pool`UPDATE rollup_totals SET version = 1 WHERE day >= '2025-07-01' AND day < '2025-08-01'`
+    for (const table of ['rollup_associate_months', 'rollup_store_months']) {
+      await service.pool`DELETE FROM ${service.pool(table)} WHERE month = '2025-07-01'`
+    }
+    // All that the month has moves within it, then out of it, then back.
+    for (const [i, paidAt] of ['2025-07-12', '2025-03-05', '2025-07-14'].entries()) {
+      expect(await told(`${paidAt}T12:00:00+08:00`, i + 2)).toMatchObject([{ status: 'updated' }])
+      await service.settled()
+      while ((await service.pool`SELECT FROM rollup_marks`).length > 0) await sumStep(service.pool, brand)
+      await expectRight()
+    }
+    await sumAll(service.pool, brand)
+    await expectRight()
+    expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
   }, 120_000)
 
   test('are summed from the first day on, some days at a time, and anew by another calendar', async () => {

@@ -8,7 +8,7 @@ import { formatInstant, monthOf, monthStart, nextMonth, type Instant } from '../
 import { insertActivity } from '../activity/service.ts'
 import type { Caller, Scope } from '../auth/domain.ts'
 import { areVisible } from '../commissions/service.ts'
-import { netSalesSummed, shownSums, sumsOf, type Sums } from '../rollups/service.ts'
+import { nameOfFile, netSalesSummed, shownSums, sumsOf, type Sums } from '../rollups/service.ts'
 import { attainmentOf, type Attainment } from './domain.ts'
 import {
   selectCreditedSales,
@@ -72,7 +72,7 @@ export async function exportAttainment(
     details: { format },
   })
   return {
-    name: `attainment-${month}`,
+    name: nameOfFile(`attainment-${month}`, sums),
     columns: [
       { title: '月份', text: () => month },
       { title: '类型', text: row => (row.kind === 'store' ? '门店' : '导购') },

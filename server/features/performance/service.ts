@@ -9,7 +9,7 @@ import { insertActivity } from '../activity/service.ts'
 import type { Caller } from '../auth/domain.ts'
 import { areVisible } from '../commissions/service.ts'
 import { monthsEnded } from '../earnings/domain.ts'
-import { shownSums, sumsOf, type Sums } from '../rollups/service.ts'
+import { nameOfFile, shownSums, sumsOf, type Sums } from '../rollups/service.ts'
 import { readHistory } from '../stores/service.ts'
 import { COUNTED, countedFor, figuresOf, NOTHING, SORTS, type Counted, type Figures } from './domain.ts'
 import { isKeyed, isRolledUp } from './rolled.ts'
@@ -138,11 +138,8 @@ export async function exportTable(
     }
   }
   const days = [dayOf(from, caller.zone), dayOf(to - 1, caller.zone)]
-  const { summedUntil } = shownSums(prepared.sums)
-  // Who keeps the file must see later that it lacked something.
-  const until = summedUntil === null ? [] : ['until', summedUntil.replace(/\.\d+/, '').replace(/[-:]/g, '')]
   return {
-    name: ['performance', table, ...days, ...until].join('-'),
+    name: nameOfFile(['performance', table, ...days].join('-'), prepared.sums),
     columns: columnsOf(table),
     rows: rows(),
   }

@@ -134,8 +134,9 @@ export async function replaceSums(db: Db, part: Part, summing: SummingCells) {
   if (isKeyed(part)) await forgetKeys(db, part, summing)
   await insertSums(db, part, summing)
   await db`DELETE FROM rollup_key_totals WHERE brand_id = ${brandId} AND cells = 0`
+  // Of a month that is no sum yet more may go than came: of nothing at all there is to be nothing.
   for (const { table } of Object.values(MONTHS))
-    await db`DELETE FROM ${db(table)} WHERE brand_id = ${brandId} AND cells = 0`
+    await db`DELETE FROM ${db(table)} WHERE brand_id = ${brandId} AND cells <= 0`
 }
 
 async function forgetKeys(db: Db, part: Part, summing: SummingCells) {
@@ -256,15 +257,23 @@ async function insertSums(db: Db, part: Part, summing: Summing) {
       INSERT INTO rollup_days (brand_id, part, day, store_code, ${columns})
       SELECT ${brandId}, ${part}, day, store_code, ${columns} FROM (${figures}) AS summed ${asRead} RETURNING *)
     ${addMonthsOf(db, { of: 'store', part }, { brandId, rows: db`of_stores`, sign: 1 })}`
-  // A day stays of the version that summed all of it.
+  // A day stays of the version that summed all of it, and a new one is of the oldest in its month: that is no sum yet.
   const isOfThese = db`${isOfDays(db, summing)} AND part = ${part}`
+  const months = await db<{ month: string; version: number }[]>`
+    SELECT to_char(day, 'YYYY-MM') AS month, min(version) AS version FROM rollup_totals
+    WHERE brand_id = ${brandId} AND version < ${SUMS_VERSION} GROUP BY 1`
   const old = await db<{ day: string; version: number }[]>`
     DELETE FROM rollup_totals WHERE ${isOfThese} RETURNING day::text, version`
+  const versionsOf = (rows: readonly { version: number }[]) =>
+    db`${rows.map(row => String(row.version))}::text[]::int[]`
   await db`
     INSERT INTO rollup_totals (brand_id, part, day, version, ${columns})
-    SELECT brand_id, part, day, COALESCE(min(old.version), ${SUMS_VERSION}), ${totalsOf(db, part)}
-    FROM rollup_days LEFT JOIN unnest(${old.map(one => one.day)}::text[]::date[], ${old.map(one => String(one.version))}::text[]::int[])
-      AS old (old_day, version) ON old.old_day = day
+    SELECT brand_id, part, day, COALESCE(min(old.version), min(whole.version), ${SUMS_VERSION}), ${totalsOf(db, part)}
+    FROM rollup_days
+    LEFT JOIN unnest(${old.map(one => one.day)}::text[]::date[], ${versionsOf(old)}) AS old (old_day, version)
+      ON old.old_day = day
+    LEFT JOIN unnest(${months.map(one => one.month)}::text[], ${versionsOf(months)}) AS whole (month, version)
+      ON whole.month = to_char(day, 'YYYY-MM')
     WHERE ${isOfThese} GROUP BY brand_id, part, day`
 }
 

@@ -131,6 +131,12 @@ export async function sumsOf(
   return { days: { ...days, monthlessUntil }, summedUntil: isLate ? markedAt : null }
 }
 
+/** What a file is called whose figures lack something: who keeps it must see that later. */
+export function nameOfFile(name: string, sums: Sums | null): string {
+  if (sums?.summedUntil == null) return name
+  return `${name}-until-${formatInstant(sums.summedUntil).replace(/\.\d+|[-:]/g, '')}`
+}
+
 /** As answers have it, also what was read from evidence. */
 export const shownSums = (sums: Sums | null) => ({
   summedUntil: sums?.summedUntil == null ? null : formatInstant(sums.summedUntil),

@@ -108,7 +108,7 @@ const totals = (db: Db, names: readonly string[]) =>
   names.map(name => db`sum(${db(name)})::bigint AS ${db(name)}`).reduce((all, one) => db`${all}, ${one}`)
 
 /** Rows that come or go: how many, what they sum to, and how that is added to what `t` has already. */
-export interface Change {
+interface Change {
   sums: Sql
   added: Sql
 }
