@@ -240,7 +240,7 @@ async function expectSame(isOfMonths = some(0.4)) {
 async function expectSameSales() {
   const from = FROM + (below(16) - 3) * DAY_MS
   const someDays = { from: day(from), to: day(from + (1 + below(20)) * DAY_MS) }
-  const days = { ...(some(0.5) ? someDays : { from: '2026-05-01', to: '2026-06-01' }), monthlessUntil: null }
+  const days = { ...(some(0.5) ? someDays : { from: '2026-05-01', to: '2026-06-01' }), monthlessUntil: null, daysAfter: 0 }
   const at = (text: string) => Date.parse(`${text}T00:00:00+08:00`)
   const span = { from: at(days.from), to: at(days.to) }
   const associates = await service.pool<{ id: string }[]>`SELECT associate_id AS id FROM associates WHERE brand_id = 1`

@@ -1,5 +1,6 @@
 import type { Db } from '../../database.ts'
 import { addDays } from '../../lib/calendar.ts'
+import { DAY_MS } from '../../lib/time.ts'
 import type { Counted } from './domain.ts'
 import type { SummedDays } from '../rollups/domain.ts'
 import type { Asked, Dimension } from './queries.ts'
@@ -113,36 +114,59 @@ interface Block {
   block: 'day' | 'month'
   from: string
   to: string
+  /** -1: they are in a month that is added, and not in the span. */
+  sign: 1 | -1
 }
 
+/** What reading a month takes, in days: who has anything in it has something on a few of them. */
+const MONTH_AS_DAYS = 3
+
 /**
- * Whole months of a span by their own sums, and the days before and after.
+ * What a span's figures are added up from: months by their own sums, days one by one; where that is less to read, a whole
+ * month without the days of it that the span has not. The days to come have nothing, so that the running month is one.
  *
  * @param options.areKeyed of links and their like: by months since they are summed at all
  */
-function blocksOf(
-  { from, to, monthlessUntil }: SummedDays,
+export function blocksOf(
+  { from, to, monthlessUntil, daysAfter }: SummedDays,
   { areMonths, areKeyed = false }: { areMonths: boolean; areKeyed?: boolean },
 ): Block[] {
-  const whole = from === monthOf(from) ? from : monthAfter(from)
-  const first = areKeyed || monthlessUntil === null || monthlessUntil < whole ? whole : monthAfter(monthlessUntil)
-  const last = monthOf(to)
-  if (!areMonths || first >= last) return [{ block: 'day', from, to }]
-  const blocks: Block[] = [
-    { block: 'month', from: first, to: last },
-    { block: 'day', from, to: first },
-    { block: 'day', from: last, to },
-  ]
+  if (!areMonths) return [{ block: 'day', from, to, sign: 1 }]
+  const blocks: Block[] = []
+  for (let month = monthOf(from); month < to; month = monthAfter(month)) {
+    const next = monthAfter(month)
+    const [first, end] = [from > month ? from : month, to < next ? to : next]
+    const others = daysBetween(month, first) + (end < next ? daysAfter : 0)
+    const isSummed = areKeyed || monthlessUntil === null || monthlessUntil < month
+    if (isSummed && others + MONTH_AS_DAYS < daysBetween(first, end)) {
+      blocks.push({ block: 'month', from: month, to: next, sign: 1 })
+      blocks.push({ block: 'day', from: month, to: first, sign: -1 }, { block: 'day', from: end, to: next, sign: -1 })
+    } else blocks.push({ block: 'day', from: first, to: end, sign: 1 })
+  }
   return blocks.filter(one => one.from < one.to)
 }
 
-/** `r`: what channels, links, groups or products have in a span, of all of them or of some. */
+const daysBetween = (from: string, to: string) => (Date.parse(to) - Date.parse(from)) / DAY_MS
+
+/** A column of a row of a block, as it counts. */
+const signed = (db: Db, { sign }: Block, value: Sql) => (sign === 1 ? value : db`-${value}`)
+const signedColumns = (db: Db, block: Block, names: readonly (keyof Counted)[]) =>
+  all(
+    db,
+    names.map(name => db`${signed(db, block, db`r.${columnOf(db, name)}`)} AS ${columnOf(db, name)}`),
+  )
+
+/** Of how many days' rows a row of a block is: who has none left after some are taken away is not in the span. */
+const cellsOf = (db: Db, block: Block) => signed(db, block, block.block === 'month' ? db`r.cells` : db`1`)
+
+/** `r`: what channels, links, groups or products have in a span, of all of them or of some; `sign` says how it counts. */
 function keyTotalsOf(db: Db, dimension: Dimension, asked: Asked, isOfPart: Sql, keys: readonly string[] | null): Sql {
   const blocks = blocksOf(asked.days!, { areMonths: true, areKeyed: true })
   const isOf = keys === null ? db`true` : db`r.key = ANY (${list(db, keys)})`
   return db`
     unnest(${blocks.map(one => one.block)}::text[], ${blocks.map(one => one.from)}::text[]::date[],
-      ${blocks.map(one => one.to)}::text[]::date[]) AS span (block, first, until)
+      ${blocks.map(one => one.to)}::text[]::date[], ${blocks.map(one => String(one.sign))}::text[]::int[])
+      AS span (block, first, until, sign)
     CROSS JOIN LATERAL (
       SELECT * FROM rollup_key_totals AS r
       WHERE r.brand_id = ${asked.brandId} AND r.dimension = ${dimension} AND r.block = span.block
@@ -207,8 +231,10 @@ export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay
   if (dimension === 'associate') return associatesParts(db, asked, isOwnPay, wanted)
   if (isKeyed(dimension)) {
     const figures = wantedOf(OF_KEYS, wanted)
-    const summed = db`SELECT NULLIF(r.key, '') AS key, ${sumsOf(db, figures)}
-      FROM ${keyTotalsOf(db, dimension, asked, isOfParts(db, figures, wanted), wanted.keys)} GROUP BY 1`
+    const sums = all(db, figures.map(name => db`sum(span.sign * r.${columnOf(db, name)}) AS ${columnOf(db, name)}`)) // prettier-ignore
+    const summed = db`SELECT NULLIF(r.key, '') AS key, ${sums}
+      FROM ${keyTotalsOf(db, dimension, asked, isOfParts(db, figures, wanted), wanted.keys)}
+      GROUP BY 1 HAVING sum(span.sign * r.cells) > 0`
     return [unpivoted(db, summed, figures)]
   }
   const { brandId, storeCodes } = asked
@@ -221,20 +247,22 @@ export function summedParts(db: Db, dimension: Dimension, asked: Asked, isOwnPay
   const columns = all(db, figures.map(name => columnOf(db, name))) // prettier-ignore
   const isOfPart = isOfParts(db, figures, wanted)
   const held = isWhole
-    ? db`SELECT r.day, ''::text AS store_code, ${columns} FROM rollup_totals AS r
+    ? db`SELECT r.day, ''::text AS store_code, 1 AS cells, ${columns} FROM rollup_totals AS r
         WHERE r.brand_id = ${brandId} AND ${isWithin(db, asked)} AND ${isOfPart}`
     : blocksOf(asked.days!, { areMonths: !isGrain(dimension) })
-        .map(({ block, from, to }) => {
-          const day = db(block)
-          return db`SELECT r.${day} AS day, r.store_code, ${columns} FROM ${db(block === 'month' ? 'rollup_store_months' : 'rollup_days')} AS r
-            WHERE r.brand_id = ${brandId} AND r.${day} >= ${from}::text::date AND r.${day} < ${to}::text::date
+        .map(one => {
+          const [day, table] = [db(one.block), db(one.block === 'month' ? 'rollup_store_months' : 'rollup_days')]
+          return db`SELECT r.${day} AS day, r.store_code, ${cellsOf(db, one)} AS cells, ${signedColumns(db, one, figures)}
+            FROM ${table} AS r
+            WHERE r.brand_id = ${brandId} AND r.${day} >= ${one.from}::text::date AND r.${day} < ${one.to}::text::date
               AND ${isOfPart} AND ${isOwn}`
         })
         .reduce((one, next) => db`${one} UNION ALL ${next}`)
   const parts = [
     unpivoted(
       db,
-      db`SELECT ${keyOf(db, dimension)} AS key, ${sumsOf(db, figures)} FROM (${held}) AS r ${withRegion(db, dimension)} GROUP BY 1`,
+      db`SELECT ${keyOf(db, dimension)} AS key, ${sumsOf(db, figures)} FROM (${held}) AS r ${withRegion(db, dimension)}
+        GROUP BY 1 HAVING sum(r.cells) > 0`,
       figures,
     ),
   ]
@@ -254,59 +282,46 @@ function storesOf(db: Db, { brandId, storeCodes }: Asked): Sql {
 }
 
 /**
- * What associates have, and what they are paid for orders: of some by their own index. Of the whole brand by months, where
- * those are whole.
+ * What associates have, and what they are paid for orders: of some by their own index. Of the whole brand by months too.
  */
 function associatesParts(db: Db, asked: Asked, isOwnPay: Sql, wanted: Wanted): Sql[] {
   const { brandId, storeCodes } = asked
   const figures = wantedOf(OF_ASSOCIATES, wanted)
   const blocks = blocksOf(asked.days!, { areMonths: storeCodes === null })
-  const ofDays = blocks.filter(one => one.block === 'day')
-  const ofMonths = blocks.filter(one => one.block === 'month')
-  const isIn = (column: Sql, { from, to }: { from: string; to: string }) =>
+  const isIn = (column: Sql, { from, to }: Block) =>
     db`${column} >= ${from}::text::date AND ${column} < ${to}::text::date`
   const isOf = (column: Sql) => (wanted.keys === null ? db`true` : db`${column} = ANY (${list(db, wanted.keys)})`)
   const isOfPart = isOfParts(db, figures, wanted)
   const isPayWanted = !wanted.mayLack || wanted.figures === null || wanted.figures.has('commissionFen')
-  const columns = all(db, figures.map(name => columnOf(db, name))) // prettier-ignore
-  const rowsOf = (table: string, days: { from: string; to: string }, isWanted: Sql) => db`
+  const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
+  const rowsOf = (table: string, days: Block, isWanted: Sql) => db`
     ${storesOf(db, asked)} CROSS JOIN LATERAL (
       SELECT * FROM ${db(table)} AS r
       WHERE r.brand_id = ${brandId} AND r.store_code = s.store_code AND ${isIn(db`r.day`, days)} AND ${isWanted} OFFSET 0) AS r`
-  const months = (columns: Sql, isWanted: Sql) =>
-    ofMonths.map(
-      one => db`SELECT r.associate_id, ${columns} FROM rollup_associate_months AS r
-        WHERE r.brand_id = ${brandId} AND ${isIn(db`r.month`, one)} AND ${isWanted} AND ${isOf(db`r.associate_id`)}`,
-    )
-  const isOwn = storeCodes === null ? db`true` : db`r.store_code = ANY (${list(db, storeCodes)})`
-  const held = [
-    ...months(columns, isOfPart),
-    ...ofDays.map(one =>
+  const ofMonths = (one: Block, columns: Sql, isWanted: Sql) => db`
+    SELECT r.associate_id AS key, ${cellsOf(db, one)} AS cells, ${columns} FROM rollup_associate_months AS r
+    WHERE r.brand_id = ${brandId} AND ${isIn(db`r.month`, one)} AND ${isWanted} AND ${isOf(db`r.associate_id`)}`
+  const held = blocks.map(one => {
+    const columns = signedColumns(db, one, figures)
+    if (one.block === 'month') return ofMonths(one, columns, isOfPart)
+    const from =
       wanted.keys === null
-        ? db`SELECT r.associate_id, ${columns} FROM ${rowsOf('rollup_associates', one, isOfPart)}`
-        : db`SELECT r.associate_id, ${columns} FROM rollup_associates AS r
-            WHERE r.brand_id = ${brandId} AND ${isOf(db`r.associate_id`)} AND ${isIn(db`r.day`, one)} AND ${isOfPart} AND ${isOwn}`,
-    ),
-  ]
-  const paid = [
-    ...months(db`r.commission_fen AS amount_fen`, db`r.part = 'pay'`),
-    ...ofDays.map(
-      one => db`SELECT r.payee, r.amount_fen FROM ${rowsOf('rollup_pay', one, db`r.payee_kind = 'associate'`)}
-        WHERE ${isOwnPay} AND ${isOf(db`r.payee`)}`,
-    ),
-  ]
-  const together = (selects: readonly Sql[]) => all(db, selects, db` UNION ALL `)
+        ? rowsOf('rollup_associates', one, isOfPart)
+        : db`rollup_associates AS r
+          WHERE r.brand_id = ${brandId} AND ${isOf(db`r.associate_id`)} AND ${isIn(db`r.day`, one)} AND ${isOfPart} AND ${isOwn}`
+    return db`SELECT r.associate_id AS key, ${cellsOf(db, one)} AS cells, ${columns} FROM ${from}`
+  })
+  const paid = blocks.map(one => {
+    if (one.block === 'month') return ofMonths(one, db`r.commission_fen AS amount_fen`, db`r.part = 'pay'`)
+    return db`SELECT r.payee AS key, ${cellsOf(db, one)} AS cells, ${signed(db, one, db`r.amount_fen`)} AS amount_fen
+      FROM ${rowsOf('rollup_pay', one, db`r.payee_kind = 'associate'`)} WHERE ${isOwnPay} AND ${isOf(db`r.payee`)}`
+  })
+  const together = (selects: readonly Sql[], sums: Sql) => db`
+    SELECT NULLIF(r.key, '') AS key, ${sums} FROM (${all(db, selects, db` UNION ALL `)}) AS r
+    GROUP BY 1 HAVING sum(r.cells) > 0`
   return [
-    unpivoted(
-      db,
-      db`SELECT NULLIF(r.associate_id, '') AS key, ${sumsOf(db, figures)} FROM (${together(held)}) AS r GROUP BY 1`,
-      figures,
-    ),
-    ...(isPayWanted
-      ? [
-          db`SELECT r.payee, 'commissionFen', sum(r.amount_fen) FROM (${together(paid)}) AS r (payee, amount_fen) GROUP BY 1`,
-        ]
-      : []),
+    unpivoted(db, together(held, sumsOf(db, figures)), figures),
+    ...(isPayWanted ? [together(paid, db`'commissionFen', sum(r.amount_fen)`)] : []),
   ]
 }
 

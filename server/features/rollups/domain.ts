@@ -4,8 +4,10 @@ import { Type } from 'typebox'
 export interface SummedDays {
   from: string
   to: string
-  /** The last of them of whose month it is not summed yet what stores and associates have; null: there is none. */
+  /** The last day of their months of whose month it is not summed yet what stores and associates have; null: there is none. */
   monthlessUntil: string | null
+  /** How many days after them, in the month of the last, have any sums: so much it takes to leave those out of the month. */
+  daysAfter: number
 }
 
 /** What every answer says whose figures may be read from sums. */

@@ -1,5 +1,6 @@
 import { oneOf, type Db } from '../../database.ts'
 import { arrayText } from '../../lib/array-text.ts'
+import { addDays } from '../../lib/calendar.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import { formatInstant, nextMonth, type Instant } from '../../lib/time.ts'
 import type { SummedDays } from './domain.ts'
@@ -209,7 +210,7 @@ export async function refreshStatistics(db: Db): Promise<string | null> {
 
 /**
  * What some days' sums still lack: the oldest mark, and how many orders the days have where there is any; and the last day
- * whose month is not summed. Nulls where there is none.
+ * of their months whose month is not summed. Nulls where there is none.
  *
  * @returns null where there are no sums of all of these days
  */
@@ -227,13 +228,24 @@ export async function selectLacking(
 ) {
   const { brandId, zone, days, version, monthsVersion } = options
   const isWithin = db`brand_id = ${brandId} AND day >= ${days.from}::text::date AND day < ${days.to}::text::date`
+  const months = { from: `${days.from.slice(0, 7)}-01`, to: `${nextMonth(addDays(days.to, -1).slice(0, 7))}-01` }
   const [row] = await db<
-    { markedAt: Instant | null; ageMs: number | null; orders: number | null; monthlessUntil: string | null }[]
+    {
+      markedAt: Instant | null
+      ageMs: number | null
+      orders: number | null
+      monthlessUntil: string | null
+      daysAfter: number
+    }[]
   >`
     SELECT mark.marked_at AS "markedAt", (extract(epoch FROM now() - mark.marked_at) * 1000)::float8 AS "ageMs",
       CASE WHEN mark.marked_at IS NOT NULL THEN (
         SELECT COALESCE(sum(orders), 0)::bigint FROM rollup_totals WHERE ${isWithin} AND part = 'sales') END AS orders,
-      (SELECT max(day)::text FROM rollup_totals WHERE ${isWithin} AND version < ${monthsVersion}::int) AS "monthlessUntil"
+      (SELECT max(day)::text FROM rollup_totals
+        WHERE brand_id = ${brandId} AND day >= ${months.from}::text::date AND day < ${months.to}::text::date
+          AND version < ${monthsVersion}::int) AS "monthlessUntil",
+      (SELECT count(DISTINCT day)::int FROM rollup_totals
+        WHERE brand_id = ${brandId} AND day >= ${days.to}::text::date AND day < ${months.to}::text::date) AS "daysAfter"
     FROM (
       SELECT min(marked_at) AS marked_at, COALESCE(bool_or(kind = 'day'), false) AS is_beginning
       FROM rollup_marks WHERE brand_id = ${brandId}

@@ -124,11 +124,11 @@ export async function sumsOf(
   const version = isKeyed ? KEYED_SINCE : 0
   const lacking = await selectLacking(db, { ...brand, days, version, monthsVersion: SUMS_VERSION })
   if (!lacking) return null
-  const { markedAt, monthlessUntil } = lacking
+  const { markedAt, monthlessUntil, daysAfter } = lacking
   const [ageMs, orders] = [lacking.ageMs ?? 0, lacking.orders ?? 0]
   const isLate = ageMs > STALE_MS
   if (markedAt !== null && orders <= (isLate ? MANY_ORDERS : FEW_ORDERS)) return null
-  return { days: { ...days, monthlessUntil }, summedUntil: isLate ? markedAt : null }
+  return { days: { ...days, monthlessUntil, daysAfter }, summedUntil: isLate ? markedAt : null }
 }
 
 /** What a file is called whose figures lack something: who keeps it must see that later. */
