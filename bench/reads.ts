@@ -292,7 +292,8 @@ function viewsOf({ until }: { until: number }, storeCode: string): ViewToAsk[] {
     })
     return [
       view('headline', '/performance/summary', true, '&before=year'),
-      view('trend', '/performance/trend', true),
+      view('trend', '/performance/trend', true, `&figures=${SUMS}`),
+      view('people of trend', '/performance/trend', false, `&figures=${PEOPLE}`),
       ...TABLES.map(table => view(table, `/performance/${table}`, true, `&limit=20&figures=${SUMS}`)),
       ...TABLES.map(table => view(`people of ${table}`, `/performance/${table}`, false, `&limit=20&figures=${PEOPLE}`)),
       view('headline of a store', '/performance/summary', true, `&storeCode=${storeCode}`),

@@ -30,6 +30,8 @@ export interface PoolOptions {
   asOwner?: boolean
   /** What nobody waits for leaves processors to what somebody does: one for each statement. */
   isInBackground?: boolean
+  /** What each sort and hash may take in memory, as PostgreSQL writes it; its own setting unless told. */
+  workMemory?: string
 }
 
 /**
@@ -53,6 +55,7 @@ export function openPool(url: string, options: PoolOptions = {}): Pool {
       statement_timeout: options.statementTimeoutMs ?? 60_000,
       ...(options.asOwner ? {} : { role: SERVICE_ROLE }),
       ...(options.isInBackground ? { max_parallel_workers_per_gather: '0' } : {}),
+      ...(options.workMemory === undefined ? {} : { work_mem: options.workMemory }),
     },
     types: {
       instant: { to: 1184, from: [1184], serialize: formatInstant, parse: parseTimestamp },

@@ -21,6 +21,8 @@ interface Pools {
 
 /** So many connections each. */
 const POOL_SIZES = { pool: 12, figures: 4, background: 6 }
+/** A hundred thousand links are added up in it, and not on disk. */
+const FIGURES_MEMORY = '32MB'
 
 function openPools(databaseUrl: string, toolSize: number | undefined): Pools {
   if (toolSize !== undefined) {
@@ -29,7 +31,7 @@ function openPools(databaseUrl: string, toolSize: number | undefined): Pools {
   }
   return {
     pool: openPool(databaseUrl, { max: POOL_SIZES.pool }),
-    figures: openPool(databaseUrl, { max: POOL_SIZES.figures }),
+    figures: openPool(databaseUrl, { max: POOL_SIZES.figures, workMemory: FIGURES_MEMORY }),
     background: openPool(databaseUrl, { max: POOL_SIZES.background, isInBackground: true }),
   }
 }

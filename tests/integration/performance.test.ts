@@ -362,7 +362,7 @@ test('the trend adds up to the span, whatever the grain, and has days without an
       'commissionFen',
       'newFriends',
     ] as const) {
-      expect(sum(items.map(item => item[name]))).toBe(summary[name])
+      expect(sum(items.map(item => item[name]!))).toBe(summary[name])
     }
   }
 })

@@ -211,6 +211,12 @@ async function expectSame(isOfMonths = some(0.4)) {
       const query = { ...asking.query, grain }
       const trend = await readTrend(service.pool, { ...asking, query }, 'evidence')
       expect(await readTrend(service.pool, { ...asking, query }), `${told} ${grain}`).toEqual(trend)
+      const figures = SORTS.filter(() => some(0.2)).concat(pick(SORTS))
+      const fewer = { ...asking, query: { ...query, figures: figures.join(',') } }
+      expect(await readTrend(service.pool, fewer), `${told} ${grain} ${fewer.query.figures}`).toEqual({
+        ...trend,
+        items: trend.items.map(item => Object.fromEntries(Object.entries(item).filter(([name]) => name === 'day' || figures.includes(name as never)))), // prettier-ignore
+      })
     }
     for (const table of ['stores', 'regions', 'associates', ...KEYED] as const) {
       const sort = pick(['netSalesFen', 'repeatBps', 'visitors', 'linkBuyers', 'commissionFen', 'closerFen', 'privateDomainBps', 'clicks'] as const) // prettier-ignore

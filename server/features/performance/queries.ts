@@ -340,8 +340,12 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
     )
   }
   if (keys.extra && !lacks('commissionFen')) {
+    // Whose it is says nothing in a total and in a trend.
+    const payee = dimension === 'total' || isGrain(dimension) ? db`NULL::text` : null
     parts.push(db`SELECT ${keys.extra}, 'commissionFen', sum(p.amount_fen) FROM (
-        SELECT payee_kind, payee, ${at('at')} AS at, sum(amount_fen) AS amount_fen FROM extra GROUP BY 1, 2, 3
+        SELECT ${payee ?? db`payee_kind`} AS payee_kind, ${payee ?? db`payee`} AS payee, ${at('at')} AS at,
+          sum(amount_fen) AS amount_fen
+        FROM extra GROUP BY 1, 2, 3
       ) AS p GROUP BY 1`)
   }
   if (dimension === 'store' && !wanted.mayLack) {
@@ -462,16 +466,26 @@ function mayBeNamed(db: Db, { brandId, visibleStores, associateId }: Asked) {
     SELECT associate_id FROM associates WHERE brand_id = ${brandId} AND store_code = ANY (${list(db, visibleStores)}))`
 }
 
-/** The columns of a table, one for each figure that is counted. */
-const pivot = (db: Db) =>
-  COUNTED.map(name => db`COALESCE(sum(value) FILTER (WHERE name = ${name}), 0)::bigint AS ${db(name)}`).reduce(
-    (all, one) => db`${all}, ${one}`,
-  )
+/** The columns of a table, one for each figure that is counted; or for some of them. */
+const pivot = (db: Db, figures: Wanted['figures'] = null) =>
+  COUNTED.filter(name => figures?.has(name) ?? true)
+    .map(name => db`COALESCE(sum(value) FILTER (WHERE name = ${name}), 0)::bigint AS ${db(name)}`)
+    .reduce((all, one) => db`${all}, ${one}`)
 
-/** All rows of a table, by key: for what has few. */
-export async function selectFigures(db: Db, dimension: Dimension, asked: Asked) {
+/**
+ * All rows of a table, by key: for what has few.
+ *
+ * @param figures what is wanted of them; the rest may be 0. null: all
+ */
+export async function selectFigures(
+  db: Db,
+  dimension: Dimension,
+  asked: Asked,
+  figures: ReadonlySet<keyof Counted> | null = null,
+) {
   return await db<(Counted & { key: string | null })[]>`
-    WITH ${factsOf(db, dimension, asked)} SELECT key, ${pivot(db)} FROM facts GROUP BY key ORDER BY key`
+    WITH ${factsOf(db, dimension, asked, { keys: null, figures, mayLack: figures !== null })}
+    SELECT key, ${pivot(db)} FROM facts GROUP BY key ORDER BY key`
 }
 
 export interface Sorting {
@@ -502,8 +516,8 @@ export async function selectTable(
         : db`(sorted ${beyond} ${after.value}::text::numeric OR sorted IS NULL
             OR (sorted = ${after.value}::text::numeric AND (key IS NULL, COALESCE(key, '')) > (${after.key === null}, ${after.key ?? ''})))`
   const page = db`WHERE ${isAfter} ORDER BY sorted ${order} NULLS LAST, key IS NULL, key LIMIT ${limit}`
-  const pivoted = (wanted: Wanted) => db`
-    WITH ${factsOf(db, dimension, asked, wanted)}, pivoted AS (SELECT key, ${pivot(db)} FROM facts GROUP BY key)`
+  const pivoted = (wanted: Wanted, columns: Wanted['figures'] = null) => db`
+    WITH ${factsOf(db, dimension, asked, wanted)}, pivoted AS (SELECT key, ${pivot(db, columns)} FROM facts GROUP BY key)`
   const ranked = db`SELECT *, ${value} AS sorted FROM pivoted`
   const ofSort = countedFor([sort])
   if (!isRankedFirst(dimension, asked, ofSort)) {
@@ -513,7 +527,7 @@ export async function selectTable(
   // Of ten thousand associates, a hundred thousand links only what they are sorted by is summed, and all of the page's.
   const find = async (mayLack: boolean) =>
     await db<Pick<TableRow, 'key' | 'sorted'>[]>`
-      ${pivoted({ keys: null, figures: ofSort, mayLack })}
+      ${pivoted({ keys: null, figures: ofSort, mayLack }, ofSort)}
       SELECT key, sorted FROM (${ranked}) AS ranked ${page}`
   const best = isDescending ? await find(true) : []
   // Whoever has nothing of it comes after those, so he is looked for only where they do not fill the page.

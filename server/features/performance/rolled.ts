@@ -382,9 +382,13 @@ export function peopleParts(db: Db, dimension: Dimension, asked: Asked, wanted: 
     return peopleFor(figures).flatMap(([kind, name]) => {
       const own = db`(SELECT ${keyOf(db, dimension)} AS key, ${since} AS since, r.before, r.people FROM rollup_gaps AS r
         WHERE r.brand_id = ${brandId} AND r.kind = ${kind} AND ${isWithin(db, asked)}) AS own`
-      const sum = (as: string, condition: Sql) =>
-        db`SELECT key, ${as}::text, sum(people) FROM ${own} WHERE ${condition} GROUP BY key`
-      return [sum(name, isNew), ...(kind === 'buyer' ? [sum('repeatBuyers', isRepeat)] : [])]
+      if (kind !== 'buyer') return [db`SELECT key, ${name}::text, sum(people) FROM ${own} WHERE ${isNew} GROUP BY key`]
+      return [
+        db`SELECT key, figure.name, figure.value FROM (
+            SELECT key, sum(people) AS buyers, sum(people) FILTER (WHERE ${isRepeat}) AS again
+            FROM ${own} WHERE ${isNew} GROUP BY key
+          ) AS counted CROSS JOIN LATERAL (VALUES (${name}::text, buyers), ('repeatBuyers', again)) AS figure (name, value)`,
+      ]
     })
   }
   const isOwn = stores === null ? db`true` : db`r.store_code = ANY (${list(db, stores)})`

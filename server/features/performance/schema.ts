@@ -52,8 +52,23 @@ export const SummaryQuery = Type.Object(
 )
 export type SummaryQuery = Static<typeof SummaryQuery>
 
+const FiguresQuery = {
+  figures: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 1024,
+      description:
+        'Only these figures of each row, as in `netSalesFen,orders`; all where absent. Sums come at once also of long spans; to count distinct people (buyers, repeatBuyers, repeatBps, visitors, linkVisitors, linkBuyers, conversionBps) takes longer. A file has all.',
+    }),
+  ),
+}
+
 export const TrendQuery = Type.Object(
-  { ...ScopeQuery, grain: Type.Optional(Type.Enum(['day', 'week', 'month'], { description: 'day where absent.' })) },
+  {
+    ...ScopeQuery,
+    grain: Type.Optional(Type.Enum(['day', 'week', 'month'], { description: 'day where absent.' })),
+    ...FiguresQuery,
+  },
   { additionalProperties: false },
 )
 export type TrendQuery = Static<typeof TrendQuery>
@@ -65,14 +80,7 @@ export const TableQuery = Type.Object(
     ...ScopeQuery,
     sort: Type.Optional(Type.Enum([...SORTS], { description: 'A figure; netSalesFen where absent.' })),
     order: Type.Optional(Type.Enum(['asc', 'desc'], { description: 'desc where absent.' })),
-    figures: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 1024,
-        description:
-          'Only these figures of each row, as in `netSalesFen,orders`; all where absent. Sums come at once also of long spans; to count distinct people (buyers, repeatBuyers, repeatBps, visitors, linkVisitors, linkBuyers, conversionBps) takes longer. A file has all.',
-      }),
-    ),
+    ...FiguresQuery,
   },
   { additionalProperties: false },
 )
@@ -127,7 +135,10 @@ export type Summary = Static<typeof Summary>
 export const Trend = Type.Object({
   ...Span,
   items: Type.Array(
-    Type.Object({ day: Type.String({ description: 'YYYY-MM-DD: the first day of the week or month' }), ...figures }),
+    Type.Object({
+      day: Type.String({ description: 'YYYY-MM-DD: the first day of the week or month' }),
+      ...Type.Partial(Type.Object(figures)).properties,
+    }),
     { description: 'Every day, week or month of the span, also those without anything.' },
   ),
   ...SummedUntil,

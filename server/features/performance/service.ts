@@ -60,13 +60,14 @@ export async function readTrend(
 ): Promise<Trend> {
   const { asked } = await prepare(db, { caller, now, query })
   const grain = query.grain ?? 'day'
+  const figures = figuresIn(query)
   const sums = await sumsWithin(db, grain, asked, from)
-  const rows = await selectFigures(db, grain, { ...asked, days: sums?.days ?? null })
+  const rows = await selectFigures(db, grain, { ...asked, days: sums?.days ?? null }, figures && countedFor(figures))
   const found = new Map(rows.map(row => [row.key, row]))
   const firsts = new Set(daysOf(asked.span, caller.zone).map(day => firstDayOf(day, grain)))
   return {
     ...shownSpan(asked.span),
-    items: [...firsts].map(day => ({ day, ...shown(found.get(day) ?? NOTHING) })),
+    items: [...firsts].map(day => ({ day, ...only(shown(found.get(day) ?? NOTHING), figures) })),
     ...shownSums(sums),
   }
 }
@@ -322,12 +323,12 @@ async function rowsOf(
     key: row.key,
     value: row.sorted,
     sorted: row.sorted,
-    item: { ...names(row.key), ...(figures ? only(shown(row), figures) : shown(row)) },
+    item: { ...names(row.key), ...only(shown(row), figures) },
   }))
 }
 
 /** The figures that rows are asked for with; null: all. */
-function figuresIn({ figures }: TableQuery): (keyof Figures)[] | null {
+function figuresIn({ figures }: TableQuery | TrendQuery): (keyof Figures)[] | null {
   if (figures === undefined) return null
   const names = figures.split(',')
   const unknown = names.filter(name => !(SORTS as readonly string[]).includes(name))
@@ -336,8 +337,8 @@ function figuresIn({ figures }: TableQuery): (keyof Figures)[] | null {
   throw new AppError('invalid_query', `figures: ${message}`, [{ path: 'figures', code: 'invalid_value', message }])
 }
 
-const only = (row: Figures, figures: readonly (keyof Figures)[]): Partial<Figures> =>
-  Object.fromEntries(figures.map(name => [name, row[name]]))
+const only = (row: Figures, figures: readonly (keyof Figures)[] | null): Partial<Figures> =>
+  figures === null ? row : Object.fromEntries(figures.map(name => [name, row[name]]))
 
 /** What a table's rows are called. */
 async function namesOf(
