@@ -434,7 +434,7 @@ function factsOf(db: Db, dimension: Dimension, asked: Asked, wanted = ALL) {
         db,
         asked.regions.map(one => one.region),
       )}) AS at_end (store_code, region)
-    )${isSummed ? db`` : evidence}, extra AS MATERIALIZED (
+    )${isSummed ? db`` : evidence}, extra AS (
       SELECT b.amount_fen, 'associate' AS payee_kind, b.associate_id AS payee, ended.at
       FROM unnest(${list(
         db,

@@ -143,7 +143,18 @@ export function blocksOf(
       blocks.push({ block: 'day', from: month, to: first, sign: -1 }, { block: 'day', from: end, to: next, sign: -1 })
     } else blocks.push({ block: 'day', from: first, to: end, sign: 1 })
   }
-  return blocks.filter(one => one.from < one.to)
+  return joined(blocks.filter(one => one.from < one.to))
+}
+
+/** Blocks of a kind that follow each other are one. */
+function joined(blocks: readonly Block[]): Block[] {
+  const all: Block[] = []
+  for (const one of blocks) {
+    const before = all.at(-1)
+    if (before?.block === one.block && before.sign === one.sign && before.to === one.from) before.to = one.to
+    else all.push({ ...one })
+  }
+  return all
 }
 
 const daysBetween = (from: string, to: string) => (Date.parse(to) - Date.parse(from)) / DAY_MS
