@@ -12,6 +12,7 @@ import {
   isOfDays,
   isKeyed,
   KEYED_PARTS,
+  KEYED_SINCE,
   kindsOf,
   MONTH_PARTS,
   monthColumnsOf,
@@ -139,20 +140,37 @@ export async function replaceSums(db: Db, part: Part, summing: SummingCells) {
     await db`DELETE FROM ${db(table)} WHERE brand_id = ${brandId} AND cells <= 0`
 }
 
+/**
+ * What channels, links, groups and products have in these cells. Of links of which nothing was told it stays, where they
+ * are still the cell's and a version that knew of them summed the day: `sumsOf` takes who came by them from there.
+ */
 async function forgetKeys(db: Db, part: Part, summing: SummingCells) {
-  const { brandId } = summing
+  const { brandId, zone } = summing
+  const stays = db`
+    r.dimension = 'link' AND r.key <> ALL (${toldLinksOf(summing) as string[]}::text[]) AND EXISTS (
+      SELECT FROM rollup_totals AS t
+      WHERE t.brand_id = ${brandId} AND t.part = ${part} AND t.day = place.day AND t.version >= ${KEYED_SINCE}
+    ) AND EXISTS (
+      SELECT FROM share_links AS l
+      WHERE l.brand_id = ${brandId} AND l.link_code = r.key AND COALESCE(l.store_code, '') = place.store_code
+        AND (COALESCE(l.created_at, l.received_at) AT TIME ZONE ${zone}::text)::date = place.day OFFSET 0)`
   await db`
     WITH ${cellsOf(db, summing)}, ${placesOf(db, brandId)}, gone AS (
       DELETE FROM rollup_keys AS r USING place CROSS JOIN unnest(${DIMENSIONS as unknown as string[]}::text[]) AS dimension
       CROSS JOIN LATERAL (
         SELECT r.ctid AS row FROM rollup_keys AS r
         WHERE r.brand_id = ${brandId} AND r.dimension = dimension.dimension AND r.store_code = place.store_code
-          AND r.day = place.day AND r.part = ${part}
+          AND r.day = place.day AND r.part = ${part} ${areSomeKept(part, summing) ? db`AND NOT (${stays})` : db``}
         OFFSET 0) AS old
       WHERE r.brand_id = ${brandId} AND r.ctid = old.row
       RETURNING r.*)
     ${addKeysOf(db, part, { brandId, rows: db`gone`, sign: -1 })}`
 }
+
+/** Whether it is known of which links something was told. */
+const areSomeKept = (part: Part, { cells }: SummingCells) =>
+  part === 'links' && cells.every(cell => cell.links !== null)
+const toldLinksOf = ({ cells }: SummingCells) => cells.flatMap(cell => cell.links ?? [])
 
 /**
  * Adds rows of a part's figures to what their days and months come to, or takes them away: only what changes is looked at.

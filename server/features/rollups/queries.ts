@@ -289,6 +289,8 @@ export interface Cell {
   part: Part
   day: string
   storeCode: string | null
+  /** Of links: those of which something was told. What is kept of the others stays. null: all are looked at anew. */
+  links: readonly string[] | null
 }
 
 export type Part = 'sales' | 'refunds' | 'links' | 'clicks' | 'members'
@@ -342,17 +344,18 @@ export async function selectCells(
       SELECT link_code FROM click UNION SELECT key FROM ${marks('link')} AS m
       UNION SELECT sharer_link FROM o WHERE sharer_link IS NOT NULL
     )
-    SELECT 'sales' AS part, ${day('o.paid_at')} AS day, COALESCE(o.selling_store, '') AS "storeCode"
+    SELECT 'sales' AS part, ${day('o.paid_at')} AS day, COALESCE(o.selling_store, '') AS "storeCode",
+      NULL::text[] AS links
     FROM o WHERE o.paid_at IS NOT NULL
-    UNION SELECT 'refunds', ${day('f.refunded_at')}, COALESCE(o.selling_store, '')
+    UNION SELECT 'refunds', ${day('f.refunded_at')}, COALESCE(o.selling_store, ''), NULL
     FROM o JOIN refund_revisions AS f ON f.brand_id = ${brandId} AND f.source = o.source AND f.order_no = o.order_no
     WHERE o.paid_at IS NOT NULL
-    UNION SELECT 'links', ${day(madeAt)}, COALESCE(l.store_code, '')
-    FROM link JOIN share_links AS l ON l.brand_id = ${brandId} AND l.link_code = link.link_code
-    UNION SELECT 'clicks', ${day('click.at')}, COALESCE(l.store_code, '')
+    UNION SELECT 'links', ${day(madeAt)}, COALESCE(l.store_code, ''), array_agg(l.link_code)
+    FROM link JOIN share_links AS l ON l.brand_id = ${brandId} AND l.link_code = link.link_code GROUP BY 2, 3
+    UNION SELECT 'clicks', ${day('click.at')}, COALESCE(l.store_code, ''), NULL
     FROM click JOIN share_links AS l ON l.brand_id = ${brandId} AND l.link_code = click.link_code
-    UNION SELECT 'members', ${day('m.instant')}, m.key FROM ${marks('joined')} AS m
-    UNION SELECT 'members', ${day('m.joined_at')}, COALESCE(m.opening_store, '')
+    UNION SELECT 'members', ${day('m.instant')}, m.key, NULL FROM ${marks('joined')} AS m
+    UNION SELECT 'members', ${day('m.joined_at')}, COALESCE(m.opening_store, ''), NULL
     FROM member JOIN members AS m ON m.brand_id = ${brandId} AND m.member_no = member.member_no
     WHERE m.joined_at IS NOT NULL`
 }

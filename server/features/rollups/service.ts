@@ -193,7 +193,7 @@ async function sumOldMonth(tx: Tx, { brandId }: { brandId: number }): Promise<nu
 }
 
 async function sumDay(tx: Tx, { brandId, zone, day }: Brand & { day: string }): Promise<void> {
-  await sumCells(tx, { brandId, zone, cells: PARTS.map((part): Cell => ({ part, day, storeCode: null })) })
+  await sumCells(tx, { brandId, zone, cells: PARTS.map((part): Cell => ({ part, day, storeCode: null, links: null })) })
   await updateVersion(tx, { brandId, days: { from: day, to: addDays(day, 1) }, since: 0, version: KEYED_SINCE })
 }
 

@@ -217,7 +217,10 @@ const chatOf = (db: Db, brandId: number) => db`
   LEFT JOIN LATERAL (
     SELECT g.chat_id FROM group_opengids AS g WHERE g.brand_id = ${brandId} AND g.opengid = t.opengid OFFSET 0) AS g ON true`
 
-/** `made`: the links of these cells; `later_click`: the touches by them since they were made. */
+/**
+ * `made`: the links of these cells, `kept` those of them of which is kept who came, since nothing was told of them, and
+ * `told` the others; `later_click`: the touches by those since they were made.
+ */
 function linksOf(db: Db, summing: Summing): Sql {
   const { brandId } = summing
   const links = evidenceOf(db, summing, {
@@ -230,11 +233,19 @@ function linksOf(db: Db, summing: Summing): Sql {
   return db`${cellsOf(db, summing)}, made AS MATERIALIZED (
       SELECT l.link_code, l.day, l.store_code, l.associate_id, l.channel, l.sku, l.chat_id, l.made_at FROM ${links} AS l
       WHERE ${isSummedOf(db, summing, db`l.day`, db`l.store_code`)}
+    ), kept AS MATERIALIZED (
+      SELECT made.*, k.shares_clicked > 0 AS is_clicked, k.people, k.winners FROM made CROSS JOIN LATERAL (
+        SELECT k.shares_clicked, k.people, k.winners FROM rollup_keys AS k
+        WHERE k.brand_id = ${brandId} AND k.dimension = 'link' AND k.store_code = made.store_code AND k.day = made.day
+          AND k.part = 'links' AND k.key = made.link_code OFFSET 0) AS k
+      WHERE ${'cells' in summing}
+    ), told AS MATERIALIZED (
+      SELECT * FROM made WHERE NOT EXISTS (SELECT FROM kept WHERE kept.link_code = made.link_code)
     ), later_click AS MATERIALIZED (
-      SELECT made.day, made.store_code, made.associate_id, made.link_code, made.channel, made.sku, made.chat_id, ${touchIds(db)}
-      FROM made CROSS JOIN LATERAL (
+      SELECT told.day, told.store_code, told.associate_id, told.link_code, told.channel, told.sku, told.chat_id, ${touchIds(db)}
+      FROM told CROSS JOIN LATERAL (
         SELECT ${touchIds(db)} FROM touches AS t
-        WHERE ${isClick(db, brandId)} AND t.link_code = made.link_code AND t.at >= made.made_at OFFSET 0) AS t
+        WHERE ${isClick(db, brandId)} AND t.link_code = told.link_code AND t.at >= told.made_at OFFSET 0) AS t
     )`
 }
 
@@ -451,26 +462,34 @@ function sharesOf(db: Db, summing: Summing): Sums {
   const { joins, person } = personsOf(db, brandId)
   const figures = db`count(*) AS shares, count(*) FILTER (WHERE is_clicked) AS shares_clicked`
   const keys = byKeys(db, keysOfLinks(db))
+  const own = db`day, store_code, associate_id, link_code, channel, sku, chat_id`
+  // What is kept of a link stays what it is.
+  const isWritten = db`(NOT is_kept OR by_key.dimension <> 'link')`
   return {
     // `shared`: the links, and whether somebody came by each; asked of each row by itself, all clicks would be gone through.
     // `seen`: who clicked, once for each link; `bought`: who bought by it too. Who stands behind ids is asked once for all
     // that they did. Link by link: the planner takes days to have made far more links, and would read all orders there
     // ever were.
     tables: db`${linksOf(db, summing)}, shared AS MATERIALIZED (
-        SELECT made.*, clicked.link_code IS NOT NULL AS is_clicked
-        FROM made LEFT JOIN (SELECT DISTINCT link_code FROM later_click) AS clicked USING (link_code)
-      ), seen AS MATERIALIZED (
+        SELECT ${own}, clicked.link_code IS NOT NULL AS is_clicked, false AS is_kept
+        FROM told LEFT JOIN (SELECT DISTINCT link_code FROM later_click) AS clicked USING (link_code)
+        UNION ALL SELECT ${own}, is_clicked, true FROM kept
+      ), seen_now AS MATERIALIZED (
         SELECT DISTINCT unnest(days) AS day, unnest(stores) AS store_code, unnest(associates) AS associate_id,
           unnest(links) AS link_code, unnest(channels) AS channel, unnest(skus) AS sku, unnest(chats) AS chat_id, person
         FROM (SELECT t.days, t.stores, t.associates, t.links, t.channels, t.skus, t.chats, ${person} AS person FROM (
             SELECT ${touchIds(db)}, ${listsOf(db)} FROM later_click AS t GROUP BY ${touchIds(db)}) AS t ${joins}) AS clicked
         WHERE person IS NOT NULL
+      ), seen AS MATERIALIZED (
+        SELECT ${own}, person, false AS is_kept FROM seen_now
+        UNION ALL SELECT ${own}, person COLLATE "C", true FROM kept CROSS JOIN unnest(people) AS person
       ), bought AS MATERIALIZED (
-        SELECT * FROM seen WHERE (link_code, person) IN (
-          SELECT made.link_code, 'member ' || o.buyer FROM made CROSS JOIN LATERAL (
+        SELECT ${own}, person, false AS is_kept FROM seen_now WHERE (link_code, person) IN (
+          SELECT told.link_code, 'member ' || o.buyer FROM told CROSS JOIN LATERAL (
             SELECT o.buyer FROM orders AS o
-            WHERE o.brand_id = ${brandId} AND o.sharer_link = made.link_code AND o.revision IS NOT NULL
+            WHERE o.brand_id = ${brandId} AND o.sharer_link = told.link_code AND o.revision IS NOT NULL
               AND NOT o.cancelled AND o.net_fen > 0 AND o.buyer IS NOT NULL OFFSET 0) AS o)
+        UNION ALL SELECT ${own}, person COLLATE "C", true FROM kept CROSS JOIN unnest(winners) AS person
       )`,
     figures: db`SELECT day, store_code, ${figures} FROM shared GROUP BY day, store_code`,
     associates: db`SELECT day, store_code, associate_id, ${figures} FROM shared GROUP BY day, store_code, associate_id`,
@@ -484,9 +503,9 @@ function sharesOf(db: Db, summing: Summing): Sums {
         ${eachOnce(db, db`opener`, db`true`)} AS people, ${eachOnce(db, db`winner`, db`true`)} AS winners
       FROM (
         SELECT by_key.*, day, store_code, ${figures}, NULL::text AS opener, NULL::text AS winner FROM shared ${keys}
-        GROUP BY by_key.dimension, by_key.key, day, store_code
-        UNION ALL SELECT by_key.*, day, store_code, 0, 0, person, NULL FROM seen ${keys}
-        UNION ALL SELECT by_key.*, day, store_code, 0, 0, NULL, person FROM bought ${keys}
+        WHERE ${isWritten} GROUP BY by_key.dimension, by_key.key, day, store_code
+        UNION ALL SELECT by_key.*, day, store_code, 0, 0, person, NULL FROM seen ${keys} WHERE ${isWritten}
+        UNION ALL SELECT by_key.*, day, store_code, 0, 0, NULL, person FROM bought ${keys} WHERE ${isWritten}
       ) AS held GROUP BY dimension, day, store_code, key`,
   }
 }
