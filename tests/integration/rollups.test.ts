@@ -444,6 +444,59 @@ describe('sums', () => {
     expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
   }, 120_000)
 
+  describe('of the links that a store made on a day', () => {
+    const span = { from: '2025-09-01', to: '2025-09-02' }
+    const order = (more: object) => service.ingest('orders', [{ source: 'pos', orderNo: 'pair', channel: 'in_store', sellingStore: 'S1', closer: 'S1-a', memberNo: 'pair', paidAt: '2025-09-01T12:00:00+08:00', lines: [{ lineNo: 1, sku: 'k', quantity: 1, paidFen: 700 }], ...more }]) // prettier-ignore
+    const sumMarked = async () => {
+      await service.settled()
+      while ((await service.pool`SELECT FROM rollup_marks`).length > 0) await sumStep(service.pool, brand)
+    }
+    const buyersOf = async (table: 'links' | 'stores') => {
+      const asking = { caller: everybody, now: NOW, query: { ...span, sort: 'linkBuyers', limit: 100 }, table } as const
+      const page = await listTable(service.pool, asking)
+      expect(page).toEqual(await listTable(service.pool, asking, 'evidence'))
+      return page.items.map(row => [row['key'] ?? row['linkCode'] ?? row['storeCode'], row['linkVisitors'], row['linkBuyers']]) // prettier-ignore
+    }
+    beforeAll(async () => {
+      const links = ['pairA', 'pairB', 'pairC']
+      await service.ingest('share-links', links.map(linkCode => ({ linkCode, associateId: 'S1-a', target: { kind: 'page', ref: 'pages/home', title: '首页' }, channel: 'moments', createdAt: '2025-09-01T09:00:00+08:00' }))) // prettier-ignore
+      await service.ingest('touches', links.map((linkCode, i) => ({ touchId: linkCode, linkCode, at: `2025-09-01T1${i}:00:00+08:00`, kind: 'click', memberNo: i < 2 ? 'pair' : 'other' }))) // prettier-ignore
+      await sumMarked()
+    })
+
+    test('those stay of which nothing was told, and who bought by another comes and goes with the order', async () => {
+      expect(await buyersOf('links')).toEqual([['pairA', 1, 0], ['pairB', 1, 0], ['pairC', 1, 0]]) // prettier-ignore
+      const kept = async () =>
+        await service.pool`SELECT ctid, key FROM rollup_keys WHERE dimension = 'link' AND part = 'links' AND key IN ('pairA', 'pairC')`
+      const before = await kept()
+      expect(await order({})).toMatchObject([{ status: 'created' }])
+      await sumMarked()
+      expect(await buyersOf('links')).toEqual([['pairB', 1, 1], ['pairA', 1, 0], ['pairC', 1, 0]]) // prettier-ignore
+      expect(await buyersOf('stores')).toContainEqual(['S1', 2, 1])
+      expect(await order({ revision: 2, cancelled: true })).toMatchObject([{ status: 'updated' }])
+      await sumMarked()
+      expect(await buyersOf('links')).toEqual([['pairA', 1, 0], ['pairB', 1, 0], ['pairC', 1, 0]]) // prettier-ignore
+      expect(before).toHaveLength(2)
+      expect(await kept()).toEqual(before)
+      expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
+    })
+
+    test('none is taken from what is kept of a day that a version summed which knew nothing of links', async () => {
+      await service.pool`
+        UPDATE rollup_keys SET people = '{member nobody}'
+        WHERE dimension = 'link' AND part = 'links' AND key = 'pairC'`
+      await service.pool`UPDATE rollup_totals SET version = 0 WHERE day = '2025-09-01'`
+      expect(await order({ revision: 3 })).toMatchObject([{ status: 'updated' }])
+      await sumMarked()
+      expect(await buyersOf('stores')).toContainEqual(['S1', 2, 1])
+      const [row] = await service.pool<{ people: string[] }[]>`
+        SELECT people FROM rollup_keys WHERE dimension = 'link' AND part = 'links' AND key = 'pairC'`
+      expect(row!.people).toEqual(['member other'])
+      await sumAll(service.pool, brand)
+      expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
+    })
+  })
+
   test('of months of days that a version before summed are added up behind, and not read until then', async () => {
     await sumAll(service.pool, brand)
     await service.pool`UPDATE rollup_totals SET version = 1`
