@@ -310,17 +310,17 @@ describe('sums', () => {
   }, 120_000)
 
   test('leave marks that cannot be seen yet, and are read only where they are new enough', async () => {
-    const order = (orderNo: string) => ({
+    const order = (orderNo: string, paidAt = '2026-05-03T12:00:00+08:00') => ({
       source: 'pos',
       orderNo,
       channel: 'online',
-      paidAt: '2026-05-03T12:00:00+08:00',
+      paidAt,
       lines: [{ lineNo: 1, sku: 'k', quantity: 1, paidFen: 1000 }],
     })
     const asking = { caller: everybody, now: NOW, query: { from: '2026-05-03', to: '2026-05-04' } }
     const read = async () => (await readSummary(service.pool, asking)).netSalesFen
-    // The day has orders, whatever the seed.
-    await service.ingest('orders', [order('early')])
+    // The day and the next have orders, whatever the seed.
+    await service.ingest('orders', [order('early'), order('next', '2026-05-04T12:00:00+08:00')])
     await service.settled()
     await sumAll(service.pool, brand)
     const before = await read()
@@ -349,7 +349,15 @@ describe('sums', () => {
     const targets = await exportAttainment(service.pool, { ...month, format: 'csv' })
     expect(targets.name).toBe(`attainment-2026-05-until-${summedUntil.replace(/\.\d+|[-:]/g, '')}`)
     expect(await totalAttainment(service.pool, month)).toMatchObject({ summedUntil })
-    await addOrders(-100_000)
+    // A day of a brand whose evidence is more than memory holds is too much sooner.
+    await addOrders(-90_000)
+    expect(await readSummary(service.pool, asking)).toMatchObject({ netSalesFen: before + 1000, summedUntil: null })
+    const addOthers = (more: number) => service.pool`
+      UPDATE rollup_totals SET orders = orders + ${more} WHERE part = 'sales' AND day = '2026-05-04'`
+    await addOthers(1_000_000)
+    expect(await readSummary(service.pool, asking)).toMatchObject({ netSalesFen: before, summedUntil })
+    await addOthers(-1_000_000)
+    await addOrders(-10_000)
     expect(await readSummary(service.pool, asking)).toMatchObject({ netSalesFen: before + 1000, summedUntil: null })
     expect(await listTable(service.pool, table)).toMatchObject({ summedUntil: null })
     expect(await totalAttainment(service.pool, month)).toMatchObject({ summedUntil: null })

@@ -14,6 +14,6 @@ export interface SummedDays {
 export const SummedUntil = {
   summedUntil: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
     description:
-      'null: all that was told until some seconds ago is in the figures. Otherwise what was told until then is, and the rest is still being added up: of more than 20,000 orders, after much came at once.',
+      'null: all that was told until some seconds ago is in the figures. Otherwise what was told until then is, and the rest is still being added up: of more than 20,000 orders, in a brand of a million of more than 5,000, after much came at once.',
   }),
 }

@@ -209,8 +209,8 @@ export async function refreshStatistics(db: Db): Promise<string | null> {
 }
 
 /**
- * What some days' sums still lack: the oldest mark, and how many orders the days have where there is any; and the last day
- * of their months whose month is not summed. Nulls where there is none.
+ * What some days' sums still lack: the oldest mark, and how many orders the days and the brand have where there is any; and
+ * the last day of their months whose month is not summed. Nulls where there is none.
  *
  * @returns null where there are no sums of all of these days
  */
@@ -234,6 +234,7 @@ export async function selectLacking(
       markedAt: Instant | null
       ageMs: number | null
       orders: number | null
+      brandOrders: number | null
       monthlessUntil: string | null
       daysAfter: number
     }[]
@@ -241,6 +242,9 @@ export async function selectLacking(
     SELECT mark.marked_at AS "markedAt", (extract(epoch FROM now() - mark.marked_at) * 1000)::float8 AS "ageMs",
       CASE WHEN mark.marked_at IS NOT NULL THEN (
         SELECT COALESCE(sum(orders), 0)::bigint FROM rollup_totals WHERE ${isWithin} AND part = 'sales') END AS orders,
+      CASE WHEN mark.marked_at IS NOT NULL THEN (
+        SELECT COALESCE(sum(orders), 0)::bigint FROM rollup_totals
+        WHERE brand_id = ${brandId} AND part = 'sales') END AS "brandOrders",
       (SELECT max(day)::text FROM rollup_totals
         WHERE brand_id = ${brandId} AND day >= ${months.from}::text::date AND day < ${months.to}::text::date
           AND version < ${monthsVersion}::int) AS "monthlessUntil",

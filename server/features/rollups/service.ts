@@ -85,6 +85,8 @@ const STALE_MS = 4000
 /** So many orders of a span are read as evidence at once, and so many in the time that somebody waits for being right. */
 const FEW_ORDERS = 5000
 const MANY_ORDERS = 20_000
+/** With so many orders a brand's evidence is more than memory holds: to wait for many of a span would be to wait for the disk. */
+const LARGE_BRAND_ORDERS = 1_000_000
 
 /** How long a statement may take that counts or sums whole days. */
 const DAYS_MS = 30 * 60_000
@@ -112,7 +114,7 @@ export interface Sums {
 /**
  * The sums that a brand's figures of some days are read from. Where something is still to be summed they are read from
  * evidence, so that whatever was answered is in them. Where that is much its figures may be a few seconds old. A span of a
- * chain is too much altogether: where its sums are older, who reads them is told until when they hold.
+ * chain is too much altogether, and of a large one a day is: where sums are older, who reads them is told until when they hold.
  *
  * @param options.isKeyed by channel, link, group or product, of which a version before summed nothing
  * @returns null: they are read from evidence
@@ -125,9 +127,10 @@ export async function sumsOf(
   const lacking = await selectLacking(db, { ...brand, days, version, monthsVersion: SUMS_VERSION })
   if (!lacking) return null
   const { markedAt, monthlessUntil, daysAfter } = lacking
-  const [ageMs, orders] = [lacking.ageMs ?? 0, lacking.orders ?? 0]
+  const [ageMs, orders, brandOrders] = [lacking.ageMs ?? 0, lacking.orders ?? 0, lacking.brandOrders ?? 0]
   const isLate = ageMs > STALE_MS
-  if (markedAt !== null && orders <= (isLate ? MANY_ORDERS : FEW_ORDERS)) return null
+  const atMost = isLate && brandOrders < LARGE_BRAND_ORDERS ? MANY_ORDERS : FEW_ORDERS
+  if (markedAt !== null && orders <= atMost) return null
   return { days: { ...days, monthlessUntil, daysAfter }, summedUntil: isLate ? markedAt : null }
 }
 
