@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import postgres from 'postgres'
+import { buildSharedAsks } from './lib/gathered-asks.ts'
 import { formatInstant, type Instant } from './lib/time.ts'
 
 type CustomTypes = { instant: Instant; bigint: number }
@@ -90,6 +91,20 @@ export async function askByKeptPlan<T>(db: Db, ask: (db: Db) => Promise<T>): Pro
 }
 
 const isPool = (db: Db): db is Pool => 'begin' in db
+
+/**
+ * Asks that many need the same answer of are one asking for all who come at the same moment (`buildSharedAsks`), each pool's
+ * by themselves. Within a transaction everybody asks for himself: it sees what nobody else does.
+ */
+export function buildPoolAsks<T>(): (db: Db, key: string, ask: () => Promise<T>) => Promise<T> {
+  const asksOf = new WeakMap<Pool, ReturnType<typeof buildSharedAsks<T>>>()
+  return async (db, key, ask) => {
+    if (!isPool(db)) return await ask()
+    const shared = asksOf.get(db) ?? buildSharedAsks<T>()
+    asksOf.set(db, shared)
+    return await shared(key, ask)
+  }
+}
 
 /** The sockets of each pool, those of its LISTEN among them. */
 const socketsOf = new WeakMap<Pool, Set<Socket>>()

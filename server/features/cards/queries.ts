@@ -34,80 +34,82 @@ export interface Spend {
 }
 
 /**
- * A person's latest orders, cancelled ones too, and what he spent: uncancelled orders with net above 0 in the 12 months of
- * the brand's calendar before `now`, and the last of any time.
+ * A person's latest orders, cancelled ones too; what he spent: uncancelled orders with net above 0 in the 12 months of the
+ * brand's calendar before `now`, and the last of any time; and the categories that he spent most of it on, by net of their
+ * lines, the largest first.
  *
- * @param limit stands in the statement: the planner takes one plan for all then
+ * What orders were told with is read once for all of it. Only where less is left of an order than was paid something came
+ * back of it.
+ *
+ * @param limits stand in the statement: the planner takes one plan for all then
  */
 export async function selectPurchases(
   db: Db,
-  { brandId, memberNos, now, zone, limit }: Options & { now: Instant; zone: string; limit: number },
-): Promise<{ orders: RecentOrder[]; spend: Spend }> {
-  const rows = await db<(Spend & (RecentOrder | { orderNo: null }))[]>`
+  {
+    brandId,
+    memberNos,
+    now,
+    zone,
+    limits,
+  }: Options & { now: Instant; zone: string; limits: { orders: number; categories: number } },
+): Promise<{ orders: RecentOrder[]; spend: Spend; categories: string[] }> {
+  const limit = (count: number) => db.unsafe(String(count))
+  const rows = await db<(Spend & { categories: string[] } & (RecentOrder | { orderNo: null }))[]>`
     WITH own AS MATERIALIZED (
-      SELECT source, order_no, revision, paid_at, channel, selling_store, net_fen, cancelled, roles,
-        NOT cancelled AND net_fen > 0 AS counts,
-        paid_at >= ${yearBefore(db, now, zone)} AND paid_at < ${now} AS is_lately
-      FROM orders WHERE brand_id = ${brandId} AND buyer = ${oneOf(db, memberNos)} AND revision IS NOT NULL
-    ), spend AS (
-      SELECT count(*) AS "ordersTotal",
-        COALESCE(sum(net_fen) FILTER (WHERE counts AND is_lately), 0)::bigint AS "spentFen",
-        count(*) FILTER (WHERE counts AND is_lately) AS "orderCount",
-        max(paid_at) FILTER (WHERE counts) AS "lastPaidAt"
+      SELECT source, order_no, revision, paid_at, channel, selling_store, net_fen, cancelled, roles, counts,
+        counts AND paid_at >= ${yearBefore(db, now, zone)} AND paid_at < ${now} AS is_lately,
+        row_number() OVER (ORDER BY paid_at DESC, source DESC, order_no DESC) AS place
+      FROM (
+        SELECT *, NOT cancelled AND net_fen > 0 AS counts FROM orders
+        WHERE brand_id = ${brandId} AND buyer = ${oneOf(db, memberNos)} AND revision IS NOT NULL
+      ) AS o
+    ), told AS MATERIALIZED (
+      SELECT own.*, r.lines, paid.fen AS paid_fen, paid.quantity
       FROM own
-    ), latest AS (
-      SELECT * FROM own ORDER BY paid_at DESC, source DESC, order_no DESC LIMIT ${db.unsafe(String(limit))}
+      CROSS JOIN LATERAL (
+        SELECT r.lines FROM order_revisions AS r
+        WHERE r.brand_id = ${brandId} AND r.source = own.source AND r.order_no = own.order_no
+          AND r.revision = own.revision OFFSET 0
+      ) AS r
+      CROSS JOIN LATERAL (
+        SELECT sum(line."paidFen")::bigint AS fen, sum(line.quantity)::bigint AS quantity
+        FROM jsonb_to_recordset(r.lines) AS line (quantity bigint, "paidFen" bigint)
+      ) AS paid
+      WHERE own.place <= ${limit(limits.orders)} OR own.is_lately
+    ), favourite AS (
+      SELECT line.category, sum(GREATEST(0, line."paidFen" - COALESCE(back.fen, 0))) AS fen
+      FROM told
+      CROSS JOIN LATERAL jsonb_to_recordset(told.lines) AS line ("lineNo" int, category text, "paidFen" bigint)
+      LEFT JOIN LATERAL (
+        SELECT sum(part."refundFen") AS fen
+        FROM refund_revisions AS r
+        CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS part ("lineNo" int, "refundFen" bigint)
+        WHERE told.net_fen < told.paid_fen
+          AND r.brand_id = ${brandId} AND r.source = told.source AND r.order_no = told.order_no
+          AND part."lineNo" = line."lineNo" AND NOT EXISTS (
+            SELECT FROM refund_revisions AS later
+            WHERE later.brand_id = ${brandId} AND later.source = r.source AND later.refund_no = r.refund_no
+              AND later.revision > r.revision)
+      ) AS back ON true
+      WHERE told.is_lately AND line.category IS NOT NULL
+      GROUP BY line.category
+      HAVING sum(GREATEST(0, line."paidFen" - COALESCE(back.fen, 0))) > 0
+      ORDER BY fen DESC, line.category COLLATE "C" LIMIT ${limit(limits.categories)}
+    ), spend AS (
+      SELECT count(*) AS "ordersTotal", COALESCE(sum(net_fen) FILTER (WHERE is_lately), 0)::bigint AS "spentFen",
+        count(*) FILTER (WHERE is_lately) AS "orderCount", max(paid_at) FILTER (WHERE counts) AS "lastPaidAt"
+      FROM own
     )
     SELECT spend."ordersTotal", spend."spentFen", spend."orderCount", spend."lastPaidAt",
+      ARRAY(SELECT category FROM favourite ORDER BY fen DESC, category COLLATE "C") AS categories,
       o.source, o.order_no AS "orderNo", o.paid_at AS "paidAt", o.channel, o.selling_store AS "sellingStore",
-      COALESCE(r.lines -> 0 ->> 'name', r.lines -> 0 ->> 'sku') AS title,
-      (SELECT sum((line ->> 'quantity')::bigint)::bigint FROM jsonb_array_elements(r.lines) AS line) AS "itemCount",
-      (SELECT sum((line ->> 'paidFen')::bigint)::bigint FROM jsonb_array_elements(r.lines) AS line) AS "paidFen",
-      o.net_fen AS "netFen", o.cancelled, o.roles ->> 'sharer' AS sharer, o.roles -> 'closer' ->> 0 AS closer
-    FROM spend LEFT JOIN (
-      latest AS o JOIN order_revisions AS r
-        ON r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision
-    ) ON true
-    ORDER BY o.paid_at DESC, o.source DESC, o.order_no DESC`
-  return { orders: rows.filter(row => row.orderNo !== null), spend: rows[0]! }
-}
-
-/** Categories of what was bought in the same 12 months, by net of their lines. */
-export async function selectCategories(
-  db: Db,
-  { brandId, memberNos, now, zone, limit }: Options & { now: Instant; zone: string; limit: number },
-) {
-  const rows = await db<{ category: string }[]>`
-    WITH own AS MATERIALIZED (
-      SELECT source, order_no, revision FROM orders
-      WHERE brand_id = ${brandId} AND buyer = ${oneOf(db, memberNos)} AND NOT cancelled AND net_fen > 0
-        AND paid_at >= ${yearBefore(db, now, zone)} AND paid_at < ${now}
-    ), line AS (
-      SELECT own.source, own.order_no, line."lineNo", line.category, line."paidFen"
-      FROM own
-      JOIN order_revisions AS r
-        ON r.brand_id = ${brandId} AND r.source = own.source AND r.order_no = own.order_no AND r.revision = own.revision
-      CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, category text, "paidFen" bigint)
-      WHERE line.category IS NOT NULL
-    ), refunded AS (
-      SELECT r.source, r.order_no, line."lineNo", sum(line."refundFen") AS fen
-      FROM own
-      JOIN refund_revisions AS r ON r.brand_id = ${brandId} AND r.source = own.source AND r.order_no = own.order_no
-      CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, "refundFen" bigint)
-      WHERE NOT EXISTS (
-        SELECT FROM refund_revisions AS later
-        WHERE later.brand_id = ${brandId} AND later.source = r.source AND later.refund_no = r.refund_no
-          AND later.revision > r.revision)
-      GROUP BY 1, 2, 3
-    )
-    SELECT line.category
-    FROM line LEFT JOIN refunded
-      ON refunded.source = line.source AND refunded.order_no = line.order_no AND refunded."lineNo" = line."lineNo"
-    GROUP BY line.category
-    HAVING sum(GREATEST(0, line."paidFen" - COALESCE(refunded.fen, 0))) > 0
-    ORDER BY sum(GREATEST(0, line."paidFen" - COALESCE(refunded.fen, 0))) DESC, line.category COLLATE "C"
-    LIMIT ${limit}`
-  return rows.map(row => row.category)
+      COALESCE(o.lines -> 0 ->> 'name', o.lines -> 0 ->> 'sku') AS title, o.quantity AS "itemCount",
+      o.paid_fen AS "paidFen", o.net_fen AS "netFen", o.cancelled, o.roles ->> 'sharer' AS sharer,
+      o.roles -> 'closer' ->> 0 AS closer
+    FROM spend LEFT JOIN told AS o ON o.place <= ${limit(limits.orders)}
+    ORDER BY o.place`
+  const [first] = rows
+  return { orders: rows.filter(row => row.orderNo !== null), spend: first!, categories: first!.categories }
 }
 
 /** The same hour of the same day 12 months ago, by the brand's clock. */

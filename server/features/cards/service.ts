@@ -21,7 +21,7 @@ import { readHistory, selectAssociates } from '../stores/service.ts'
 import { maySeePhones } from '../visibility/domain.ts'
 import { readVisibility } from '../visibility/service.ts'
 import { averageFen, maskedPhone, reasonOf, rolePay, thingsSeen } from './domain.ts'
-import { selectCategories, selectGroup, selectPurchases, selectSalesTo } from './queries.ts'
+import { selectGroup, selectPurchases, selectSalesTo } from './queries.ts'
 import type {
   CardChannel,
   CardMember,
@@ -33,11 +33,11 @@ import type {
   GroupMember,
 } from './schema.ts'
 
-const ORDERS_SHOWN = 5
+/** Of what somebody bought. */
+const SHOWN = { orders: 5, categories: 3 }
 const VIEWS_SHOWN = 10
 const TAGS_SHOWN = 20
 const COUPONS_SHOWN = 10
-const CATEGORIES_SHOWN = 3
 const TRAIL_DAYS = 30
 const MEMBERS_SHOWN = 50
 const SALES_DAYS = 30
@@ -66,6 +66,17 @@ function cardStore(storeCode: string | null, { stores, now }: Names): CardStore 
   return store ? { storeCode: store.storeCode, name: store.name, type: standingOf(store, now).type } : null
 }
 
+/** What somebody who is seen in full spends most on, the largest first. */
+export async function favouriteCategoriesOf(
+  db: Db,
+  { caller, customer, now }: { caller: Caller; customer: Customer; now: Instant },
+): Promise<string[]> {
+  if (customer.sight !== 'full') return []
+  const { memberNos } = customer.person
+  const { brandId, zone } = caller
+  return (await selectPurchases(db, { brandId, memberNos, now, zone, limits: SHOWN })).categories
+}
+
 /**
  * The card of the customer of a chat, in a fixed number of statements.
  *
@@ -76,17 +87,6 @@ function cardStore(storeCode: string | null, { stores, now }: Names): CardStore 
  * What WeCom has of him (name, picture, since when they are friends, the corporation's tags) is told to his friends and
  * those who share a group with him; `isFriend` is null where WeCom's mirror does not have him.
  */
-/** What somebody who is seen in full spends most on, the largest first. */
-export async function favouriteCategoriesOf(
-  db: Db,
-  { caller, customer, now }: { caller: Caller; customer: Customer; now: Instant },
-): Promise<string[]> {
-  if (customer.sight !== 'full') return []
-  const { memberNos } = customer.person
-  const { brandId, zone } = caller
-  return await selectCategories(db, { brandId, memberNos, now, zone, limit: CATEGORIES_SHOWN })
-}
-
 export async function customerCard(
   db: Db,
   caller: Caller,
@@ -139,9 +139,8 @@ export async function customerCard(
   if (customer.sight === 'reduced') return shared
 
   const { memberNos } = customer.person
-  const [{ orders, spend }, favouriteCategories, views, coupons] = await Promise.all([
-    selectPurchases(db, { brandId, memberNos, now, zone: caller.zone, limit: ORDERS_SHOWN }),
-    selectCategories(db, { brandId, memberNos, now, zone: caller.zone, limit: CATEGORIES_SHOWN }),
+  const [{ orders, spend, categories }, views, coupons] = await Promise.all([
+    selectPurchases(db, { brandId, memberNos, now, zone: caller.zone, limits: SHOWN }),
     viewsOf(db, { brandId, customer, from: now - TRAIL_DAYS * DAY_MS }),
     couponsInHand(db, { brandId, memberNos, now }),
   ])
@@ -164,7 +163,7 @@ export async function customerCard(
       orderCount: spend.orderCount,
       averageTicketFen: averageFen(spend.spentFen, spend.orderCount),
       lastPaidAt: spend.lastPaidAt === null ? null : formatInstant(spend.lastPaidAt),
-      favouriteCategories,
+      favouriteCategories: categories,
     },
     orders: orders.map(order => ({
       source: order.source,

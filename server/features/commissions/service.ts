@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Db, Pool, Tx } from '../../database.ts'
-import { keepPlans, transact } from '../../database.ts'
+import { buildPoolAsks, keepPlans, transact } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import { contentHash, withoutNulls } from '../../lib/items.ts'
 import { DAY_MS, formatInstant, monthOf, monthReader, parseInstant, type Instant } from '../../lib/time.ts'
@@ -96,8 +96,14 @@ export {
 /** Published versions never change, so what was parsed once stays right: kept by content. */
 const parsedPlans = new Map<string, Plan>()
 
+const plansAsked = buildPoolAsks<Plan[]>()
+
 /** Every published plan version of a brand, those left out that were withdrawn. */
-export async function plansOf(db: Db, brandId: number): Promise<Plan[]> {
+export async function plansOf(db: Db, brandId: number): Promise<readonly Plan[]> {
+  return await plansAsked(db, String(brandId), () => readPlans(db, brandId))
+}
+
+async function readPlans(db: Db, brandId: number): Promise<Plan[]> {
   const keys = (await selectPlanKeys(db, { brandId })).filter(key => !key.isWithdrawn)
   const cacheKey = (key: PlanKey) => `${key.code}/${key.version}/${key.hash}`
   const missing = keys.filter(key => !parsedPlans.has(cacheKey(key)))

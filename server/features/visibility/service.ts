@@ -1,4 +1,4 @@
-import { transact, type Db, type Pool } from '../../database.ts'
+import { buildPoolAsks, transact, type Db, type Pool } from '../../database.ts'
 import { AppError } from '../../errors.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Vault } from '../../lib/vault.ts'
@@ -8,9 +8,11 @@ import { findCustomer, personOf } from '../customers/service.ts'
 import { maySeePhones, UNTOLD, type Visibility } from './domain.ts'
 import { insertVisibility, selectVisibility } from './queries.ts'
 
+const visibilityAsked = buildPoolAsks<Visibility>()
+
 /** What the brand lets its people see. */
 export async function readVisibility(db: Db, brandId: number): Promise<Visibility> {
-  return (await selectVisibility(db, { brandId })) ?? UNTOLD
+  return await visibilityAsked(db, String(brandId), async () => (await selectVisibility(db, { brandId })) ?? UNTOLD)
 }
 
 export async function tellVisibility(

@@ -147,7 +147,7 @@ const MARKS_PER_STEP = 2000
  */
 export async function bonusStep(
   pool: Pool,
-  options: { brandId: number; zone: string; plansOf: (db: Db) => Promise<Plan[]>; now: Instant },
+  options: { brandId: number; zone: string; plansOf: (db: Db) => Promise<readonly Plan[]>; now: Instant },
 ): Promise<boolean> {
   const { brandId, zone, now } = options
   return await transact(pool, async tx => {

@@ -183,7 +183,7 @@ const SPAN_PER_STEP = 2000
  */
 export async function rewardStep(
   pool: Pool,
-  options: { brandId: number; plansOf: (db: Db) => Promise<Plan[]>; now: Instant },
+  options: { brandId: number; plansOf: (db: Db) => Promise<readonly Plan[]>; now: Instant },
 ): Promise<boolean> {
   const { brandId, now } = options
   return await transact(pool, async tx => {
