@@ -50,6 +50,7 @@ import {
   SUMS_VERSION,
   type SummingDays,
 } from './sums.ts'
+import { addWinners, selectWins, winsBeside, withWholeWins } from './wins.ts'
 
 export {
   markClicks,
@@ -234,8 +235,10 @@ async function sumMarks(tx: Tx, { brandId, zone, before }: Brand & { before: str
   const spokenOf = async (most: number) => {
     const marks = await selectMarks(tx, { brandId, most })
     const markIds = marks.map(mark => mark.markId)
-    const cells = marks.length === 0 ? [] : await selectCells(tx, { brandId, zone, markIds })
-    return { markIds, cells, count: marks.reduce((count, mark) => count + mark.keys.length, 0) }
+    const marked = { brandId, zone, markIds }
+    const wins = marks.length === 0 ? [] : await selectWins(tx, marked)
+    const cells = marks.length === 0 ? [] : withWholeWins(await selectCells(tx, marked), wins)
+    return { markIds, cells, wins, count: marks.reduce((count, mark) => count + mark.keys.length, 0) }
   }
   let taken = await spokenOf(MOST)
   if (taken.count >= MOST) {
@@ -243,8 +246,10 @@ async function sumMarks(tx: Tx, { brandId, zone, before }: Brand & { before: str
     if (more.cells.length <= MANY_CELLS * taken.cells.length) taken = more
   }
   if (taken.count === 0) return 0
-  const cells = taken.cells.filter(cell => before === null || cell.day < before)
+  const isSummed = ({ day }: { day: string }) => before === null || day < before
+  const cells = taken.cells.filter(isSummed)
   await sumCells(tx, { brandId, zone, cells })
+  await addWinners(tx, { brandId, zone, wins: winsBeside(cells, taken.wins.filter(isSummed)) })
   await deleteMarks(tx, { brandId, markIds: taken.markIds })
   return taken.count
 }
