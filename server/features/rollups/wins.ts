@@ -90,6 +90,7 @@ export async function addWinners(db: Db, options: { brandId: number; zone: strin
   if (wins.length === 0) return
   const rows = wins.flatMap(win => win.winners.map(person => ({ ...win, person })))
   const column = (valueOf: (row: (typeof rows)[number]) => string) => db`${rows.map(valueOf)}::text[]`
+  // Rows are compared as a whole so that each is found by its key: by index of a channel and a day all stores have rows.
   await db`
     WITH came AS MATERIALIZED (
       SELECT one.day::date AS day, one.store_code COLLATE "C" AS store_code, one.person COLLATE "C" AS person,
@@ -111,8 +112,9 @@ export async function addWinners(db: Db, options: { brandId: number; zone: strin
       SELECT array_agg(DISTINCT who COLLATE "C") FROM unnest(r.winners || keyed.winners) AS who)
     FROM keyed CROSS JOIN LATERAL (
       SELECT k.ctid AS row FROM rollup_keys AS k
-      WHERE k.brand_id = ${brandId} AND k.dimension = keyed.dimension AND k.store_code = keyed.store_code
-        AND k.day = keyed.day AND k.part = 'links' AND k.key = keyed.key OFFSET 0) AS kept
+      WHERE k.brand_id = ${brandId} AND k.dimension = keyed.dimension
+        AND (k.store_code, k.day, k.part, k.key) >= (keyed.store_code, keyed.day, 'links', keyed.key)
+        AND (k.store_code, k.day, k.part, k.key) <= (keyed.store_code, keyed.day, 'links', keyed.key) LIMIT 1) AS kept
     WHERE r.brand_id = ${brandId} AND r.ctid = kept.row`
   const places = new Map(wins.map(({ day, storeCode }) => [JSON.stringify([day, storeCode]), { day, storeCode }]))
   const cells = [...places.values()].map((place): Cell => ({ part: 'links', ...place, links: [] }))
