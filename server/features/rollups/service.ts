@@ -70,8 +70,8 @@ export {
 /** About how many orders, clicks or people are spoken of by what is summed in one transaction: others wait for none long. */
 const MOST = 1000
 /**
- * So many where they speak of hardly more cells than the first: what sells all over a chain is the same day's, and to sum the
- * day of a store takes the same for one order as for ten.
+ * So many where they speak of hardly more cells than the first, or of no more than these may: what sells all over a chain is
+ * the same day's, and to sum the day of a store takes the same for one order as for ten.
  */
 const MANY = 10_000
 const MANY_CELLS = 1.5
@@ -243,7 +243,7 @@ async function sumMarks(tx: Tx, { brandId, zone, before }: Brand & { before: str
   let taken = await spokenOf(MOST)
   if (taken.count >= MOST) {
     const more = await spokenOf(MANY)
-    if (more.cells.length <= MANY_CELLS * taken.cells.length) taken = more
+    if (more.cells.length <= Math.max(MANY_CELLS * taken.cells.length, MOST)) taken = more
   }
   if (taken.count === 0) return 0
   const isSummed = ({ day }: { day: string }) => before === null || day < before
