@@ -391,6 +391,14 @@ describe('sums', () => {
         '{NULL}', now() FROM generate_series(1, 3000) AS i`
     expect(await sumStep(service.pool, brand)).toBe(1000)
     await service.pool`DELETE FROM rollup_marks`
+    // Of more cells than the first thousand by half, and yet of no more than a thousand.
+    await service.pool`
+      INSERT INTO rollup_marks (brand_id, mark_id, kind, keys, ids, instants, stores, links, marked_at)
+      SELECT 1, ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 'order', '{pos}', ARRAY['none' || i],
+        ARRAY[('2016-01-01'::date + CASE WHEN i <= 1000 THEN i % 500 ELSE 500 + i % 450 END)::text], '{S1}', '{NULL}', now()
+      FROM generate_series(1, 2000) AS i`
+    expect(await sumStep(service.pool, brand)).toBe(2000)
+    await service.pool`DELETE FROM rollup_marks`
     expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
   }, 120_000)
 
@@ -459,11 +467,11 @@ describe('sums', () => {
       await service.settled()
       while ((await service.pool`SELECT FROM rollup_marks`).length > 0) await sumStep(service.pool, brand)
     }
-    const buyersOf = async (table: 'links' | 'stores') => {
+    const buyersOf = async (table: 'links' | 'stores' | 'associates' | 'channels') => {
       const asking = { caller: everybody, now: NOW, query: { ...span, sort: 'linkBuyers', limit: 100 }, table } as const
       const page = await listTable(service.pool, asking)
       expect(page).toEqual(await listTable(service.pool, asking, 'evidence'))
-      return page.items.map(row => [row['key'] ?? row['linkCode'] ?? row['storeCode'], row['linkVisitors'], row['linkBuyers']]) // prettier-ignore
+      return page.items.map(row => [row['key'] ?? row['linkCode'] ?? row['channel'] ?? row['associateId'] ?? row['storeCode'], row['linkVisitors'], row['linkBuyers']]) // prettier-ignore
     }
     beforeAll(async () => {
       const links = ['pairA', 'pairB', 'pairC']
@@ -489,6 +497,35 @@ describe('sums', () => {
       expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
     })
 
+    test('who bought by one is added to it, and goes, and nothing else of that day is looked at again for it', async () => {
+      const others = async () => [
+        ...(await service.pool`SELECT ctid, part FROM rollup_days WHERE part = 'links' AND day = '2025-09-01'`),
+        ...(await service.pool`
+          SELECT ctid, person FROM rollup_associate_people WHERE kind = 'opener' AND day = '2025-09-01' ORDER BY person`),
+      ]
+      const before = await others()
+      expect(before).toHaveLength(3)
+      const told = async (more: object) => {
+        expect(await order(more)).toMatchObject([{ status: expect.stringMatching(/^(created|updated)$/) }])
+        await sumMarked()
+      }
+      await told({ orderNo: 'pair2' })
+      // Another of the same buyer changes nothing of it, nor that one of both is gone.
+      await told({ orderNo: 'pair3', paidAt: '2025-09-01T12:30:00+08:00' })
+      await told({ orderNo: 'pair3', revision: 2, cancelled: true })
+      expect(await buyersOf('links')).toEqual([['pairB', 1, 1], ['pairA', 1, 0], ['pairC', 1, 0]]) // prettier-ignore
+      expect(await buyersOf('stores')).toContainEqual(['S1', 2, 1])
+      expect(await buyersOf('associates')).toContainEqual(['S1-a', 2, 1])
+      expect(await buyersOf('channels')).toContainEqual(['moments', 2, 1])
+      expect(await others()).toEqual(before)
+      expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
+      await told({ orderNo: 'pair2', revision: 2, memberNo: 'other', paidAt: '2025-09-01T13:00:00+08:00' })
+      expect(await buyersOf('links')).toEqual([['pairC', 1, 1], ['pairA', 1, 0], ['pairB', 1, 0]]) // prettier-ignore
+      await told({ orderNo: 'pair2', revision: 3, cancelled: true })
+      expect(await buyersOf('channels')).toContainEqual(['moments', 2, 0])
+      expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
+    })
+
     test('none is taken from what is kept of a day that a version summed which knew nothing of links', async () => {
       await service.pool`
         UPDATE rollup_keys SET people = '{member nobody}'
@@ -501,6 +538,30 @@ describe('sums', () => {
         SELECT people FROM rollup_keys WHERE dimension = 'link' AND part = 'links' AND key = 'pairC'`
       expect(row!.people).toEqual(['member other'])
       await sumAll(service.pool, brand)
+      expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
+    })
+
+    test('nobody is added to one of whom it is told at once that he never came by it', async () => {
+      const isOf = (memberNo: string, at: string) => ({ kind: 'unionid', value: 'pair-unionid', memberNo, at })
+      await service.ingest('touches', [
+        {
+          touchId: 'pairX',
+          linkCode: 'pairA',
+          at: '2025-09-01T10:30:00+08:00',
+          kind: 'click',
+          unionid: 'pair-unionid',
+        },
+      ])
+      await service.ingest('identities', [isOf('taken', '2025-09-01T10:30:00+08:00')])
+      await sumMarked()
+      expect(await buyersOf('links')).toContainEqual(['pairA', 2, 0])
+      await service.ingest('identities', [isOf('given', '2025-09-01T10:31:00+08:00')])
+      await order({ orderNo: 'pair4', memberNo: 'taken', shareCode: 'pairA' })
+      await sumMarked()
+      const [row] = await service.pool<{ link: string; buyer: string }[]>`
+        SELECT sharer_link AS link, buyer FROM orders WHERE order_no = 'pair4'`
+      expect(row).toEqual({ link: 'pairA', buyer: 'taken' })
+      expect(await buyersOf('links')).toContainEqual(['pairA', 2, 0])
       expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
     })
   })

@@ -296,8 +296,8 @@ async function insertSums(db: Db, part: Part, summing: Summing) {
 }
 
 /**
- * Puts who is in these cells in the place of who was. Of those who came or went, every day is looked at: on which one
- * before the brand had them last. What changed of that is added to how many there are of each. Rows are found again by
+ * Puts who is in these cells in the place of who was. Of those who came or went, the days next to it are looked at: on which
+ * one before the brand had them last. What changed of that is added to how many there are of each. Rows are found again by
  * their place, which stays what it is while nobody else may sum the brand.
  */
 export async function replacePeople(db: Db, kind: Kind, summing: SummingCells) {
@@ -317,18 +317,35 @@ export async function replacePeople(db: Db, kind: Kind, summing: SummingCells) {
       FROM unnest(${column(one => one.person)}::text[], ${column(one => one.day)}::text[],
         ${column(one => one.storeCode)}::text[], ${column(one => String(one.isAdded))}::text[]::boolean[])
         AS one (person, day, store_code, is_added)
+    ), changed AS MATERIALIZED (SELECT DISTINCT person, day FROM change),
+    beside AS MATERIALIZED (
+      TABLE changed UNION SELECT changed.person, next.day FROM changed CROSS JOIN LATERAL (
+        SELECT p.day FROM rollup_people AS p
+        WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND p.person = changed.person AND p.day > changed.day
+        ORDER BY p.day LIMIT 1) AS next
+    ), last AS MATERIALIZED (
+      SELECT changed.person, last.day FROM changed CROSS JOIN LATERAL (
+        SELECT p.day FROM rollup_people AS p
+        WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND p.person = changed.person AND p.day < changed.day
+        ORDER BY p.day DESC LIMIT 1) AS last
+      EXCEPT TABLE beside
     ), kept AS MATERIALIZED (
-      SELECT p.place, p.person, p.day, p.store_code, p.before FROM (SELECT DISTINCT person FROM change) AS who
+      SELECT p.place, p.person, p.day, p.store_code, p.before FROM beside
       CROSS JOIN LATERAL (
         SELECT p.ctid AS place, p.* FROM rollup_people AS p
-        WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND p.person = who.person OFFSET 0) AS p
+        WHERE p.brand_id = ${brandId} AND p.kind = ${kind} AND p.person = beside.person AND p.day = beside.day OFFSET 0) AS p
     ), staying AS MATERIALIZED (
       SELECT * FROM kept WHERE NOT EXISTS (
         SELECT FROM change WHERE NOT is_added AND change.person = kept.person AND change.day = kept.day
           AND change.store_code = kept.store_code)
     ), chain AS MATERIALIZED (
-      SELECT person, day, COALESCE(lag(day) OVER (PARTITION BY person ORDER BY day), '-infinity') AS before
-      FROM (SELECT person, day FROM staying UNION SELECT person, day FROM change WHERE is_added) AS had
+      SELECT person, day, before FROM (
+        SELECT had.*, COALESCE(lag(day) OVER (PARTITION BY person ORDER BY day), '-infinity') AS before
+        FROM (
+          SELECT person, day, true AS is_beside FROM staying UNION SELECT person, day, true FROM change WHERE is_added
+          UNION ALL SELECT person, day, false FROM last
+        ) AS had
+      ) AS all_days WHERE is_beside
     ), gone AS (
       DELETE FROM rollup_people AS p
       USING (SELECT place FROM kept EXCEPT SELECT place FROM staying) AS going

@@ -299,18 +299,28 @@ export interface Cell {
 
 export type Part = 'sales' | 'refunds' | 'links' | 'clicks' | 'members'
 
-/** What of which days marks speak of: as it is now, and as it was before. */
-export async function selectCells(
-  db: Db,
-  { brandId, zone, markIds }: { brandId: number; zone: string; markIds: readonly string[] },
-): Promise<Cell[]> {
-  const day = (instant: string) => db`(${db.unsafe(instant)} AT TIME ZONE ${zone}::text)::date::text`
-  const madeAt = `COALESCE(l.created_at, l.received_at)`
-  const marks = (kind: string) => db`
+export interface Marked {
+  brandId: number
+  zone: string
+  markIds: readonly string[]
+}
+
+/** What marks of a kind speak of, as `(key, id, instant, store, link)`. */
+export const spokenOf = (db: Db, { brandId, markIds }: Marked, kind: string) => db`
     (SELECT one.key, one.id, one.instant::timestamptz, one.store, one.link
     FROM rollup_marks AS m CROSS JOIN LATERAL unnest(m.keys, m.ids, m.instants, m.stores, m.links)
       AS one (key, id, instant, store, link)
     WHERE m.brand_id = ${brandId} AND m.mark_id = ANY (${markIds as string[]}::text[]::uuid[]) AND m.kind = ${kind})`
+
+/**
+ * What of which days marks speak of: as it is now, and as it was before. Of the links that won orders `selectWins` says
+ * what changed.
+ */
+export async function selectCells(db: Db, marked: Marked): Promise<Cell[]> {
+  const { brandId, zone } = marked
+  const day = (instant: string) => db`(${db.unsafe(instant)} AT TIME ZONE ${zone}::text)::date::text`
+  const madeAt = `COALESCE(l.created_at, l.received_at)`
+  const marks = (kind: string) => spokenOf(db, marked, kind)
   const idColumn = (kind: string, column: string) => db`
     SELECT t.link_code, t.at FROM id JOIN touches AS t ON t.brand_id = ${brandId} AND t.${db(column)} = id.value
     WHERE id.kind = ${kind} AND t.link_code IS NOT NULL`
@@ -321,12 +331,12 @@ export async function selectCells(
       JOIN touches AS t ON t.brand_id = ${brandId} AND t.opengid = m.key WHERE t.link_code IS NOT NULL
     ),
     o AS MATERIALIZED (
-      SELECT told.key AS source, told.id AS order_no, o.paid_at, o.selling_store, o.sharer_link
+      SELECT told.key AS source, told.id AS order_no, o.paid_at, o.selling_store
       FROM told JOIN orders AS o ON o.brand_id = ${brandId} AND o.source = told.key AND o.order_no = told.id
-      UNION ALL SELECT key, id, instant, store, link FROM told
-      UNION ALL SELECT o.source, o.order_no, o.paid_at, o.selling_store, NULL FROM grouped
+      UNION ALL SELECT key, id, instant, store FROM told
+      UNION ALL SELECT o.source, o.order_no, o.paid_at, o.selling_store FROM grouped
         JOIN orders AS o ON o.brand_id = ${brandId} AND o.sharer_link = grouped.link_code AND o.sharer_touch = grouped.touch_id
-      UNION ALL SELECT o.source, o.order_no, o.paid_at, o.selling_store, NULL FROM ${marks('link')} AS m
+      UNION ALL SELECT o.source, o.order_no, o.paid_at, o.selling_store FROM ${marks('link')} AS m
         JOIN orders AS o ON o.brand_id = ${brandId} AND o.sharer_link = m.key
     ),
     member AS MATERIALIZED (SELECT DISTINCT key AS member_no FROM ${marks('member')} AS m),
@@ -346,7 +356,6 @@ export async function selectCells(
     ),
     link AS (
       SELECT link_code FROM click UNION SELECT key FROM ${marks('link')} AS m
-      UNION SELECT sharer_link FROM o WHERE sharer_link IS NOT NULL
     )
     SELECT 'sales' AS part, ${day('o.paid_at')} AS day, COALESCE(o.selling_store, '') AS "storeCode",
       NULL::text[] AS links

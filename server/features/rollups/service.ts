@@ -50,6 +50,7 @@ import {
   SUMS_VERSION,
   type SummingDays,
 } from './sums.ts'
+import { addWinners, selectWins, winsBeside, withWholeWins } from './wins.ts'
 
 export {
   markClicks,
@@ -69,8 +70,8 @@ export {
 /** About how many orders, clicks or people are spoken of by what is summed in one transaction: others wait for none long. */
 const MOST = 1000
 /**
- * So many where they speak of hardly more cells than the first: what sells all over a chain is the same day's, and to sum the
- * day of a store takes the same for one order as for ten.
+ * So many where they speak of hardly more cells than the first, or of no more than these may: what sells all over a chain is
+ * the same day's, and to sum the day of a store takes the same for one order as for ten.
  */
 const MANY = 10_000
 const MANY_CELLS = 1.5
@@ -237,17 +238,21 @@ async function sumMarks(tx: Tx, { brandId, zone, before }: Brand & { before: str
   const spokenOf = async (most: number) => {
     const marks = await selectMarks(tx, { brandId, most })
     const markIds = marks.map(mark => mark.markId)
-    const cells = marks.length === 0 ? [] : await selectCells(tx, { brandId, zone, markIds })
-    return { markIds, cells, count: marks.reduce((count, mark) => count + mark.keys.length, 0) }
+    const marked = { brandId, zone, markIds }
+    const wins = marks.length === 0 ? [] : await selectWins(tx, marked)
+    const cells = marks.length === 0 ? [] : withWholeWins(await selectCells(tx, marked), wins)
+    return { markIds, cells, wins, count: marks.reduce((count, mark) => count + mark.keys.length, 0) }
   }
   let taken = await spokenOf(MOST)
   if (taken.count >= MOST) {
     const more = await spokenOf(MANY)
-    if (more.cells.length <= MANY_CELLS * taken.cells.length) taken = more
+    if (more.cells.length <= Math.max(MANY_CELLS * taken.cells.length, MOST)) taken = more
   }
   if (taken.count === 0) return 0
-  const cells = taken.cells.filter(cell => before === null || cell.day < before)
+  const isSummed = ({ day }: { day: string }) => before === null || day < before
+  const cells = taken.cells.filter(isSummed)
   await sumCells(tx, { brandId, zone, cells })
+  await addWinners(tx, { brandId, zone, wins: winsBeside(cells, taken.wins.filter(isSummed)) })
   await deleteMarks(tx, { brandId, markIds: taken.markIds })
   return taken.count
 }

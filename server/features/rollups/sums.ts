@@ -200,10 +200,10 @@ function ordersOf(db: Db, summing: Summing): Sql {
 }
 
 /** The product that the link `l` leads to. */
-const skuOf = (db: Db) => db`CASE WHEN l.target ->> 'kind' = 'product' THEN l.target ->> 'ref' END`
+export const skuOf = (db: Db) => db`CASE WHEN l.target ->> 'kind' = 'product' THEN l.target ->> 'ref' END`
 
 /** Rows of a table once for each of the dimensions, by the columns of it that stand for them. */
-const byKeys = (db: Db, columns: Partial<Record<(typeof DIMENSIONS)[number], Sql>>): Sql => {
+export const byKeys = (db: Db, columns: Partial<Record<(typeof DIMENSIONS)[number], Sql>>): Sql => {
   const keys = Object.entries(columns).map(([dimension, column]) => db`(${dimension}::text, COALESCE(${column}, ''))`)
   return db`CROSS JOIN LATERAL (VALUES ${keys.reduce((all, one) => db`${all}, ${one}`)}) AS by_key (dimension, key)`
 }
@@ -511,7 +511,12 @@ function sharesOf(db: Db, summing: Summing): Sums {
 }
 
 /** What links, and clicks by them, are told apart by. */
-const keysOfLinks = (db: Db) => ({ channel: db`channel`, link: db`link_code`, group: db`chat_id`, product: db`sku` })
+export const keysOfLinks = (db: Db) => ({
+  channel: db`channel`,
+  link: db`link_code`,
+  group: db`chat_id`,
+  product: db`sku`,
+})
 
 /** What somebody clicked, as lists that belong together by place. */
 const listsOf = (db: Db): Sql => db`
