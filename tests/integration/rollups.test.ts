@@ -541,6 +541,19 @@ describe('sums', () => {
       expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
     })
 
+    test('one whose buyer is gone is looked at again with those that are clicked at the same time', async () => {
+      await order({ orderNo: 'pair5', memberNo: 'other', paidAt: '2025-09-01T13:00:00+08:00' })
+      await sumMarked()
+      expect(await buyersOf('links')).toContainEqual(['pairC', 1, 1])
+      await service.ingest('touches', [
+        { touchId: 'pairY', linkCode: 'pairA', at: '2025-09-01T14:00:00+08:00', kind: 'click', memberNo: 'pair' },
+      ])
+      await order({ orderNo: 'pair5', revision: 2, cancelled: true, paidAt: '2025-09-01T13:00:00+08:00' })
+      await sumMarked()
+      expect(await buyersOf('links')).toContainEqual(['pairC', 1, 0])
+      expect((await rebuildSums(service.pool, brand)).differing).toBe(0)
+    })
+
     test('nobody is added to one of whom it is told at once that he never came by it', async () => {
       const isOf = (memberNo: string, at: string) => ({ kind: 'unionid', value: 'pair-unionid', memberNo, at })
       await service.ingest('touches', [
