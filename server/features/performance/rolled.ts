@@ -127,7 +127,7 @@ const MONTH_AS_DAYS = 3
  *
  * @param options.areKeyed of links and their like: by months since they are summed at all
  */
-export function blocksOf(
+function blocksOf(
   { from, to, monthlessUntil, daysAfter }: SummedDays,
   { areMonths, areKeyed = false }: { areMonths: boolean; areKeyed?: boolean },
 ): Block[] {
