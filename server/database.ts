@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import postgres from 'postgres'
-import { buildSharedAsks } from './lib/gathered-asks.ts'
+import { buildGatheredLookups, buildSharedAsks } from './lib/gathered-asks.ts'
 import { formatInstant, type Instant } from './lib/time.ts'
 
 type CustomTypes = { instant: Instant; bigint: number }
@@ -103,6 +103,29 @@ export function buildPoolAsks<T>(): (db: Db, key: string, ask: () => Promise<T>)
     const shared = asksOf.get(db) ?? buildSharedAsks<T>()
     asksOf.set(db, shared)
     return await shared(key, ask)
+  }
+}
+
+/** How many lookups of one kind are under way at most: one that waits for the disk does not keep all others waiting. */
+const LOOKUPS_AT_ONCE = 3
+
+/**
+ * Lookups by key within a brand, gathered among all who ask at the same moment (`buildGatheredLookups`), each pool's by
+ * themselves. Within a transaction everybody asks for himself.
+ */
+export function buildPoolLookups<V>(): (
+  db: Db,
+  options: { brandId: number; keys: readonly string[] },
+  lookUp: (keys: readonly string[]) => Promise<ReadonlyMap<string, V>>,
+) => Promise<ReadonlyMap<string, V>> {
+  const lookupsOf = new WeakMap<Pool, Map<number, ReturnType<typeof buildGatheredLookups<V>>>>()
+  return async (db, { brandId, keys }, lookUp) => {
+    if (!isPool(db)) return await lookUp(keys)
+    const ofBrands = lookupsOf.get(db) ?? new Map<number, ReturnType<typeof buildGatheredLookups<V>>>()
+    lookupsOf.set(db, ofBrands)
+    const gathered = ofBrands.get(brandId) ?? buildGatheredLookups<V>(LOOKUPS_AT_ONCE)
+    ofBrands.set(brandId, gathered)
+    return await gathered(keys, lookUp)
   }
 }
 

@@ -336,6 +336,26 @@ describe('who sees how much', () => {
     expect((await cardFor('a1', 'wm-gold', 2)).planToday).toBeNull()
   })
 
+  test('asked for at the same moment each is what it is alone: what is looked up together is told apart again', async () => {
+    const askers = [['a1'], ['a2'], ['f1'], ['franchisee2'], ['manager1'], ['boss'], ['a1', 2]] as const
+    const contacts = [
+      'wm-gold',
+      'wm-silent',
+      'wm-left',
+      'wm-loose',
+      'wm-franchise',
+      'wm-merged',
+      'wm-moved',
+      'wm-nobody',
+    ]
+    const asked = askers.flatMap(([asker, brandId]) => contacts.map(contact => [asker, contact, brandId] as const))
+    const alone: CustomerCard[] = []
+    for (const [asker, contact, brandId] of asked) alone.push(await cardFor(asker, contact, brandId))
+    const together = await Promise.all(asked.map(([asker, contact, brandId]) => cardFor(asker, contact, brandId)))
+    expect(together).toEqual(alone)
+    expect(new Set(alone.map(card => card.member?.memberNo)).size).toBeGreaterThan(5)
+  })
+
   test('to whom I have sent something is my own customer as far as is known', async () => {
     expect(sightOf(await cardFor('f2', 'wm-loose'))).toBe('reduced')
     await tell(service, {

@@ -3,6 +3,7 @@ import type { Span } from '../../lib/calendar.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
 import { isCounted, isPaidWithin, visibleOrders } from '../orders/sql.ts'
+import { refundedOf } from '../rollups/sql.ts'
 
 type SubjectKind = 'store' | 'associate'
 
@@ -116,21 +117,12 @@ export async function selectCreditedSales(db: Db, options: Span & { scope: Scope
     ), credited AS (
       SELECT sharer AS associate_id, net_fen AS fen FROM held WHERE sharer = ANY (${associateIds}::text[])
       UNION ALL
-      SELECT closed.associate_id, GREATEST(0, line."paidFen" - COALESCE(refunded.fen, 0))
+      SELECT closed.associate_id, GREATEST(0, line."paidFen" - COALESCE(back.fen, 0))
       FROM closed
       JOIN order_revisions AS r ON r.brand_id = ${brandId} AND r.source = closed.source
         AND r.order_no = closed.order_no AND r.revision = closed.revision
       CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, "paidFen" bigint, closer text)
-      LEFT JOIN LATERAL (
-        SELECT sum(part."refundFen") AS fen
-        FROM refund_revisions AS refund
-        CROSS JOIN LATERAL jsonb_to_recordset(refund.lines) AS part ("lineNo" int, "refundFen" bigint)
-        WHERE refund.brand_id = ${brandId} AND refund.source = closed.source AND refund.order_no = closed.order_no
-          AND part."lineNo" = line."lineNo" AND NOT EXISTS (
-            SELECT FROM refund_revisions AS later
-            WHERE later.brand_id = ${brandId} AND later.source = refund.source AND later.refund_no = refund.refund_no
-              AND later.revision > refund.revision)
-      ) AS refunded ON true
+      ${refundedOf(db, { brandId, order: 'closed' })}
       WHERE COALESCE(line.closer, r.closer) = closed.associate_id OR (
         SELECT NOT h.withdrawn FROM order_overrides AS h
         WHERE h.brand_id = ${brandId} AND h.source = closed.source AND h.order_no = closed.order_no AND h.role = 'closer'

@@ -1,4 +1,4 @@
-import type { Db } from '../../database.ts'
+import { buildPoolLookups, type Db } from '../../database.ts'
 import { valueInForce } from '../../lib/dated.ts'
 import { compareBytes } from '../../lib/text.ts'
 import type { Instant } from '../../lib/time.ts'
@@ -225,26 +225,48 @@ export async function recognise(
   return findPerson(seen, people)?.memberNo ?? null
 }
 
+const personsAsked = buildPoolLookups<KnownPerson>()
+
 /** What is known of somebody by his last number. */
 export async function readPerson(
   db: Db,
   { brandId, memberNo }: { brandId: number; memberNo: string },
 ): Promise<KnownPerson> {
+  const lookUp = (memberNos: readonly string[]) => readPersons(db, { brandId, memberNos })
+  const found = await personsAsked(db, { brandId, keys: [memberNo] }, lookUp)
+  return found.get(memberNo) ?? { memberNo, memberNos: [], ids: [], assignments: [] }
+}
+
+async function readPersons(
+  db: Db,
+  { brandId, memberNos }: { brandId: number; memberNos: readonly string[] },
+): Promise<Map<string, KnownPerson>> {
   const [numbers, ids, assignments] = await Promise.all([
-    selectPersons(db, { brandId, lastMemberNos: [memberNo] }),
-    selectIdsOfMembers(db, { brandId, lastMemberNos: [memberNo] }),
-    selectAssignments(db, { brandId, lastMemberNos: [memberNo] }),
+    selectPersons(db, { brandId, lastMemberNos: memberNos }),
+    selectIdsOfMembers(db, { brandId, lastMemberNos: memberNos }),
+    selectAssignments(db, { brandId, lastMemberNos: memberNos }),
   ])
-  return {
-    memberNo,
-    memberNos: numbers.map(row => row.memberNo),
-    ids: [
-      ...new Map(
-        ids.map(id => [JSON.stringify([id.kind, id.value]), id as { kind: IdentityKind; value: string }]),
-      ).values(),
-    ],
-    assignments: assignments.map(row => ({ ...assignmentOf(row), reason: row.reason })),
-  }
+  const lastOf = new Map(numbers.map(row => [row.memberNo, row.lastMemberNo]))
+  const idsOf = groupBy(ids, row => lastOf.get(row.memberNo))
+  const assignmentsOf = groupBy(assignments, row => lastOf.get(row.memberNo))
+  return new Map(
+    [...groupBy(numbers, row => row.lastMemberNo)].map(([memberNo, own]) => [
+      memberNo,
+      {
+        memberNo,
+        memberNos: own.map(row => row.memberNo),
+        ids: [
+          ...new Map(
+            (idsOf.get(memberNo) ?? []).map(({ kind, value }) => [
+              JSON.stringify([kind, value]),
+              { kind: kind as IdentityKind, value },
+            ]),
+          ).values(),
+        ],
+        assignments: (assignmentsOf.get(memberNo) ?? []).map(row => ({ ...assignmentOf(row), reason: row.reason })),
+      },
+    ]),
+  )
 }
 
 /** Level and attributed associate of several people at an instant, by their last numbers. */

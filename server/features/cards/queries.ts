@@ -3,6 +3,7 @@ import type { Span } from '../../lib/calendar.ts'
 import { formatInstant, type Instant } from '../../lib/time.ts'
 import type { Scope } from '../auth/domain.ts'
 import { isCounted, isPaidWithin, visibleOrders } from '../orders/sql.ts'
+import { refundedOf } from '../rollups/sql.ts'
 
 interface Options {
   brandId: number
@@ -80,17 +81,7 @@ export async function selectPurchases(
       SELECT line.category, sum(GREATEST(0, line."paidFen" - COALESCE(back.fen, 0))) AS fen
       FROM told
       CROSS JOIN LATERAL jsonb_to_recordset(told.lines) AS line ("lineNo" int, category text, "paidFen" bigint)
-      LEFT JOIN LATERAL (
-        SELECT sum(part."refundFen") AS fen
-        FROM refund_revisions AS r
-        CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS part ("lineNo" int, "refundFen" bigint)
-        WHERE told.net_fen < told.paid_fen
-          AND r.brand_id = ${brandId} AND r.source = told.source AND r.order_no = told.order_no
-          AND part."lineNo" = line."lineNo" AND NOT EXISTS (
-            SELECT FROM refund_revisions AS later
-            WHERE later.brand_id = ${brandId} AND later.source = r.source AND later.refund_no = r.refund_no
-              AND later.revision > r.revision)
-      ) AS back ON true
+      ${refundedOf(db, { brandId, order: 'told', where: db`told.net_fen < told.paid_fen` })}
       WHERE told.is_lately AND line.category IS NOT NULL
       GROUP BY line.category
       HAVING sum(GREATEST(0, line."paidFen" - COALESCE(back.fen, 0))) > 0

@@ -22,14 +22,16 @@ export interface CustomerRecord {
   consentTracking: boolean | null
 }
 
-export async function selectCustomerRecord(db: Db, { brandId, memberNo }: Options & { memberNo: string }) {
-  const [row] = await db<CustomerRecord[]>`
+export async function selectCustomerRecords(
+  db: Db,
+  { brandId, memberNos }: Options & { memberNos: readonly string[] },
+) {
+  return await db<CustomerRecord[]>`
     SELECT member_no AS "memberNo", name, phone_encrypted AS "phoneEncrypted", levels, points,
       balance_fen AS "balanceFen", joined_at AS "joinedAt", opening_store AS "openingStore",
       opening_associate AS "openingAssociate", follows_official_account AS "followsOfficialAccount",
       mini_program_authorised AS "miniProgramAuthorised", tags, consent_tracking AS "consentTracking"
-    FROM members WHERE brand_id = ${brandId} AND member_no = ${memberNo}`
-  return row ?? null
+    FROM members WHERE brand_id = ${brandId} AND member_no = ${oneOf(db, memberNos)}`
 }
 
 /**

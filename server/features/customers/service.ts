@@ -1,4 +1,4 @@
-import { askByKeptPlan, type Db } from '../../database.ts'
+import { askByKeptPlan, buildPoolLookups, type Db } from '../../database.ts'
 import { valueInForce } from '../../lib/dated.ts'
 import { parseInstant, type Instant } from '../../lib/time.ts'
 import type { Caller, Person } from '../auth/domain.ts'
@@ -7,7 +7,7 @@ import { keepThoseOf, readPerson, recognise, type KnownPerson } from '../attribu
 import { contactOwnNumber } from '../mirror/service.ts'
 import { readHistory, selectAssociates, selectStores, type AssociateRow, type StoreRow } from '../stores/service.ts'
 import { sightOf, type HouseStore, type Sight, type View } from './domain.ts'
-import { selectCustomerRecord, selectIsContact, selectViews, type CustomerRecord } from './queries.ts'
+import { selectCustomerRecords, selectIsContact, selectViews, type CustomerRecord } from './queries.ts'
 
 export type { View } from './domain.ts'
 export type { CustomerRecord } from './queries.ts'
@@ -77,6 +77,18 @@ export async function findMember(
   return await readMember(db, caller, { memberNo, contactsOf, now })
 }
 
+const recordsAsked = buildPoolLookups<CustomerRecord>()
+
+async function readRecord(
+  db: Db,
+  { brandId, memberNo }: { brandId: number; memberNo: string },
+): Promise<CustomerRecord | null> {
+  const found = await recordsAsked(db, { brandId, keys: [memberNo] }, async memberNos =>
+    byKey(await selectCustomerRecords(db, { brandId, memberNos }), row => row.memberNo),
+  )
+  return found.get(memberNo) ?? null
+}
+
 /** The member of a last number, as the asker may see him; null where he may not, or where no record of him is kept. */
 async function readMember(
   db: Db,
@@ -94,7 +106,7 @@ async function readMember(
 ): Promise<Customer | null> {
   const [person, record] = await Promise.all([
     readPerson(db, { brandId, memberNo }),
-    selectCustomerRecord(db, { brandId, memberNo }),
+    readRecord(db, { brandId, memberNo }),
   ])
   if (!record) return null
 
@@ -163,6 +175,20 @@ export interface Staff {
   stores: ReadonlyMap<string, StoreRow>
 }
 
+/** A person with the store that he works in, or a store. */
+interface Found {
+  associate?: AssociateRow
+  store?: StoreRow
+}
+
+const staffAsked = buildPoolLookups<Found>()
+
+/** People and stores are looked up together; which of them a key is of stands in front of it. */
+const KEY_OF = { associate: 'a:', store: 's:' } as const
+const keysOf = (kind: keyof typeof KEY_OF, keys: Iterable<string>) => [...keys].map(key => KEY_OF[kind] + key)
+const namesIn = (kind: keyof typeof KEY_OF, keys: readonly string[]) =>
+  keys.filter(key => key.startsWith(KEY_OF[kind])).map(key => key.slice(KEY_OF[kind].length))
+
 /** These people and stores, and the stores that these people work in; who is known is not asked for again. */
 export async function readStaff(
   db: Db,
@@ -174,22 +200,36 @@ export async function readStaff(
   },
 ): Promise<Staff> {
   const { brandId, known } = options
-  const missing = (keys: readonly (string | null | undefined)[], of: ReadonlyMap<string, unknown> | undefined) => [
-    ...new Set(keys.filter(key => key != null && of?.has(key) !== true) as string[]),
+  const missing = (keys: readonly (string | null | undefined)[], of: ReadonlyMap<string, unknown> | undefined) =>
+    new Set(keys.filter(key => key != null && of?.has(key) !== true) as string[])
+  const keys = [
+    ...keysOf('associate', missing(options.associateIds, known?.associates)),
+    ...keysOf('store', missing(options.storeCodes, known?.stores)),
   ]
-  const associateIds = missing(options.associateIds, known?.associates)
-  const [associates, stores] = await Promise.all([
-    selectAssociates(db, { brandId, associateIds }),
-    selectStores(db, {
-      brandId,
-      storeCodes: missing(options.storeCodes, known?.stores),
-      ofAssociates: associateIds,
-    }),
-  ])
+  const found = [...(await staffAsked(db, { brandId, keys }, all => lookUpStaff(db, brandId, all))).values()]
+  const associates = found.flatMap(one => one.associate ?? [])
+  const stores = found.flatMap(one => one.store ?? [])
   return {
     associates: new Map([...(known?.associates ?? []), ...byKey(associates, row => row.associateId)]),
     stores: new Map([...(known?.stores ?? []), ...byKey(stores, row => row.storeCode)]),
   }
+}
+
+async function lookUpStaff(db: Db, brandId: number, keys: readonly string[]): Promise<Map<string, Found>> {
+  const associateIds = namesIn('associate', keys)
+  const [associates, stores] = await Promise.all([
+    selectAssociates(db, { brandId, associateIds }),
+    selectStores(db, { brandId, storeCodes: namesIn('store', keys), ofAssociates: associateIds }),
+  ])
+  const storeOf = byKey(stores, row => row.storeCode)
+  const withStore = (associate: AssociateRow): Found => {
+    const store = associate.storeCode === null ? undefined : storeOf.get(associate.storeCode)
+    return store ? { associate, store } : { associate }
+  }
+  return new Map<string, Found>([
+    ...associates.map(row => [KEY_OF.associate + row.associateId, withStore(row)] as const),
+    ...stores.map(row => [KEY_OF.store + row.storeCode, { store: row }] as const),
+  ])
 }
 
 /** What a store is at an instant. */

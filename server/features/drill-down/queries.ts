@@ -84,7 +84,7 @@ const linesOf = (db: Db, brandId: number) => db`
   order_revisions AS r
   CROSS JOIN LATERAL jsonb_to_recordset(r.lines)
     AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint, closer text)
-  ${refundedOf(db, brandId)}`
+  ${refundedOf(db, { brandId, order: 'o' })}`
 const isOfOrder = (db: Db, brandId: number) =>
   db`r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision`
 const lineFen = (db: Db) => db`GREATEST(0, line."paidFen" - COALESCE(back.fen, 0))`

@@ -1,6 +1,7 @@
 import type { Db } from '../../database.ts'
 import type { Instant } from '../../lib/time.ts'
 import type { OrderKey } from '../evidence/service.ts'
+import { refundedOf } from '../rollups/sql.ts'
 
 interface Options {
   brandId: number
@@ -40,21 +41,12 @@ export async function selectCredited(db: Db, span: Span): Promise<Credited> {
     ), credited AS (
       SELECT channel, is_sharer, net_fen AS fen FROM held WHERE is_sharer
       UNION ALL
-      SELECT held.channel, false, sum(GREATEST(0, line."paidFen" - COALESCE(refunded.fen, 0)))::bigint
+      SELECT held.channel, false, sum(GREATEST(0, line."paidFen" - COALESCE(back.fen, 0)))::bigint
       FROM held
       JOIN order_revisions AS r ON r.brand_id = ${brandId} AND r.source = held.source AND r.order_no = held.order_no
         AND r.revision = held.revision
       CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, "paidFen" bigint, closer text)
-      LEFT JOIN LATERAL (
-        SELECT sum(part."refundFen") AS fen
-        FROM refund_revisions AS refund
-        CROSS JOIN LATERAL jsonb_to_recordset(refund.lines) AS part ("lineNo" int, "refundFen" bigint)
-        WHERE refund.brand_id = ${brandId} AND refund.source = held.source AND refund.order_no = held.order_no
-          AND part."lineNo" = line."lineNo" AND NOT EXISTS (
-            SELECT FROM refund_revisions AS later
-            WHERE later.brand_id = ${brandId} AND later.source = refund.source AND later.refund_no = refund.refund_no
-              AND later.revision > refund.revision)
-      ) AS refunded ON true
+      ${refundedOf(db, { brandId, order: 'held' })}
       WHERE NOT held.is_sharer AND (COALESCE(line.closer, r.closer) = ${associateId} OR (
         SELECT NOT o.withdrawn FROM order_overrides AS o
         WHERE o.brand_id = ${brandId} AND o.source = held.source AND o.order_no = held.order_no AND o.role = 'closer'

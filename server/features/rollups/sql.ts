@@ -55,14 +55,22 @@ const toldOf = (db: Db, brandId: number) => db`
     WHERE r.brand_id = ${brandId} AND r.source = o.source AND r.order_no = o.order_no AND r.revision = o.revision OFFSET 0
   ) AS r`
 
-/** What refunds took of `line` of the order `o`, as `back (fen, quantity)`: the highest revision of each counts. */
-export const refundedOf = (db: Db, brandId: number) => db`
+/**
+ * What refunds took of each `line` of an order, as `back (fen, quantity)`: the highest revision of each counts.
+ *
+ * @param order what has the order's key in the statement
+ * @param where of which orders refunds are looked for; all unless told
+ */
+export const refundedOf = (
+  db: Db,
+  { brandId, order, where = db`true` }: { brandId: number; order: string; where?: Fragment },
+) => db`
   LEFT JOIN LATERAL (
     SELECT sum(part."refundFen") AS fen, sum(part.quantity) AS quantity
     FROM refund_revisions AS refund
     CROSS JOIN LATERAL jsonb_to_recordset(refund.lines) AS part ("lineNo" int, quantity bigint, "refundFen" bigint)
-    WHERE refund.brand_id = ${brandId} AND refund.source = o.source AND refund.order_no = o.order_no
-      AND part."lineNo" = line."lineNo" AND NOT EXISTS (
+    WHERE ${where} AND refund.brand_id = ${brandId} AND refund.source = ${db(order)}.source
+      AND refund.order_no = ${db(order)}.order_no AND part."lineNo" = line."lineNo" AND NOT EXISTS (
         SELECT FROM refund_revisions AS later
         WHERE later.brand_id = ${brandId} AND later.source = refund.source AND later.refund_no = refund.refund_no
           AND later.revision > refund.revision)
@@ -79,7 +87,7 @@ export const linesOf = (db: Db, brandId: number) => db`
   FROM o
   ${toldOf(db, brandId)}
   CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS line ("lineNo" int, sku text, quantity bigint, "paidFen" bigint, closer text)
-  ${refundedOf(db, brandId)}`
+  ${refundedOf(db, { brandId, order: 'o' })}`
 
 /** What is owed for the line `line` of an order. */
 export const owedOf = (db: Db, brandId: number) => db`
