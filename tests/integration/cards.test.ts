@@ -9,6 +9,7 @@ import { signedIn, startTestWecom, type TestWecom } from '../support/wecom.ts'
 
 let service: TestService
 let wecom: TestWecom
+let other: TestService
 
 async function cardFor(associateId: string, externalUserid: string, brandId = 1): Promise<CustomerCard> {
   const caller = await personAt(service, associateId, NOW, brandId)
@@ -151,7 +152,7 @@ beforeAll(async () => {
   })
   expect((await service.post('/plans', standardPlan)).status).toBe(201)
   await service.settled()
-  const other = await openOtherBrand(service, 2, NOW)
+  other = await openOtherBrand(service, 2, NOW)
   await tell(other, {
     stores: [{ storeCode: 'S1', name: '别家', type: 'direct' }],
     associates: [{ associateId: 'a1', name: '别家导购', storeCode: 'S1', activeFrom: daysAgo(100) }],
@@ -337,23 +338,32 @@ describe('who sees how much', () => {
   })
 
   test('asked for at the same moment each is what it is alone: what is looked up together is told apart again', async () => {
-    const askers = [['a1'], ['a2'], ['f1'], ['franchisee2'], ['manager1'], ['boss'], ['a1', 2]] as const
-    const contacts = [
-      'wm-gold',
-      'wm-silent',
-      'wm-left',
-      'wm-loose',
-      'wm-franchise',
-      'wm-merged',
-      'wm-moved',
-      'wm-nobody',
-    ]
-    const asked = askers.flatMap(([asker, brandId]) => contacts.map(contact => [asker, contact, brandId] as const))
+    await tell(other, {
+      members: [{ memberNo: 'FRANCHISE', name: '别家会员', openingStore: 'S1', openingAssociate: 'a1' }],
+      identities: [linked('wm-franchise', 'FRANCHISE')],
+    })
+    const contacts = ['franchise', 'gold', 'silent', 'left', 'loose', 'merged', 'moved', 'nobody'].map(id => `wm-${id}`)
+    const people = [['a1'], ['a2'], ['f1'], ['franchisee2'], ['manager1'], ['boss'], ['a1', 2]] as const
+    const callers = await Promise.all(people.map(([id, brandId]) => personAt(service, id, NOW, brandId)))
+    const vault = createVault(service.settings.dataKey)
+    const asked = contacts.flatMap(externalUserid => callers.map(caller => ({ externalUserid, caller })))
+    const cardOf = ({ externalUserid, caller }: (typeof asked)[number]) =>
+      customerCard(service.pool, caller, { externalUserid, now: NOW, vault })
     const alone: CustomerCard[] = []
-    for (const [asker, contact, brandId] of asked) alone.push(await cardFor(asker, contact, brandId))
-    const together = await Promise.all(asked.map(([asker, contact, brandId]) => cardFor(asker, contact, brandId)))
-    expect(together).toEqual(alone)
-    expect(new Set(alone.map(card => card.member?.memberNo)).size).toBeGreaterThan(5)
+    for (const one of asked) alone.push(await cardOf(one))
+    expect(await Promise.all(asked.map(cardOf))).toEqual(alone)
+    expect(new Set(alone.map(card => card.member?.name)).size).toBeGreaterThan(6)
+    expect(alone[people.length - 1]!.member?.name).toBe('别家会员')
+  })
+
+  test('whoever is named is named with his store, whichever it is', async () => {
+    await tell(service, {
+      members: [{ memberNo: 'FAR', name: '何某', openingStore: 'S1', openingAssociate: 'a1' }],
+      'member-assignments': [{ memberNo: 'FAR', from: daysAgo(9), attributedAssociate: 'a3' }],
+      identities: [linked('wm-far', 'FAR')],
+    })
+    const { member } = await cardFor('boss', 'wm-far')
+    expect(member?.ownership.attributed?.person).toMatchObject({ associateId: 'a3', storeName: '徐汇店' })
   })
 
   test('to whom I have sent something is my own customer as far as is known', async () => {
